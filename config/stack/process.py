@@ -1,0 +1,87 @@
+"""Starting processes that can't outlive the one that started them."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def die_with_parent(death_signal: signal.Signals) -> None:
+    """Ask the kernel to send this process `death_signal` when the thread that started it ends (Linux alone can)."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | str | None = None,
+    stdin: bytes | None = None,
+    stdout: int | IO[Any] | None = None,
+    stderr: int | IO[Any] | None = None,
+    death_signal: signal.Signals = signal.SIGKILL,
+) -> subprocess.Popen[bytes]:
+    """Start `argv` in a session of its own, to be ended by the kernel when this process dies, however it dies.
+
+    Call from the main thread: the kernel watches the thread, not the process.
+    `stdin` is written and closed at once; without it the child reads from /dev/null.
+    """
+    process = subprocess.Popen(
+        list(argv),
+        env=dict(env) if env is not None else None,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+        preexec_fn=_before_exec(death_signal, os.getpid()),  # noqa: PLW1509  two system calls, no lock
+    )
+    if stdin is not None:
+        assert process.stdin is not None  # noqa: S101  PIPE was asked for above
+        process.stdin.write(stdin)
+        process.stdin.close()
+        process.stdin = None
+    return process
+
+
+def _before_exec(death_signal: signal.Signals, parent: int) -> Callable[[], None]:
+    def prepare() -> None:
+        die_with_parent(death_signal)
+        if os.getppid() != parent:
+            os._exit(1)  # the parent died between the fork and the request above
+
+    return prepare
+
+
+def kill_group(process: subprocess.Popen[bytes], kill_signal: signal.Signals = signal.SIGKILL) -> None:
+    """Signal the process and whatever it started in its session."""
+    try:
+        os.killpg(process.pid, kill_signal)
+    except ProcessLookupError:
+        pass
+
+
+def free_port() -> int:
+    """A TCP port on the loopback that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def port_is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

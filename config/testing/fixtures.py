@@ -1,0 +1,59 @@
+"""Fixtures that every test may ask for. Nothing here touches a database or a service before it is asked to."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis as redis_client
+
+_KEPT_KEYS = (b"_kombu.", b"unacked")  # how a running worker finds its queue
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator["redis_client.Redis"]:
+    """A client of this process's own Redis database."""
+    with redis_client.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def _fresh_redis(redis_server: "redis_client.Redis") -> None:
+    """Breakers, throttles, tickets and caches of one test don't reach the next."""
+    keys = [key for key in redis_server.keys("*") if not key.startswith(_KEPT_KEYS)]
+    if keys:
+        redis_server.delete(*keys)
+
+
+InThreads = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def in_threads() -> InThreads:
+    """Run things at the same moment on real threads, each with its own connection.
+
+    `in_threads(fn, times=100)` or `in_threads([fn, other, ...])`; answers, in order, what each returned or raised.
+    Use under `@pytest.mark.django_db(transaction=True)`: other connections see only what is committed.
+    """
+    return _in_threads
+
+
+def _in_threads(work: Callable[[], Any] | Sequence[Callable[[], Any]], *, times: int = 1) -> list[Any]:
+    from django.db import connections
+
+    calls = [work] * times if callable(work) else list(work)
+    barrier = threading.Barrier(len(calls), timeout=30)
+
+    def run(call: Callable[[], Any]) -> Any:
+        try:
+            barrier.wait()
+            return call()
+        except Exception as error:  # noqa: BLE001  what was raised is the answer
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(max_workers=len(calls)) as threads:
+        return list(threads.map(run, calls))
