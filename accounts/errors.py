@@ -1,0 +1,17 @@
+"""Refusals of this app."""
+
+from django.utils.translation import gettext_lazy as _
+
+from config.lib.errors import DomainError
+
+
+class PolicyNotAccepted(DomainError):
+    code = "policy_not_accepted"
+    status = 403
+    title = _("Accept the acceptable-use policy before your first purchase. It takes one click on the buy page.")
+
+
+class PurchasesFrozen(DomainError):
+    code = "purchases_frozen"
+    status = 403
+    title = _("Purchases are paused on your account. Contact support to have them resumed.")

@@ -1,0 +1,16 @@
+"""Prometheus metrics, right across processes where PROMETHEUS_MULTIPROC_DIR is set."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+transactions_total = Counter("transactions_total", "Journal rows posted", ["type", "status"])
+notifications_total = Counter("notifications_total", "Inbox rows written", ["type", "success"])
+refund_latency_seconds = Histogram("refund_latency_seconds", "End of the verification to its refund committed")
+websocket_connections = Gauge("websocket_connections", "Open sockets", multiprocess_mode="livesum")
+websocket_messages_total = Counter("websocket_messages_total", "Frames published", ["type"])
+provider_requests_total = Counter(
+    "provider_requests_total", "Calls to the SMS provider", ["provider", "operation", "outcome"]
+)
+provider_latency_seconds = Histogram(
+    "provider_latency_seconds", "Time of a call to the SMS provider", ["provider", "operation"]
+)
+gateway_events_total = Counter("gateway_events_total", "Webhooks of payment gateways", ["gateway", "type", "outcome"])

@@ -1,0 +1,43 @@
+"""Money: whole cents at rest, `Decimal` with two places in Python, strings in JSON. No floats."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+
+from django.conf import settings
+
+CENT = Decimal("0.01")
+_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "NGN": "₦"}
+
+
+def to_decimal(cents: int) -> Decimal:
+    """Cents as an amount with two places: 250 -> Decimal("2.50")."""
+    return (Decimal(cents) / 100).quantize(CENT)
+
+
+def to_cents(amount: Decimal | str | int) -> int:
+    """An amount as whole cents. Raises ValueError when it is no number, not finite, or has parts of a cent."""
+    try:
+        value = Decimal(amount)
+    except (InvalidOperation, TypeError) as error:
+        raise ValueError(f"{amount!r} is not an amount of money") from error
+    if not value.is_finite() or value != value.quantize(CENT):
+        raise ValueError(f"{amount!r} is not a whole number of cents")
+    return int(value * 100)
+
+
+def to_text(cents: int) -> str:
+    """What JSON carries: -250 -> "-2.50"."""
+    return str(to_decimal(cents))
+
+
+def display(cents: int) -> str:
+    """What people read: 123456 -> "$1,234.56", -250 -> "-$2.50"."""
+    symbol = _SYMBOLS.get(settings.CURRENCY, f"{settings.CURRENCY} ")
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{symbol}{abs(to_decimal(cents)):,.2f}"
+
+
+def price(cost: Decimal, markup: Decimal) -> int:
+    """Cost (in the currency's unit) times the markup, rounded up to a cent."""
+    return int((cost * markup * 100).to_integral_value(rounding=ROUND_CEILING))

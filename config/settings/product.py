@@ -1,0 +1,72 @@
+"""The product's intervals, limits and outside addresses. Seconds unless the name says otherwise."""
+
+from decimal import Decimal
+
+from .base import DEBUG, SANDBOX_PORT
+from .env import env
+
+CURRENCY = env.str("CURRENCY", default="USD")
+MARKUP = Decimal(env.str("MARKUP", default="2.0"))
+
+# The customer's limits
+MAX_PENDING = env.int("MAX_PENDING", default=20)
+MAX_BUYS_PER_HOUR = env.int("MAX_BUYS_PER_HOUR", default=100)
+MAX_CANCELS_PER_HOUR = env.int("MAX_CANCELS_PER_HOUR", default=60)
+MAX_PRICE_CENTS = env.int("MAX_PRICE_CENTS", default=100_00)
+POLICY_VERSION = env.str("POLICY_VERSION", default="2026-11")
+LOW_BALANCE_CENTS = env.int("LOW_BALANCE_CENTS", default=200)
+
+# The life of a verification
+PROVIDER = env.str("PROVIDER", default="textverified")
+PROVIDER_TIMEOUT_SECONDS = env.float("PROVIDER_TIMEOUT_SECONDS", default=10)
+POLL_INTERVAL_SECONDS = env.float("POLL_INTERVAL_SECONDS", default=3)
+POLL_FAST_FOR_SECONDS = env.int("POLL_FAST_FOR_SECONDS", default=60)
+POLL_MAX_INTERVAL_SECONDS = env.float("POLL_MAX_INTERVAL_SECONDS", default=15)
+POLL_BATCH = env.int("POLL_BATCH", default=500)
+POLL_CONCURRENCY = env.int("POLL_CONCURRENCY", default=200)
+PROGRESS_AFTER_SECONDS = env.int("PROGRESS_AFTER_SECONDS", default=120)
+EXPIRY_GRACE_SECONDS = env.int("EXPIRY_GRACE_SECONDS", default=10)
+EXPIRY_GIVE_UP_SECONDS = env.int("EXPIRY_GIVE_UP_SECONDS", default=120)
+RECOVER_AFTER_SECONDS = env.int("RECOVER_AFTER_SECONDS", default=15)
+RECOVER_GIVE_UP_SECONDS = env.int("RECOVER_GIVE_UP_SECONDS", default=600)
+IN_PROGRESS_SECONDS = env.int("IN_PROGRESS_SECONDS", default=10)
+PURGE_AFTER_HOURS = env.int("PURGE_AFTER_HOURS", default=72)
+BREAKER_FAILURES = env.int("BREAKER_FAILURES", default=5)
+BREAKER_RESET_SECONDS = env.int("BREAKER_RESET_SECONDS", default=60)
+CATALOGUE_SYNC_SECONDS = env.int("CATALOGUE_SYNC_SECONDS", default=3600)
+CATALOGUE_PRICES_PER_SYNC = env.int("CATALOGUE_PRICES_PER_SYNC", default=100)
+
+# Payments
+GATEWAY = env.str("GATEWAY", default="stripe")
+GATEWAY_TIMEOUT_SECONDS = env.float("GATEWAY_TIMEOUT_SECONDS", default=10)
+TOP_UP_MIN_CENTS = env.int("TOP_UP_MIN_CENTS", default=5_00)
+TOP_UP_MAX_CENTS = env.int("TOP_UP_MAX_CENTS", default=500_00)
+PAYMENT_CHECK_AFTER_SECONDS = env.int("PAYMENT_CHECK_AFTER_SECONDS", default=600)
+PAYMENT_EXPIRES_AFTER_SECONDS = env.int("PAYMENT_EXPIRES_AFTER_SECONDS", default=7200)
+CHECKOUT_ORIGINS = env.list(
+    "CHECKOUT_ORIGINS",
+    default=[f"http://localhost:{SANDBOX_PORT}", f"http://127.0.0.1:{SANDBOX_PORT}"]
+    if DEBUG
+    else ["https://checkout.stripe.com"],
+)
+WEBHOOK_TOLERANCE_SECONDS = env.int("WEBHOOK_TOLERANCE_SECONDS", default=300)
+
+# Realtime
+HEARTBEAT_SECONDS = env.int("HEARTBEAT_SECONDS", default=25)
+TICKET_SECONDS = env.int("TICKET_SECONDS", default=60)
+RESUME_LIMIT = env.int("RESUME_LIMIT", default=300)
+PUBLISH_TIMEOUT_SECONDS = env.float("PUBLISH_TIMEOUT_SECONDS", default=0.25)
+SWEEP_WINDOW_SECONDS = env.int("SWEEP_WINDOW_SECONDS", default=3600)
+
+# The outside world. Empty secrets are refused at a production start (security.py).
+TEXTVERIFIED_BASE_URL = env.str("TEXTVERIFIED_BASE_URL", default="https://www.textverified.com").rstrip("/")
+TEXTVERIFIED_API_KEY = env.str("TEXTVERIFIED_API_KEY", default="")
+TEXTVERIFIED_USERNAME = env.str("TEXTVERIFIED_USERNAME", default="")
+TEXTVERIFIED_WEBHOOK_SECRET = env.str("TEXTVERIFIED_WEBHOOK_SECRET", default="")
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
+STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="")
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_OPEN = DEBUG
+PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")

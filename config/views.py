@@ -1,0 +1,78 @@
+"""Front page, help, health and metrics."""
+
+from __future__ import annotations
+
+import hmac
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
+from redis.exceptions import RedisError
+
+from config.lib.problems import not_found_json
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    return render(request, "site/landing.html")
+
+
+@require_safe
+def help_page(request: HttpRequest) -> HttpResponse:
+    return render(request, "site/help.html")
+
+
+@require_safe
+def live(request: HttpRequest) -> JsonResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """The database answers; Redis is named but not required, since the product runs without it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    try:
+        redis = bool(cache.client.get_client().ping())  # type: ignore[attr-defined]
+    except RedisError as error:
+        return JsonResponse({"status": "degraded", "database": "ok", "redis": type(error).__name__})
+    return JsonResponse({"status": "ok", "database": "ok", "redis": "ok" if redis else "down"})
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' page: with METRICS_TOKEN as bearer, or open while DEBUG is on."""
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    allowed = bool(settings.METRICS_TOKEN) and hmac.compare_digest(given, settings.METRICS_TOKEN)
+    if not (allowed or settings.METRICS_OPEN):
+        return HttpResponse(status=401)
+    return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _registry() -> CollectorRegistry:
+    from prometheus_client import REGISTRY
+
+    if not settings.PROMETHEUS_MULTIPROC_DIR:
+        return REGISTRY
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def api_not_found(request: HttpRequest) -> JsonResponse:
+    return not_found_json(request.path)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return not_found_json(request.path)
+    return render(request, "errors/404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return render(request, "errors/500.html", status=500)

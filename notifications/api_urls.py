@@ -1,0 +1,5 @@
+"""API paths of this app."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,90 @@
+"""Top-ups and what the gateways told us."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from config.lib import money
+
+
+def new_reference() -> str:
+    return f"pay_{secrets.token_hex(10)}"
+
+
+class PaymentStatus(models.TextChoices):
+    INITIATED = "initiated", _("Waiting for payment")
+    COMPLETED = "completed", _("Completed")
+    FAILED = "failed", _("Failed")
+    EXPIRED = "expired", _("Expired")
+
+
+class Payment(models.Model):
+    """A top-up. Money that arrives counts, whatever state it finds the payment in."""
+
+    MOVES = {
+        PaymentStatus.INITIATED: {PaymentStatus.COMPLETED, PaymentStatus.FAILED, PaymentStatus.EXPIRED},
+        PaymentStatus.FAILED: {PaymentStatus.COMPLETED},
+        PaymentStatus.EXPIRED: {PaymentStatus.COMPLETED},
+        PaymentStatus.COMPLETED: set(),
+    }
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="payments")
+    reference = models.CharField(max_length=40, unique=True, default=new_reference)
+    gateway = models.CharField(max_length=20)
+    gateway_id = models.CharField(max_length=120, blank=True)
+    checkout_url = models.URLField(max_length=2000, blank=True)
+    amount = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    status = models.CharField(max_length=12, choices=PaymentStatus.choices, default=PaymentStatus.INITIATED)
+    failure_reason = models.CharField(max_length=200, blank=True)
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)
+    mismatch = models.JSONField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    next_check_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_amount_positive"),
+            models.UniqueConstraint(
+                fields=["gateway", "gateway_id"], condition=~Q(gateway_id=""), name="payments_gateway_id_unique"
+            ),
+            models.UniqueConstraint(fields=["user", "idempotency_key"], name="payments_key_unique"),
+        ]
+        indexes = [
+            models.Index(F("user"), F("created_at").desc(), F("id").desc(), name="payments_user_created"),
+            models.Index(fields=["next_check_at"], condition=Q(status="initiated"), name="payments_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference} {money.display(self.amount)} {self.status}"
+
+
+class GatewayEvent(models.Model):
+    """A webhook as it came in, stored once. `processed_at` empty means that it still has to be applied."""
+
+    gateway = models.CharField(max_length=20)
+    event_id = models.CharField(max_length=120)
+    type = models.CharField(max_length=80)
+    payload = models.JSONField()
+    received_at = models.DateTimeField(default=timezone.now)
+    processed_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(default=timezone.now)
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["gateway", "event_id"], name="payments_event_once")]
+        indexes = [models.Index(fields=["next_attempt_at"], condition=Q(processed_at=None), name="payments_event_due")]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.type} {self.event_id}"

@@ -1,0 +1,12 @@
+"""News of this app, sent inside the transaction that changed the payment.
+
+A completed payment's event comes from the journal (wallet.signals.transaction_posted, type credit).
+"""
+
+from django.dispatch import Signal
+
+payment_initiated = Signal()  # payment
+payment_completed = Signal()  # payment, transaction
+payment_failed = Signal()  # payment
+payment_expired = Signal()  # payment
+payment_mismatched = Signal()  # payment, details (dict): what came is not what was asked; nothing was credited

@@ -1,0 +1,1 @@
+"""What this app does on the news of the apps to its left."""

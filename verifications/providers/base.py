@@ -1,0 +1,177 @@
+"""What every SMS provider offers us, in our words. A vendor's words stop at its adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What is asked for. `max_cost` in the currency's unit: the provider refuses a sale above it."""
+
+    service: str
+    country: str = "US"
+    capability: str = "sms"
+    area_code: str = ""
+    max_cost: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Quote:
+    service: str
+    cost: Decimal
+    stock: int | None
+
+
+@dataclass(frozen=True)
+class ServiceListing:
+    name: str
+    capability: str
+    title: str = ""
+
+
+NumberState = Literal["waiting", "completed", "cancelled", "timed_out", "failed"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text message. `received_at` is the provider's time; `code` what it parsed, or ''."""
+
+    sender: str
+    text: str = field(repr=False)
+    code: str = field(repr=False)
+    received_at: datetime = field()
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that the provider sold us, as it stands there now."""
+
+    provider_id: str
+    phone_number: str
+    service: str
+    state: NumberState
+    cost: Decimal
+    created_at: datetime
+    expires_at: datetime
+    can_cancel: bool
+    can_report: bool
+    messages: Sequence[Text] = ()
+
+
+@dataclass(frozen=True)
+class IncomingText:
+    """A message that a webhook brought: for which number (provider's id), and the vendor's idempotency key."""
+
+    provider_id: str
+    key: str
+    message: Text
+
+
+class ProviderError(Exception):
+    """Something the provider answered, or did not. `str()` is for logs, never for customers."""
+
+
+class OutOfStock(ProviderError):
+    """No number to be had for this just now. Nothing was bought."""
+
+
+class PriceMoved(ProviderError):
+    """The provider's price is above `max_cost` now. Nothing was bought."""
+
+
+class ProviderFunds(ProviderError):
+    """Our own float at the provider is too low. Nothing was bought."""
+
+
+class Rejected(ProviderError):
+    """The provider refuses this request as it is. Nothing was done."""
+
+
+class NotFound(Rejected):
+    """The provider does not know this number."""
+
+
+class Throttled(ProviderError):
+    """Too many requests; surely not done. `retry_after` in seconds."""
+
+    def __init__(self, message: str = "", *, retry_after: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(ProviderError):
+    """Could not be asked at all: surely not done."""
+
+
+class OutcomeUnknown(ProviderError):
+    """Asked, and no readable answer: perhaps done."""
+
+
+class InProgress(OutcomeUnknown):
+    """The provider is still answering an earlier request with the same key: wait, then ask with the same key."""
+
+
+class KeyExpired(ProviderError):
+    """The provider dropped this idempotency key without completing the sale: nothing was bought under it."""
+
+
+class TooEarly(ProviderError):
+    """Can't be cancelled yet. `retry_after` in seconds."""
+
+    def __init__(self, message: str = "", *, retry_after: float = 30.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Provider(Protocol):
+    """One vendor. Methods are synchronous doors, safe to call from any thread, with a time limit of their own.
+
+    All may raise Throttled, Unavailable (surely not done) and, where something changes, OutcomeUnknown (perhaps done).
+    """
+
+    name: str
+
+    def services(self) -> Sequence[ServiceListing]: ...
+
+    def quote(self, spec: Spec) -> Quote:
+        """Cost and stock now. Raises Rejected for an unknown service."""
+
+    def purchase(self, spec: Spec, *, key: str) -> Number:
+        """Buy one number; the same key never buys twice.
+
+        Raises OutOfStock, PriceMoved, ProviderFunds, Rejected, InProgress, KeyExpired, OutcomeUnknown.
+        """
+
+    def fetch(self, provider_id: str) -> Number:
+        """The number with its messages (of this reservation alone). Raises NotFound."""
+
+    def fetch_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, Number | ProviderError]:
+        """Fetch many at once over one session; an error is returned in its number's place."""
+
+    def cancel(self, provider_id: str) -> None:
+        """Give the number back. Raises TooEarly, Rejected (already ended there: fetch it), NotFound."""
+
+    def report(self, provider_id: str) -> None:
+        """Say that the number never worked, so that its cost comes back. Raises Rejected where not allowed."""
+
+    def recent(self, *, since: datetime) -> Sequence[Number]:
+        """Numbers sold to us since then, newest first (without messages)."""
+
+    def balance(self) -> Decimal:
+        """Our float at the provider."""
+
+    def parse_webhook(self, *, headers: Mapping[str, str], body: bytes) -> IncomingText | None:
+        """The message in a webhook, None for news that don't concern us. Raises BadSignature, BadPayload."""
+
+
+class BadSignature(ProviderError):
+    """The webhook was not signed by the provider."""
+
+
+class BadPayload(ProviderError):
+    """The webhook was signed, but could not be read."""

@@ -1,0 +1,18 @@
+"""News of this app, sent inside the transaction that changed the verification, after its money moved."""
+
+from django.dispatch import Signal
+
+verification_requested = Signal()  # verification: reserved and held, nothing bought yet
+number_purchased = Signal()  # verification: charged and waiting
+verification_refused = Signal()  # verification, why (sentence): requested -> failed, nothing was charged
+verification_progressed = Signal()  # verification: still waiting after PROGRESS_AFTER_SECONDS, once
+verification_completed = Signal()  # verification: the code is there
+verification_ended = (
+    Signal()
+)  # verification, reason ("timeout" | "cancelled" | "failed"), why (sentence): charged, ended without a code
+verification_updated = (
+    Signal()
+)  # verification: anything else its owner may see change (a cancel under way, a further message)
+provider_orphan_found = Signal()  # provider, provider_id, details: a number sold to us that no verification owns
+provider_loss_booked = Signal()  # verification: refunded though the provider could not be reached
+provider_float_low = Signal()  # provider, balance (Decimal), threshold (Decimal)

@@ -1,0 +1,5 @@
+"""Webhooks into this app."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
