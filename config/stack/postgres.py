@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 
 from config.stack import StackError
-from config.stack.process import spawn
+from config.stack.process import short_pause, spawn
 
 MAJOR = "18"
 USER = "ringfence"
@@ -81,7 +81,9 @@ class Postgres:
     def spawn(self, **streams: int) -> "subprocess.Popen[bytes]":
         return spawn(self.argv, cwd=self.data, death_signal=self.death_signal, **streams)
 
-    def wait_until_ready(self, process: "subprocess.Popen[bytes]", seconds: float = 60) -> None:
+    def wait_until_ready(
+        self, process: "subprocess.Popen[bytes]", seconds: float = 60, pause: Callable[[], None] = short_pause
+    ) -> None:
         deadline = time.monotonic() + seconds
         while not self.is_ready():
             if process.poll() is not None:
@@ -90,7 +92,7 @@ class Postgres:
                 )
             if time.monotonic() > deadline:
                 raise StackError(f"PostgreSQL did not accept connections within {seconds:g} seconds.")
-            time.sleep(0.05)
+            pause()
 
     def is_ready(self) -> bool:
         try:
@@ -145,7 +147,8 @@ class Postgres:
         if owner != expected:
             raise StackError(
                 f"The database in {self.data} belongs to {_user_name(owner)}, "
-                f"but PostgreSQL would run as {_user_name(expected)}. Start as the user who created it, or move that folder away to begin with an empty database."
+                f"but PostgreSQL would run as {_user_name(expected)}. "
+                f"Start as the user who created it, or move that folder away to begin with an empty database."
             )
 
     def _check_version(self) -> None:

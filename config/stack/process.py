@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -68,6 +69,10 @@ def kill_group(process: subprocess.Popen[bytes], kill_signal: signal.Signals = s
         os.killpg(process.pid, kill_signal)
     except ProcessLookupError:
         pass
+
+
+def short_pause() -> None:
+    time.sleep(0.05)
 
 
 def free_port() -> int:

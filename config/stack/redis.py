@@ -8,16 +8,18 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from config.stack import StackError
-from config.stack.process import free_port, spawn
+from config.stack.process import free_port, short_pause, spawn
 
 
 class Redis:
     """One server on a loopback port of its own choice, keeping nothing on disk; the password keeps other users out."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, log: Path) -> None:
+        self.log = log
         self.port = free_port()
         self.password = secrets.token_hex(16)
         self.argv = [str(_binary()), "-"]
@@ -31,10 +33,10 @@ class Redis:
             f"port {self.port}",
             f"requirepass {self.password}",
             "databases 64",
-            "maxclients 20000",
             'save ""',
             "appendonly no",
             "loglevel warning",
+            f'logfile "{self.log}"',
             "daemonize no",
         ]
         return "\n".join(lines).encode() + b"\n"
@@ -45,14 +47,16 @@ class Redis:
     def spawn(self, **streams: int) -> "subprocess.Popen[bytes]":
         return spawn(self.argv, stdin=self.config, cwd="/", **streams)
 
-    def wait_until_ready(self, process: "subprocess.Popen[bytes]", seconds: float = 20) -> None:
+    def wait_until_ready(
+        self, process: "subprocess.Popen[bytes]", seconds: float = 20, pause: Callable[[], None] = short_pause
+    ) -> None:
         deadline = time.monotonic() + seconds
         while not self.is_ready():
             if process.poll() is not None:
-                raise StackError(f"Redis ended with code {process.returncode} while starting; its own words are above.")
+                raise StackError(f"Redis ended with code {process.returncode} while starting; {self.log} says why.")
             if time.monotonic() > deadline:
                 raise StackError(f"Redis did not answer within {seconds:g} seconds.")
-            time.sleep(0.05)
+            pause()
 
     def is_ready(self) -> bool:
         try:

@@ -71,7 +71,7 @@ def test_services() -> Iterator[None]:
         os.environ["CHANNEL_PREFIX"] = os.environ["CACHE_PREFIX"] = folder.name
         (folder / "var").mkdir()
         if not os.environ.get("REDIS_URL"):
-            os.environ["REDIS_URL"] = stack.enter_context(_redis())
+            os.environ["REDIS_URL"] = stack.enter_context(_redis(folder))
         if not os.environ.get("DATABASE_URL"):
             os.environ["DATABASE_URL"] = stack.enter_context(_postgres(folder))
         yield
@@ -109,8 +109,8 @@ def _folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _redis() -> Iterator[str]:
-    redis = Redis()
+def _redis(folder: Path) -> Iterator[str]:
+    redis = Redis(log=folder / "redis.log")
     process = redis.spawn(stdout=subprocess.DEVNULL)
     try:
         redis.wait_until_ready(process)
