@@ -1,14 +1,14 @@
 """The sandbox in a thread, for test suites. One for a test process, `reset()` between tests:
 
-    @pytest.fixture(scope="session")
-    def sandbox_process():
-        with running_sandbox(SandboxConfig(webhook_enabled=False)) as sandbox:
-            yield sandbox
+@pytest.fixture(scope="session")
+def sandbox_process():
+    with running_sandbox(SandboxConfig(webhook_enabled=False)) as sandbox:
+        yield sandbox
 
-    @pytest.fixture
-    def sandbox(sandbox_process):
-        sandbox_process.reset()
-        return sandbox_process
+@pytest.fixture
+def sandbox(sandbox_process):
+    sandbox_process.reset()
+    return sandbox_process
 """
 
 import asyncio
@@ -104,7 +104,7 @@ class RunningSandbox:
         return self._call("GET", "/mail?format=json")["messages"]
 
     def _call(self, method: str, path: str, body: Any = None, timeout: float = 15) -> Any:
-        request = urllib.request.Request(self.base_url + path, method=method)
+        request = urllib.request.Request(self.base_url + path, method=method)  # noqa: S310  always http
         data = None
         if body is not None:
             data = json.dumps(body).encode()
