@@ -101,7 +101,8 @@ class _Launch:
             self.supervisor.stop()
             if self.sockets is not None:
                 shutil.rmtree(self.sockets, ignore_errors=True)
-        self.log.say("Everything is stopped.")
+        if self.supervisor.children:
+            self.log.say("Everything is stopped.")
         return code
 
     def _check_ports(self) -> None:
@@ -155,7 +156,7 @@ class _Launch:
         database_url, redis_url = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")
         if self.plan.own_redis:
             redis = Redis(log=self.plan.var / "redis.log")
-            process = self._serve("redis", lambda: redis.spawn(**_PIPED))
+            process = self._serve("redis", lambda: redis.spawn(output=subprocess.PIPE))
             redis.wait_until_ready(process, pause=self.supervisor.pause)
             redis_url = redis.url()
         if self.plan.own_database:
@@ -165,7 +166,9 @@ class _Launch:
                 self.plan.var / "postgres", sockets=self.sockets, settings={"log_min_messages": "fatal"}
             )
             postgres.prepare()
-            process = self._serve("postgres", lambda: postgres.spawn(**_PIPED), stop_signal=postgres.death_signal)
+            process = self._serve(
+                "postgres", lambda: postgres.spawn(output=subprocess.PIPE), stop_signal=postgres.death_signal
+            )
             postgres.wait_until_ready(process, pause=self.supervisor.pause)
             postgres.create_database("ringfence")
             database_url = postgres.url("ringfence")
@@ -191,7 +194,7 @@ class _Launch:
 
     def _python(self, *arguments: str) -> Process:
         env = {**os.environ, **self.env, "RINGFENCE_VAR": str(self.plan.var), "PYTHONUNBUFFERED": "1"}
-        return spawn([*PYTHON, *arguments], cwd=ROOT, env=env, **_PIPED)
+        return spawn([*PYTHON, *arguments], cwd=ROOT, env=env, output=subprocess.PIPE)
 
     def _wait_until_it_answers(self, port: int) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -222,9 +225,6 @@ class _Launch:
 
   Ctrl-C stops everything; the data stays in {self.plan.var}.
 """)
-
-
-_PIPED = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 
 
 def _numbered(name: str, number: int) -> str:

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO, Any
 from urllib.parse import quote
 
 import psycopg
@@ -78,8 +79,8 @@ class Postgres:
         else:
             self._initdb()
 
-    def spawn(self, **streams: int) -> "subprocess.Popen[bytes]":
-        return spawn(self.argv, cwd=self.data, death_signal=self.death_signal, **streams)
+    def spawn(self, output: int | IO[Any] | None = None) -> "subprocess.Popen[bytes]":
+        return spawn(self.argv, cwd=self.data, death_signal=self.death_signal, output=output)
 
     def wait_until_ready(
         self, process: "subprocess.Popen[bytes]", seconds: float = 60, pause: Callable[[], None] = short_pause
@@ -173,7 +174,7 @@ class Postgres:
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             *(["--no-sync"] if self.settings.get("fsync") == "off" else []),
         ]
-        process = spawn(argv, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = spawn(argv, cwd="/", output=subprocess.PIPE)
         output, _ = process.communicate()
         if process.returncode != 0:
             shutil.rmtree(unfinished, ignore_errors=True)

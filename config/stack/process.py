@@ -27,13 +27,13 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | str | None = None,
     stdin: bytes | None = None,
-    stdout: int | IO[Any] | None = None,
-    stderr: int | IO[Any] | None = None,
+    output: int | IO[Any] | None = None,
     death_signal: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
     """Start `argv` in a session of its own, to be ended by the kernel when this process dies, however it dies.
 
     Call from the main thread: the kernel watches the thread, not the process.
+    `output` (a file, PIPE, DEVNULL) takes what it prints, errors too; by default it prints where we do.
     `stdin` is written and closed at once; without it the child reads from /dev/null.
     """
     process = subprocess.Popen(
@@ -41,8 +41,8 @@ def spawn(
         env=dict(env) if env is not None else None,
         cwd=cwd,
         stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-        stdout=stdout,
-        stderr=stderr,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
         start_new_session=True,
         preexec_fn=_before_exec(death_signal, os.getpid()),  # noqa: PLW1509  two system calls, no lock
     )

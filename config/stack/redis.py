@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 from config.stack import StackError
 from config.stack.process import free_port, short_pause, spawn
@@ -44,8 +45,8 @@ class Redis:
     def url(self, database: int = 0) -> str:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/{database}"
 
-    def spawn(self, **streams: int) -> "subprocess.Popen[bytes]":
-        return spawn(self.argv, stdin=self.config, cwd="/", **streams)
+    def spawn(self, output: int | IO[Any] | None = None) -> "subprocess.Popen[bytes]":
+        return spawn(self.argv, stdin=self.config, cwd="/", output=output)
 
     def wait_until_ready(
         self, process: "subprocess.Popen[bytes]", seconds: float = 20, pause: Callable[[], None] = short_pause

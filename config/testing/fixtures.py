@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis as redis_client
@@ -22,7 +22,7 @@ def redis_server() -> Iterator["redis_client.Redis"]:
 @pytest.fixture(autouse=True)
 def _fresh_redis(redis_server: "redis_client.Redis") -> None:
     """Breakers, throttles, tickets and caches of one test don't reach the next."""
-    keys = [key for key in redis_server.keys("*") if not key.startswith(_KEPT_KEYS)]
+    keys = [key for key in cast("list[bytes]", redis_server.keys("*")) if not key.startswith(_KEPT_KEYS)]
     if keys:
         redis_server.delete(*keys)
 

@@ -51,7 +51,7 @@ _FORGOTTEN = ("EMAIL_URL", "ALLOWED_HOSTS", "METRICS_TOKEN")
 
 
 @contextlib.contextmanager
-def test_services() -> Iterator[None]:
+def suite_services() -> Iterator[None]:
     """Environment and services for this process; a run's first process starts what the environment doesn't name.
 
     Parallel workers inherit the controller's services, and get a Redis database, prefixes and a `var` of their own.
@@ -75,9 +75,6 @@ def test_services() -> Iterator[None]:
         if not os.environ.get("DATABASE_URL"):
             os.environ["DATABASE_URL"] = stack.enter_context(_postgres(folder))
         yield
-
-
-test_services.__test__ = False  # type: ignore[attr-defined]  the name is not a test's
 
 
 def _be_worker(worker: str) -> None:
@@ -111,7 +108,7 @@ def _folder() -> Iterator[Path]:
 @contextlib.contextmanager
 def _redis(folder: Path) -> Iterator[str]:
     redis = Redis(log=folder / "redis.log")
-    process = redis.spawn(stdout=subprocess.DEVNULL)
+    process = redis.spawn(output=subprocess.DEVNULL)
     try:
         redis.wait_until_ready(process)
         yield redis.url()
@@ -125,7 +122,7 @@ def _postgres(folder: Path) -> Iterator[str]:
     postgres = Postgres(folder / "postgres", sockets=folder / "s", settings=THROWAWAY, death_signal=signal.SIGQUIT)
     postgres.prepare()
     with (folder / "postgres.log").open("wb") as log:
-        process = postgres.spawn(stdout=log, stderr=log)
+        process = postgres.spawn(output=log)
     try:
         postgres.wait_until_ready(process)
         postgres.create_database("ringfence")

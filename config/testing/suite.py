@@ -1,0 +1,109 @@
+"""`make test`: every check, then every test; all of them run, and the end says which failed.
+
+`python -m config.testing.suite [lint]`. With CI set, what cannot be run is a failure.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from config.stack.environment import ROOT
+from config.testing.browser import chromium
+from config.testing.services import ENVIRONMENT, suite_services
+
+PYTHON = sys.executable
+_NO_TESTS = 5  # pytest's exit code
+
+# What a production start demands and no secret of which anybody knows.
+_PRODUCTION = {
+    "DEBUG": "0",
+    "ALLOWED_HOSTS": "ringfence.test",
+    "PUBLIC_URL": "https://ringfence.test",
+    "METRICS_TOKEN": ENVIRONMENT["SECRET_KEY"],
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+LINT = (
+    Step("ruff check", [PYTHON, "-m", "ruff", "check", "."]),
+    Step("ruff format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
+    Step("mypy", [PYTHON, "-m", "mypy"]),
+)
+CHECKS = (
+    Step("migrations", [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"]),
+    Step("check --deploy", [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"], _PRODUCTION),
+    Step(
+        "OpenAPI",
+        [PYTHON, "manage.py", "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull],
+    ),
+)
+_PARALLEL = ("-n", "2", "--dist", "loadgroup")
+TESTS = Step("tests", [PYTHON, "-m", "pytest", "-m", "not browser", *_PARALLEL])
+BROWSER_TESTS = Step("browser tests", [PYTHON, "-m", "pytest", "-m", "browser"])
+_QUICK = "not browser and not slow and not drill and not races"
+
+
+def main() -> int:
+    with suite_services():
+        steps = LINT if sys.argv[1:] == ["lint"] else (*LINT, *CHECKS, *_also(), TESTS)
+        failed = [step.name for step in steps if not _passes(step)]
+        if steps is not LINT:
+            failed += _browser_tests()
+    if failed:
+        print(f"\nFAILED: {', '.join(failed)}", flush=True)
+    return 1 if failed else 0
+
+
+def _passes(step: Step) -> bool:
+    print(f"\n--- {step.name}", flush=True)
+    began = time.monotonic()
+    code = subprocess.run(list(step.argv), cwd=ROOT, env={**os.environ, **step.env}, check=False).returncode
+    if code:
+        took = time.monotonic() - began
+        why = "found no test" if code == _NO_TESTS and "pytest" in step.argv else f"ended with code {code}"
+        print(f"--- {step.name} {why} after {took:.0f} s", flush=True)
+    return code == 0
+
+
+def _also() -> tuple[Step, ...]:
+    """The quick tests on a second database, where CI names one."""
+    url = os.environ.get("ALSO_DATABASE_URL")
+    if not url:
+        return ()
+    env = {"DATABASE_URL": url, "DATABASE_POOL_MAX": "10"}
+    return (Step("tests on the machine's PostgreSQL", [PYTHON, "-m", "pytest", "-q", "-m", _QUICK, *_PARALLEL], env),)
+
+
+def _browser_tests() -> list[str]:
+    """Names of what failed. Without a Chromium that is these tests in CI, and a plain word elsewhere."""
+    if chromium() is None:
+        _install_chromium()
+    if chromium() is not None:
+        return [] if _passes(BROWSER_TESTS) else [BROWSER_TESTS.name]
+    print("\n--- browser tests NOT RUN: there is no Chromium (as root: apt-get install chromium)", flush=True)
+    return [f"{BROWSER_TESTS.name} (no Chromium)"] if os.environ.get("CI") else []
+
+
+def _install_chromium() -> None:
+    if os.getuid() != 0 or shutil.which("apt-get") is None:
+        return
+    print("\n--- installing Chromium for the browser tests", flush=True)
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for argv in (["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]):
+        if subprocess.run([*argv, "-qq"], env=env, stdout=subprocess.DEVNULL, check=False).returncode:
+            print(f"--- `{' '.join(argv)}` failed", flush=True)
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main())
