@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -25,3 +26,17 @@ class SandboxConfig:
     token_seconds: float = 900
     latency_ms: float = 0
     seed: int = 0
+
+    @classmethod
+    def from_settings(cls, settings: Any, **other: Any) -> "SandboxConfig":
+        """What Django's settings (or anything with these attributes) say; an empty credential keeps its default."""
+        names = {
+            "public_url": "PUBLIC_URL",
+            "textverified_api_key": "TEXTVERIFIED_API_KEY",
+            "textverified_username": "TEXTVERIFIED_USERNAME",
+            "textverified_webhook_secret": "TEXTVERIFIED_WEBHOOK_SECRET",
+            "stripe_secret_key": "STRIPE_SECRET_KEY",
+            "stripe_webhook_secret": "STRIPE_WEBHOOK_SECRET",
+        }
+        given = {name: getattr(settings, setting, "") for name, setting in names.items()}
+        return cls(**{**{name: value for name, value in given.items() if value}, **other})

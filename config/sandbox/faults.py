@@ -95,8 +95,8 @@ def _next(world: World, line: str) -> Fault | None:
 async def _handle(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except web.HTTPException as refusal:
-        return refusal
+    except web.HTTPException as refusal:  # an unknown path or method
+        return web.Response(status=refusal.status, text=refusal.reason)
 
 
 async def _misbehave(world: World, fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:

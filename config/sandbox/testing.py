@@ -80,6 +80,10 @@ class RunningSandbox:
         """Finish a checkout. Outcome: paid, failed, disputed. Shape: duplicate, delay, bad_signature."""
         return self._call("POST", "/__ctl/pay", {"reference": reference, "outcome": outcome, **shape})
 
+    def plant_key(self, key: str, state: str) -> None:
+        """Make TextVerified take an Idempotency-Key as running (409), expired (400) or unused."""
+        self._call("POST", "/__ctl/keys", {"key": key, "state": state})
+
     def ledger(self) -> dict[str, Any]:
         return self._call("GET", "/__ctl/ledger")
 

@@ -18,6 +18,7 @@ from config.sandbox.world import WORLD, World, new_id
 
 ROOT = "/textverified/api/pub/v2"
 PAGE = 50
+MOCK = web.RequestKey("mock", bool)
 MOCK_HEADER = "X-Phoneblur-Mock"
 CAPABILITIES = ("sms", "voice", "smsAndVoiceCombo")
 NUMBER_TYPES = ("mobile", "voip", "landline")
@@ -37,7 +38,7 @@ def routes() -> list[web.RouteDef]:
                 response = await handler(request, world)
             except Refused as refusal:
                 response = _refusal(refusal)
-            if request.get("mock"):
+            if request.get(MOCK, False):
                 response.headers[MOCK_HEADER] = "true"
             return response
 
@@ -298,7 +299,7 @@ def _offer(request: web.Request, data: dict[str, Any]) -> Offer:
     offer = OFFERS.get(data["serviceName"])
     if offer is None:
         raise Refused("ServiceNotFound", "There is no service of this name.")
-    request["mock"] = offer.mock is not None
+    request[MOCK] = offer.mock is not None
     if data["capability"] != "sms" or data.get("numberType", "mobile") != "mobile":
         raise Refused("Unavailable", "This service is sold for sms on mobile numbers only.")
     return offer
@@ -308,7 +309,7 @@ def _number(request: web.Request, world: World) -> Number:
     number = world.state.by_id.get(request.match_info["id"])
     if number is None:
         raise web.HTTPNotFound
-    request["mock"] = OFFERS[number.service].mock is not None
+    request[MOCK] = OFFERS[number.service].mock is not None
     return number
 
 

@@ -49,14 +49,10 @@ class Command(BaseCommand):
 
 def sandbox_config() -> SandboxConfig:
     state_file = os.environ.get("SANDBOX_STATE")
-    return SandboxConfig(
-        public_url=settings.PUBLIC_URL,
-        textverified_api_key=settings.TEXTVERIFIED_API_KEY,
-        textverified_username=settings.TEXTVERIFIED_USERNAME,
-        textverified_webhook_secret=settings.TEXTVERIFIED_WEBHOOK_SECRET,
-        stripe_secret_key=settings.STRIPE_SECRET_KEY,
-        stripe_webhook_secret=settings.STRIPE_WEBHOOK_SECRET,
-        mail_dir=Path(os.environ.get("MAIL_DIR") or settings.BASE_DIR / "var" / "mail"),
+    mail_dir = os.environ.get("MAIL_DIR") or getattr(settings, "MAIL_DIR", settings.BASE_DIR / "var" / "mail")
+    return SandboxConfig.from_settings(
+        settings,
+        mail_dir=Path(mail_dir),
         state_file=Path(state_file) if state_file else None,
         base_url=getattr(settings, "SANDBOX_URL", ""),
     )
