@@ -28,11 +28,35 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("drill_round", range(1, rounds + 1))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What drives a browser is marked so, and what runs the product in processes of its own stays on one worker."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if "browser" in names:
+            item.add_marker("browser")
+        if "live_stack" in names:
+            item.add_marker(pytest.mark.xdist_group("live"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows what the product's processes said."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("live_stack")
+    if report.failed and stack is not None:
+        report.sections += [(f"log of {name}", text) for name, text in stack.logs() if text]
+    return report
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for marker in (
         "browser: drives a real Chromium; run apart from the others",
         "drill: a race or a fault drill; once in `make test`, DRILL_ROUNDS times in `make drill`",
         "races: real threads or processes contend",
+        "viewport(width, height): the size of the browser's window",
         "slow: takes more than a few seconds",
     ):
         config.addinivalue_line("markers", marker)

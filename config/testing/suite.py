@@ -24,6 +24,7 @@ _PRODUCTION = {
     "ALLOWED_HOSTS": "ringfence.test",
     "PUBLIC_URL": "https://ringfence.test",
     "METRICS_TOKEN": ENVIRONMENT["SECRET_KEY"],
+    "PGOPTIONS": "",
 }
 
 
