@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -169,37 +168,35 @@ def _arrive_as_planned(world: World, number: Number, plan: dict[str, Any]) -> No
     }
     if number.state == PENDING:
         _finish(world, number, COMPLETED)
-    event_id, once = new_id("evt_"), new_id("idem_")
     for _ in range(2 if plan["duplicate"] else 1):
         number.messages.append(message)
         world.state.messages.append(message)
-        _announce(world, number, message, event_id=event_id, once=once)
+    _announce(world, number, message, times=2 if plan["duplicate"] else 1)
     world.changed()
 
 
-def _announce(world: World, number: Number, message: dict[str, Any], *, event_id: str, once: str) -> None:
-    sign: Callable[[bytes], dict[str, str]] = partial(
-        webhooks.textverified_signature, world.config.textverified_webhook_secret
-    )
-    world.webhooks.send(
-        vendor="textverified",
-        event="v2.sms.received",
-        url=f"{world.knobs.public_url}/webhooks/textverified",
-        payload={
-            "attempt": 1,
-            "occurredAt": iso(world.clock.now()),
-            "event": "v2.sms.received",
-            "id": event_id,
-            "idempotencyKey": once,
-            "data": {
-                **{name: value for name, value in message.items() if name != "id"},
-                "reservationId": number.id,
-            },
+def _announce(world: World, number: Number, message: dict[str, Any], *, times: int) -> None:
+    payload = {
+        "attempt": 1,
+        "occurredAt": iso(world.clock.now()),
+        "event": "v2.sms.received",
+        "id": new_id("evt_"),
+        "idempotencyKey": new_id("idem_"),
+        "data": {
+            **{name: value for name, value in message.items() if name != "id"},
+            "reservationId": number.id,
         },
-        sign=sign,
-        enabled=world.knobs.webhook_enabled,
-        attempt_field="attempt",
-    )
+    }
+    for _ in range(times):
+        world.webhooks.send(
+            vendor="textverified",
+            event="v2.sms.received",
+            url=f"{world.knobs.public_url}/webhooks/textverified",
+            payload=payload,
+            sign=partial(webhooks.textverified_signature, world.config.textverified_webhook_secret),
+            enabled=world.knobs.webhook_enabled,
+            attempt_field="attempt",
+        )
 
 
 def _end(world: World, number: Number) -> None:

@@ -201,6 +201,9 @@ class StateFile:
         except FileNotFoundError:
             return None
 
+    def put_aside(self) -> Path:
+        return self.path.replace(self.path.with_name(f"{self.path.name}.unreadable"))
+
     def write(self) -> None:
         started = time.monotonic()
         text = json.dumps(self.snapshot(), separators=(",", ":"))

@@ -1,6 +1,7 @@
 """One sandbox: everything its handlers share."""
 
 import asyncio
+import logging
 import secrets
 from collections import deque
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from config.sandbox.clock import Clock
 from config.sandbox.config import SandboxConfig
 from config.sandbox.state import State, StateFile
 from config.sandbox.webhooks import Webhooks
+
+log = logging.getLogger("sandbox")
 
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -101,11 +104,18 @@ class World:
 
     def restore(self) -> bool:
         """Take up the state file, where there is one. What was running is over. The caller sets the timers again."""
-        data = self.file.read() if self.file else None
-        if data is None:
+        if self.file is None:
             return False
-        self.state = State.load(data["state"])
-        self.clock.offset = data["offset"]
+        try:
+            data = self.file.read()
+            if data is None:
+                return False
+            self.state = State.load(data["state"])
+            self.clock.offset = float(data["offset"])
+        except (ValueError, KeyError, TypeError):  # half a file, or one of an older form
+            aside = self.file.put_aside()
+            log.warning("The sandbox's memory could not be read; it starts afresh and leaves it at %s", aside)
+            return False
         for key in self.state.purchase_keys.values():
             if key.state == "running":
                 key.state = "expired"

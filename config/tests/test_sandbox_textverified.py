@@ -26,7 +26,9 @@ def test_wrong_credentials_get_no_token(sandbox):
 def test_without_a_token_nothing_is_answered(sandbox):
     client = sign_in(sandbox)
     client.headers["Authorization"] = "Bearer nonsense"
-    assert [client.get(path).status_code for path in ("/account/me", "/services", "/verifications", "/sms")] == [401] * 4
+    assert [client.get(path).status_code for path in ("/account/me", "/services", "/verifications", "/sms")] == [
+        401
+    ] * 4
 
 
 def test_a_token_ends_when_its_time_is_over(sandbox):
