@@ -1,5 +1,10 @@
 """API paths of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts import api
+
+urlpatterns = [
+    path("keys", api.KeysView.as_view(), name="api-keys"),
+    path("keys/<int:key_id>", api.KeyView.as_view(), name="api-key"),
+]

@@ -1,0 +1,58 @@
+"""What the sign-in libraries report, in our words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account import signals as account
+from allauth.mfa import signals as mfa
+from django.contrib.auth import signals as auth
+from django.db import transaction
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from accounts import signals
+from accounts.models import User
+from config.lib.http import client_ip
+
+
+def _caller(request: HttpRequest | None) -> dict[str, Any]:
+    if request is None:
+        return {"ip_address": None, "user_agent": ""}
+    return {"ip_address": client_ip(request), "user_agent": request.headers.get("User-Agent", "")[:300]}
+
+
+@receiver(auth.user_logged_in)
+def tell_sign_in(sender: Any, request: HttpRequest | None, user: User, **_: Any) -> None:
+    with transaction.atomic():
+        signals.signed_in.send(sender=User, user=user, **_caller(request))
+
+
+@receiver(auth.user_login_failed)
+def tell_failed_sign_in(sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+    email = credentials.get("email") or credentials.get("username") or ""
+    user = User.objects.filter(email__iexact=str(email)).first() if email else None
+    if user is not None:
+        with transaction.atomic():
+            signals.sign_in_failed.send(sender=User, user=user, **_caller(request))
+
+
+def _tell_setting(what: str) -> Any:
+    def tell(sender: Any, user: User, **_: Any) -> None:
+        with transaction.atomic():
+            signals.settings_changed.send(sender=User, user=user, what=what)
+
+    return tell
+
+
+_SETTINGS = (
+    (account.password_changed, "Password"),
+    (account.password_reset, "Password"),
+    (account.password_set, "Password"),
+    (account.email_changed, "E-mail address"),
+    (mfa.authenticator_added, "Two-factor authentication"),
+    (mfa.authenticator_removed, "Two-factor authentication"),
+    (mfa.authenticator_reset, "Two-factor authentication"),
+)
+for _signal, _what in _SETTINGS:
+    _signal.connect(_tell_setting(_what), weak=False, dispatch_uid=f"accounts-{id(_signal)}")

@@ -1,0 +1,76 @@
+"""Settings pages and the acceptable-use policy."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import selectors, services
+from accounts.forms import ApiKeyForm, ProfileForm
+from config.lib.errors import DomainError
+from config.lib.http import client_ip
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: HttpRequest) -> HttpResponse:
+    initial = {"name": request.user.name, "time_zone": request.user.time_zone}
+    form = ProfileForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        services.update_profile(user=request.user, **form.cleaned_data)
+        messages.success(request, _("Your profile is saved."))
+        return redirect("settings-profile")
+    return render(request, "accounts/profile.html", {"form": form})
+
+
+@login_required
+@require_safe
+def security(request: HttpRequest) -> HttpResponse:
+    return render(request, "accounts/security.html")
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def keys(request: HttpRequest) -> HttpResponse:
+    """The keys, and a form for a new one, whose secret is shown once in the answer to the POST."""
+    form = ApiKeyForm(request.POST or None)
+    secret = ""
+    if request.method == "POST" and form.is_valid():
+        name, scopes = form.cleaned_data["name"], form.cleaned_data["scopes"]
+        _key, secret = services.create_api_key(user=request.user, name=name, scopes=scopes, expires_at=form.expires_at())
+        form = ApiKeyForm()
+    context = {"form": form, "secret": secret, "keys": selectors.keys_of(user=request.user)}
+    return render(request, "accounts/keys.html", context)
+
+
+@login_required
+@require_POST
+def revoke_key(request: HttpRequest, key_id: int) -> HttpResponse:
+    try:
+        key = services.revoke_api_key(user=request.user, key_id=key_id)
+    except DomainError as error:
+        messages.error(request, str(error.detail))
+    else:
+        messages.success(request, _("The key “%(name)s” no longer works.") % {"name": key.name})
+    return redirect("settings-keys")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def policy(request: HttpRequest) -> HttpResponse:
+    """The policy; a POST accepts it and goes on to `next`."""
+    if request.method == "POST" and request.user.is_authenticated:
+        services.accept_policy(user=request.user, ip_address=client_ip(request))
+        target = request.POST.get("next", "")
+        if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
+            target = "/buy"
+        return redirect(target)
+    accepted = request.user.is_authenticated and selectors.accepted_policy(user=request.user)
+    return render(request, "accounts/policy.html", {"version": settings.POLICY_VERSION, "accepted": accepted})
