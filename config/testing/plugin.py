@@ -8,7 +8,12 @@ import pytest
 
 from config.testing.services import suite_services
 
-pytest_plugins = ["config.testing.fixtures", "config.sandbox.fixtures"]
+pytest_plugins = [
+    "config.testing.fixtures",
+    "config.testing.live",
+    "config.testing.browser",
+    "config.sandbox.fixtures",
+]
 
 
 @pytest.hookimpl(wrapper=True)
