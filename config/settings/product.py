@@ -16,6 +16,13 @@ MAX_PRICE_CENTS = env.int("MAX_PRICE_CENTS", default=100_00)
 POLICY_VERSION = env.str("POLICY_VERSION", default="2026-11")
 LOW_BALANCE_CENTS = env.int("LOW_BALANCE_CENTS", default=200)
 
+# What staff are alerted to
+LARGE_DEDUCTION_CENTS = env.int("LARGE_DEDUCTION_CENTS", default=50_00)
+RAPID_TRANSACTIONS = env.int("RAPID_TRANSACTIONS", default=10)
+RAPID_TRANSACTIONS_SECONDS = env.int("RAPID_TRANSACTIONS_SECONDS", default=300)
+FAILED_SIGNINS = env.int("FAILED_SIGNINS", default=5)
+FAILED_SIGNINS_SECONDS = env.int("FAILED_SIGNINS_SECONDS", default=900)
+
 # The life of a verification
 PROVIDER = env.str("PROVIDER", default="textverified")
 PROVIDER_TIMEOUT_SECONDS = env.float("PROVIDER_TIMEOUT_SECONDS", default=10)
@@ -55,8 +62,11 @@ WEBHOOK_TOLERANCE_SECONDS = env.int("WEBHOOK_TOLERANCE_SECONDS", default=300)
 HEARTBEAT_SECONDS = env.int("HEARTBEAT_SECONDS", default=25)
 TICKET_SECONDS = env.int("TICKET_SECONDS", default=60)
 RESUME_LIMIT = env.int("RESUME_LIMIT", default=300)
+AUTH_FRAME_SECONDS = env.int("AUTH_FRAME_SECONDS", default=10)
+REALTIME_THREADS = env.int("REALTIME_THREADS", default=8)
 PUBLISH_TIMEOUT_SECONDS = env.float("PUBLISH_TIMEOUT_SECONDS", default=0.25)
 SWEEP_WINDOW_SECONDS = env.int("SWEEP_WINDOW_SECONDS", default=3600)
+SWEEP_GRACE_SECONDS = env.int("SWEEP_GRACE_SECONDS", default=60)
 
 # The outside world. Empty secrets are refused at a production start (security.py).
 TEXTVERIFIED_BASE_URL = env.str("TEXTVERIFIED_BASE_URL", default="https://www.textverified.com").rstrip("/")

@@ -1,0 +1,189 @@
+"""The only place that publishes to sockets: hints, sent after a commit. The database is the truth (`seq`, `resume`).
+
+A kept synchronous client a process. `async_to_sync(group_send)` held a request for over 20 s with Redis hanging.
+Nothing here raises or costs a request more than PUBLISH_TIMEOUT_SECONDS while Redis is down: after a failure
+further frames are dropped at once for a second, so several of one request don't add up.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, cast
+
+import redis
+from channels.layers import get_channel_layer
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from config.lib.metrics import websocket_messages_total
+from notifications import frames
+
+log = logging.getLogger(__name__)
+
+MESSAGE = "socket.frame"
+ALL = "all"
+STAFF = "staff"
+_SKIP_SECONDS = 1.0
+_PRESENCE_SECONDS = 60
+
+
+def user_group(user_id: int) -> str:
+    return f"user.{user_id}"
+
+
+def publish(*, user_id: int, frame: Mapping[str, Any]) -> None:
+    """A hint for every socket of a user. Call inside `on_commit(..., robust=True)`."""
+    _publish(user_group(user_id), frame)
+
+
+def publish_staff(frame: Mapping[str, Any]) -> None:
+    """For every open console."""
+    _publish(STAFF, frame)
+
+
+def publish_all(frame: Mapping[str, Any]) -> None:
+    """For every customer's socket."""
+    _publish(ALL, frame)
+
+
+def message(frame: Mapping[str, Any]) -> dict[str, Any]:
+    """A frame as it travels: encoded once, whoever many sockets get it. Raises BadFrame."""
+    declared = frames.check(frame)
+    return {
+        "type": MESSAGE,
+        "channel": declared.channel,
+        "topic": frames.topic(frame),
+        "seq": frame["seq"] if frame["type"] == "notification" else 0,
+        "version": frame.get("version", 0),
+        "text": json.dumps(frame, ensure_ascii=False, separators=(",", ":")),
+    }
+
+
+def redis_channel(group: str) -> str:
+    """The layer's own name for a group (`RedisPubSubLoopLayer._get_group_channel_name`)."""
+    return f"{settings.CHANNEL_PREFIX}__group__{group}"
+
+
+def _publish(group: str, frame: Mapping[str, Any]) -> None:
+    try:
+        body = get_channel_layer().serialize(message(frame))
+    except frames.BadFrame as error:
+        log.error("frame_refused", extra={"frame_type": str(frame.get("type")), "reason": str(error)})  # noqa: TRY400
+        return
+    if not _circuit.admits():
+        return
+    try:
+        with _client().pipeline(transaction=False) as pipe:
+            pipe.publish(redis_channel(group), body)
+            pipe.hincrby(_counts_key(), frame["type"], 1)
+            pipe.execute()
+    except (redis.RedisError, OSError) as error:
+        _circuit.failed()
+        log.warning("publish_failed", extra={"group": group, "frame_type": frame["type"], "error": repr(error)})
+        return
+    _circuit.succeeded()
+    websocket_messages_total.labels(type=frame["type"]).inc()
+
+
+class _Circuit:
+    """Open for a second after a failure; then one caller tries, and the others go on skipping until it is through."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failing = False
+        self._try_at = 0.0
+
+    def admits(self) -> bool:
+        if not self._failing:
+            return True
+        with self._lock:
+            now = time.monotonic()
+            if now < self._try_at:
+                return False
+            self._try_at = now + _SKIP_SECONDS
+            return True
+
+    def failed(self) -> None:
+        with self._lock:
+            self._failing = True
+            self._try_at = time.monotonic() + _SKIP_SECONDS
+
+    def succeeded(self) -> None:
+        self._failing = False
+
+
+_circuit = _Circuit()
+
+
+def _client() -> redis.Redis:
+    return _client_of(settings.REDIS_URL)
+
+
+@cache
+def _client_of(url: str) -> redis.Redis:
+    """Kept; its pool notices a fork and a connection that Redis closed. Two thirds of the time may go into connecting
+    where Redis answers nothing at all, the rest stays for the answer; without SETINFO and HELLO a new connection asks
+    for nothing but its database."""
+    budget = settings.PUBLISH_TIMEOUT_SECONDS
+    return redis.Redis.from_url(
+        url,
+        protocol=2,
+        driver_info=None,
+        socket_connect_timeout=budget * 0.4,
+        socket_timeout=budget * 0.5,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=0,
+    )
+
+
+# Who is connected, and how much was sent: best effort, for `GET /api/websocket/status`.
+
+
+def _counts_key() -> str:
+    return f"{settings.CHANNEL_PREFIX}:frames"
+
+
+def _presence_key() -> str:
+    return f"{settings.CHANNEL_PREFIX}:sockets"
+
+
+def report_connections(*, process: str, connections: int) -> None:
+    """Notes this process's open sockets for the others. Skipped while Redis is down."""
+    if not _circuit.admits():
+        return
+    entry = json.dumps({"connections": connections, "at": time.time()})
+    try:
+        with _client().pipeline(transaction=False) as pipe:
+            pipe.hset(_presence_key(), process, entry)
+            pipe.expire(_presence_key(), _PRESENCE_SECONDS * 10)
+            pipe.execute()
+    except (redis.RedisError, OSError):
+        _circuit.failed()
+        return
+    _circuit.succeeded()
+
+
+def shared_counts() -> tuple[dict[str, int], dict[str, int]] | None:
+    """(open sockets by process, frames published by type), None while Redis does not answer."""
+    if not _circuit.admits():
+        return None
+    try:
+        with _client().pipeline(transaction=False) as pipe:
+            pipe.hgetall(_presence_key())
+            pipe.hgetall(_counts_key())
+            answer = cast("list[dict[bytes, bytes]]", pipe.execute())
+    except (redis.RedisError, OSError):
+        _circuit.failed()
+        return None
+    _circuit.succeeded()
+    fresh = time.time() - _PRESENCE_SECONDS
+    entries = {process.decode(): json.loads(entry) for process, entry in answer[0].items()}
+    sockets = {process: entry["connections"] for process, entry in entries.items() if entry["at"] > fresh}
+    return sockets, {name.decode(): int(count) for name, count in answer[1].items()}
