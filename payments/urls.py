@@ -1,5 +1,11 @@
 """Pages of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from payments import views
+
+urlpatterns = [
+    path("wallet/top-up", views.top_up, name="top-up"),
+    path("payments", views.payments, name="payments"),
+    path("payments/<str:reference>", views.payment, name="payment"),
+]

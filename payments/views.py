@@ -1,0 +1,82 @@
+"""Top-up and payment pages."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from config.lib import money
+from config.lib.errors import DomainError, NotFound
+from config.lib.paging import keyset_page
+from payments import selectors, services
+from payments.models import PaymentStatus
+
+CHOICES = (10_00, 20_00, 50_00, 100_00)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def top_up(request: HttpRequest) -> HttpResponse:
+    """The form; a POST opens the checkout. The form's own key keeps a double click from opening two."""
+    error = ""
+    if request.method == "POST":
+        try:
+            payment = services.initiate(
+                user=request.user, amount=_amount(request), key=request.POST.get("key") or None, now=timezone.now()
+            )
+        except ValueError:
+            error = _("Write the amount in dollars and cents, such as 20.00.")
+        except DomainError as refusal:
+            error = str(refusal.detail)
+        else:
+            return redirect(payment.checkout_url or "payment", *([] if payment.checkout_url else [payment.reference]))
+    context = {
+        "choices": CHOICES,
+        "chosen": int(request.POST["choice"]) if request.POST.get("choice", "").isdecimal() else 20_00,
+        "amount": request.POST.get("amount", ""),
+        "minimum": settings.TOP_UP_MIN_CENTS,
+        "maximum": settings.TOP_UP_MAX_CENTS,
+        "key": uuid.uuid4(),
+        "error": error,
+    }
+    return render(request, "payments/top_up.html", context, status=400 if error else 200)
+
+
+def _amount(request: HttpRequest) -> int:
+    """In cents: what was typed, else what was chosen. Raises ValueError."""
+    typed = request.POST.get("amount", "").strip().lstrip("$").replace(",", "")
+    return money.to_cents(typed) if typed else int(request.POST.get("choice", ""))
+
+
+@login_required
+@require_safe
+def payments(request: HttpRequest) -> HttpResponse:
+    page = keyset_page(request, selectors.payments_of(user=request.user), key="id")
+    return render(request, "payments/payments.html", {"page": page})
+
+
+@login_required
+@never_cache
+@require_safe
+def payment(request: HttpRequest, reference: str) -> HttpResponse:
+    """Where the checkout sends the customer back to. An open payment is asked about at once."""
+    try:
+        found = selectors.payment_of(user=request.user, reference=reference)
+    except NotFound:
+        return render(request, "errors/404.html", status=404)
+    asked_in_vain = False
+    if found.status == PaymentStatus.INITIATED:
+        try:
+            found = services.settle(payment=found, now=timezone.now())
+        except DomainError:
+            asked_in_vain = True
+    return render(request, "payments/payment.html", {"payment": found, "asked_in_vain": asked_in_vain})

@@ -1,0 +1,30 @@
+"""The wallet's page."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from config.lib.paging import keyset_page
+from wallet import selectors
+from wallet.forms import TransactionFilter
+from wallet.models import TransactionType
+
+
+@login_required
+@require_safe
+def wallet(request: HttpRequest) -> HttpResponse:
+    chosen = TransactionFilter(request.GET)
+    chosen.is_valid()  # a field that makes no sense filters nothing
+    rows = selectors.transactions_of(user=request.user, **chosen.bounds())
+    context = {
+        "wallet": selectors.balance_of(user=request.user),
+        "holds": selectors.holds_of(user=request.user),
+        "types": TransactionType.choices,
+        "chosen": request.GET,
+        "filtered": bool(chosen.cleaned_data and any(chosen.cleaned_data.values())),
+        "page": keyset_page(request, rows, key="sequence"),
+    }
+    return render(request, "wallet/wallet.html", context)
