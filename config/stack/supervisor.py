@@ -45,6 +45,7 @@ class Supervisor:
     log: Log
     children: list[Child] = field(default_factory=list)
     interrupts: int = 0
+    first_delay: float = 0.5
     _interrupted_at: float = 0.0
 
     def listen(self) -> None:
@@ -115,7 +116,7 @@ class Supervisor:
                 f"{child.name} {how}, the {QUICK_DEATHS}th time within seconds of its start. "
                 f"Everything is stopped; the reason stands in its last lines above."
             )
-        delay = 0.5 * 2 ** max(child.quick_deaths - 1, 0)
+        delay = self.first_delay * 2 ** max(child.quick_deaths - 1, 0)
         child.due_at = now + delay
         self.log.say(f"{child.name} {how}; starting it again in {delay:g} s.")
 
