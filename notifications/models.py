@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from accounts.models import ApiKey
 from activity.models import Activity
 
 
@@ -60,10 +61,12 @@ class Notification(models.Model):
 
 
 class Ticket(models.Model):
-    """A one-use pass to the sockets for a program that holds an API key (60 s). Only its SHA-256 is kept."""
+    """A one-use pass to the sockets (60 s), standing for the key or session that asked for it. Only its SHA-256 is kept."""
 
     digest = models.CharField(max_length=64, unique=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    session_key = models.CharField(max_length=40, blank=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
 

@@ -1,0 +1,124 @@
+"""Who is at the other end of a socket, and whether they still may be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, load_backend
+from django.contrib.sessions.models import Session
+from django.db.models import Q
+from django.utils.crypto import constant_time_compare
+
+from accounts import services as accounts
+from accounts.models import ApiKey, User
+from notifications import tickets
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A user as proven by a session or a key. A ticket stands for what it was made with."""
+
+    user_id: int
+    is_staff: bool
+    session_key: str = ""
+    session_hash: str = ""
+    api_key_id: int | None = None
+    scopes: frozenset[str] = frozenset(ApiKey.SCOPES)
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a user's inbox and journal are now."""
+
+    seq: int
+    version: int
+
+
+def of_session(session_key: str) -> Identity | None:
+    """The user signed in with this session, checked as Django's middleware does, but changing nothing."""
+    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    backend = session.get(BACKEND_SESSION_KEY)
+    if backend not in settings.AUTHENTICATION_BACKENDS or SESSION_KEY not in session:
+        return None
+    user = load_backend(backend).get_user(User._meta.pk.to_python(session[SESSION_KEY]))
+    if user is None:
+        return None
+    known = session.get(HASH_SESSION_KEY) or ""
+    if not any(constant_time_compare(known, good) for good in _session_hashes(user)):
+        return None
+    return Identity(user.pk, user.is_staff, session_key=session_key, session_hash=known)
+
+
+def of_key(secret: str) -> Identity | None:
+    key = accounts.authenticate_key(secret=secret)
+    return key and _of_key(key)
+
+
+def of_ticket(secret: str, *, now: datetime) -> Identity | None:
+    """Uses the ticket up. Its key or session must still be good."""
+    ticket = tickets.redeem(secret=secret, now=now)
+    if ticket is None:
+        return None
+    if ticket.api_key is not None:
+        identity: Identity | None = _of_key(ticket.api_key)
+    else:
+        identity = of_session(ticket.session_key)
+    if identity is None or identity.user_id != ticket.user_id:
+        return None
+    return identity if identity in standings([identity], now=now) else None
+
+
+def _of_key(key: ApiKey) -> Identity:
+    return Identity(key.user_id, key.user.is_staff, api_key_id=key.pk, scopes=frozenset(key.scopes))
+
+
+def _session_hashes(user: User) -> list[str]:
+    return [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+
+
+def standings(identities: Collection[Identity], *, now: datetime) -> Mapping[Identity, Standing]:
+    """Position of each that may stay: signed out, revoked, expired, changed and deactivated ones are left out.
+
+    Three statements, however many. Sessions stand in the database (the default engine).
+    """
+    users = {
+        row["pk"]: row
+        for row in User.objects.filter(pk__in={one.user_id for one in identities}, is_active=True).values(
+            "pk", "password", "is_staff", "inbox__seq", "wallet__version"
+        )
+    }
+    asked = {one.session_key for one in identities if one.session_key}
+    sessions = set(
+        Session.objects.filter(session_key__in=asked, expire_date__gt=now).values_list("session_key", flat=True)
+        if asked
+        else ()
+    )
+    key_ids = {one.api_key_id for one in identities if one.api_key_id is not None}
+    keys = dict(
+        ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), pk__in=key_ids, revoked_at=None).values_list(
+            "pk", "user_id"
+        )
+        if key_ids
+        else ()
+    )
+
+    def stays(one: Identity) -> bool:
+        row = users.get(one.user_id)
+        if row is None or (one.is_staff and not row["is_staff"]):
+            return False
+        if one.api_key_id is not None:
+            return keys.get(one.api_key_id) == one.user_id
+        return one.session_key in sessions and one.session_hash in _session_hashes(User(password=row["password"]))
+
+    return {
+        one: Standing(users[one.user_id]["inbox__seq"] or 0, users[one.user_id]["wallet__version"] or 0)
+        for one in identities
+        if stays(one)
+    }
