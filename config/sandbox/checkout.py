@@ -35,7 +35,7 @@ async def submit(request: web.Request) -> web.StreamResponse:
     card = re.sub(r"[\s-]", "", str(form.get("card_number", "")))
     if form.get("action") == "decline" or card == payments.DECLINED_CARD:
         payments.decline(world, session)
-        return _page(session, problem="Your card was declined. Nothing was charged. Try another card.", status=402)
+        return _page(session, problem="Your card was declined. Nothing was charged. Try another card.")
     if not re.fullmatch(r"\d{13,19}", card):
         return _page(session, problem="That is not a card number. Check it and try again.", status=422)
     payments.pay(world, session)
@@ -71,7 +71,7 @@ def _form(price: str, *, invalid: bool) -> str:
 <label for="card_number">Card number</label>
 <input id="card_number" name="card_number" inputmode="numeric" autocomplete="cc-number" required
  value="4242 4242 4242 4242"{described}>
-<div class="pair"><div><label for="expiry">Expiry (MM / YY)</label>
+<div class="pair"><div><label for="expiry">Expiry</label>
 <input id="expiry" name="expiry" autocomplete="cc-exp" value="12 / 34"></div>
 <div><label for="cvc">Security code</label>
 <input id="cvc" name="cvc" inputmode="numeric" autocomplete="cc-csc" value="123"></div></div>

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from config.sandbox.world import WORLD, Fault, World
+from config.sandbox.world import WORLD, Fault, Forgotten, World
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -70,9 +70,12 @@ async def vendor_middleware(request: web.Request, handler: Handler) -> web.Strea
         "status": None,
     }
     world.log.append(entry)
-    if world.knobs.latency_ms and not _buys(request):
-        await asyncio.sleep(world.knobs.latency_ms / 1000)
-    response = await (_misbehave(world, fault, request, handler) if fault else _handle(request, handler))
+    try:
+        if world.knobs.latency_ms and not _buys(request):
+            await world.pause(world.knobs.latency_ms / 1000)
+        response = await (_misbehave(world, fault, request, handler) if fault else _handle(request, handler))
+    except Forgotten:
+        response = _close(request)
     entry["status"] = response.status
     return response
 
@@ -102,7 +105,7 @@ async def _handle(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _misbehave(world: World, fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
     kind = fault.kind
     if kind == "slow":
-        await asyncio.sleep(fault.seconds)
+        await world.pause(fault.seconds)
         return await _handle(request, handler)
     if kind.endswith("_after"):
         await _handle(request, handler)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ class Mail:
 
     @property
     def links(self) -> list[str]:
-        return list(dict.fromkeys(LINK.findall(self.text) + re.findall(r'href="(https?://[^"]+)"', self.html)))
+        in_html = [unescape(link) for link in re.findall(r'href="(https?://[^"]+)"', self.html)]
+        return list(dict.fromkeys(LINK.findall(self.text) + in_html))
 
 
 _parsed: dict[tuple[str, int, int], list[Mail]] = {}
@@ -108,11 +109,12 @@ async def detail(request: web.Request) -> web.StreamResponse:
         if mail.html
         else ""
     )
+    only_html = "\n".join(["This message has no text part. Its links:", *mail.links])
     return page(
         mail.subject,
         f'<p><a href="/mail">All mail</a></p><h1>{escape(mail.subject)}</h1>'
         f"<dl><dt>To</dt><dd>{escape(mail.to)}</dd><dt>From</dt><dd>{escape(mail.sender)}</dd>"
-        f"<dt>Sent</dt><dd>{escape(mail.sent)}</dd></dl><pre>{_clickable(mail.text)}</pre>{frame}",
+        f"<dt>Sent</dt><dd>{escape(mail.sent)}</dd></dl><pre>{_clickable(mail.text or only_html)}</pre>{frame}",
     )
 
 

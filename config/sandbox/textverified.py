@@ -1,7 +1,6 @@
 """TextVerified's API v2 over HTTP: source ../shared/reference, and the vendor's later additions (Idempotency-Key,
 inventory, maxPrice, mock services). It translates; `numbers.py` does."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal, InvalidOperation
@@ -137,7 +136,7 @@ async def create(request: web.Request, world: World) -> web.StreamResponse:
 
 async def _sell(world: World, offer: Offer, data: dict[str, Any], key: str | None) -> Number:
     if world.knobs.latency_ms:
-        await asyncio.sleep(world.knobs.latency_ms / 1000)
+        await world.pause(world.knobs.latency_ms / 1000)
     try:
         max_price = None if data.get("maxPrice") is None else int(Decimal(str(data["maxPrice"])) * 100)
         return numbers.sell(

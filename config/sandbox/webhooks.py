@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -43,7 +44,7 @@ def stripe_signature(secret: str, body: bytes) -> dict[str, str]:
 
 class Webhooks:
     def __init__(self) -> None:
-        self.deliveries: list[Delivery] = []
+        self.deliveries: deque[Delivery] = deque(maxlen=5000)
         self._tasks: set[asyncio.Task[None]] = set()
         self._client: aiohttp.ClientSession | None = None
 

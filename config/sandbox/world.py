@@ -61,6 +61,10 @@ class Fault:
     seconds: float = 0
 
 
+class Forgotten(Exception):
+    """The sandbox was reset while a request waited; it must not touch what came after."""
+
+
 class World:
     def __init__(self, config: SandboxConfig) -> None:
         self.config = config
@@ -86,6 +90,18 @@ class World:
         self.webhooks.reset()
         self.forget()
         self.changed()
+
+    async def pause(self, seconds: float) -> None:
+        """Real seconds; a reset ends it with Forgotten."""
+        released = asyncio.Event()
+        self.hung.add(released)
+        try:
+            await asyncio.wait_for(released.wait(), seconds)
+        except TimeoutError:
+            return
+        finally:
+            self.hung.discard(released)
+        raise Forgotten
 
     def changed(self) -> None:
         """To be called after every change of the state; the file is written soon after."""

@@ -1,5 +1,7 @@
 """The control API: what outside programs lean on."""
 
+import time
+
 import pytest
 
 from config.sandbox.testing import ControlError
@@ -57,6 +59,15 @@ def test_a_delayed_message_waits_for_the_clock(sandbox):
     assert texts(client, number) == []
     sandbox.advance(1.5)
     assert [text for _, text in texts(client, number)] == ["Code 1234"]
+
+
+def test_the_clock_runs_by_itself(sandbox):
+    number = bought(sign_in(sandbox))
+    sandbox.sms(number["number"], "Code 1234", delay=0.2)
+    deadline = time.monotonic() + 5
+    while sandbox.ledger()["numbers"][0]["state"] == "verificationPending" and time.monotonic() < deadline:
+        pass
+    assert sandbox.ledger()["numbers"][0]["state"] == "verificationCompleted"
 
 
 def test_a_message_can_claim_to_be_old(sandbox):

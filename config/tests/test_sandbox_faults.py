@@ -56,6 +56,24 @@ def test_a_reset_lets_a_hanging_request_go(sandbox, in_threads):
     assert isinstance(answer, httpx.RemoteProtocolError)
 
 
+@pytest.mark.parametrize("slowness", ["fault", "latency"])
+def test_a_purchase_that_was_under_way_at_a_reset_is_forgotten_too(sandbox, in_threads, slowness):
+    client = sign_in(sandbox)
+    if slowness == "fault":
+        sandbox.fault(BUY, "slow:30")
+    else:
+        sandbox.settings(latency_ms=30_000)
+
+    def reset_once_it_waits() -> None:
+        while "POST /textverified/api/pub/v2/verifications" not in sandbox.requests():
+            pass
+        sandbox.reset()
+
+    answer, _ = in_threads([lambda: buy(client, key="one"), reset_once_it_waits])
+    assert isinstance(answer, httpx.RemoteProtocolError)
+    assert sold(sandbox) == 0
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "done"),
     [
