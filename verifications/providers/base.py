@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,10 +42,10 @@ NumberState = Literal["waiting", "completed", "cancelled", "timed_out", "failed"
 class Text:
     """A text message. `received_at` is the provider's time; `code` what it parsed, or ''."""
 
-    sender: str
+    sender: str = field(repr=False)
     text: str = field(repr=False)
     code: str = field(repr=False)
-    received_at: datetime = field()
+    received_at: datetime
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Number:
     """A number that the provider sold us, as it stands there now."""
 
     provider_id: str
-    phone_number: str
+    phone_number: str = field(repr=False)
     service: str
     state: NumberState
     cost: Decimal
@@ -61,6 +62,18 @@ class Number:
     can_cancel: bool
     can_report: bool
     messages: Sequence[Text] = ()
+
+
+@dataclass(frozen=True)
+class Sale:
+    """A line of the provider's own book: what it sold us. `fetch` has the rest."""
+
+    provider_id: str
+    phone_number: str = field(repr=False)
+    service: str
+    state: NumberState
+    cost: Decimal
+    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -109,7 +122,11 @@ class Unavailable(ProviderError):
 
 
 class OutcomeUnknown(ProviderError):
-    """Asked, and no readable answer: perhaps done."""
+    """Asked, and no readable answer: perhaps done. `provider_id` where the provider named the number before."""
+
+    def __init__(self, message: str = "", *, provider_id: str = "") -> None:
+        super().__init__(message)
+        self.provider_id = provider_id
 
 
 class InProgress(OutcomeUnknown):
@@ -126,6 +143,19 @@ class TooEarly(ProviderError):
     def __init__(self, message: str = "", *, retry_after: float = 30.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+def outcome_of(error: ProviderError) -> str:
+    """An error's name for metrics: OutOfStock -> "out_of_stock"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
+
+
+class BadSignature(ProviderError):
+    """The webhook was not signed by the provider."""
+
+
+class BadPayload(ProviderError):
+    """The webhook was signed, but could not be read."""
 
 
 class Provider(Protocol):
@@ -151,7 +181,10 @@ class Provider(Protocol):
         """The number with its messages (of this reservation alone). Raises NotFound."""
 
     def fetch_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, Number | ProviderError]:
-        """Fetch many at once over one session; an error is returned in its number's place."""
+        """Fetch many at once over one session; an error is returned in its number's place.
+
+        Where the provider throttles, or answers none of the first ones, the rest gets that error without being asked.
+        """
 
     def cancel(self, provider_id: str) -> None:
         """Give the number back. Raises TooEarly, Rejected (already ended there: fetch it), NotFound."""
@@ -159,19 +192,11 @@ class Provider(Protocol):
     def report(self, provider_id: str) -> None:
         """Say that the number never worked, so that its cost comes back. Raises Rejected where not allowed."""
 
-    def recent(self, *, since: datetime) -> Sequence[Number]:
-        """Numbers sold to us since then, newest first (without messages)."""
+    def recent(self, *, since: datetime) -> Sequence[Sale]:
+        """Numbers sold to us since then, newest first."""
 
     def balance(self) -> Decimal:
         """Our float at the provider."""
 
     def parse_webhook(self, *, headers: Mapping[str, str], body: bytes) -> IncomingText | None:
         """The message in a webhook, None for news that don't concern us. Raises BadSignature, BadPayload."""
-
-
-class BadSignature(ProviderError):
-    """The webhook was not signed by the provider."""
-
-
-class BadPayload(ProviderError):
-    """The webhook was signed, but could not be read."""

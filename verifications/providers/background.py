@@ -1,0 +1,82 @@
+"""One event loop a process, in a thread of its own, behind the adapters' synchronous doors.
+
+Fork-safe: a forked child (Celery's prefork) starts a loop of its own at its first call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_GRACE_SECONDS = 5.0  # coroutines end by their own limits; this is for a loop that died
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+_thread: threading.Thread | None = None
+_closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
+_tasks: set[asyncio.Task[None]] = set()
+# What the parent owned stays referenced: destroying it would take the parent's sockets out of the shared epoll.
+_inherited: list[Any] = []
+
+
+def run(work: Coroutine[Any, Any, T], *, limit: float) -> T:
+    """What `work` returns or raises. It has to end by itself within `limit` seconds, else TimeoutError."""
+    future = asyncio.run_coroutine_threadsafe(work, _running_loop())
+    try:
+        return future.result(limit + _GRACE_SECONDS)
+    except concurrent.futures.TimeoutError:
+        future.cancel()
+        raise
+
+
+def at_close(closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Have it awaited when the process ends."""
+    _closers.append(closer)
+
+
+def spawn(work: Coroutine[Any, Any, None]) -> None:
+    """Start it beside what runs. Called in the loop."""
+    task = asyncio.get_running_loop().create_task(work)
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    global _loop, _thread
+    with _lock:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            _thread = threading.Thread(target=_loop.run_forever, name="providers", daemon=True)
+            _thread.start()
+        return _loop
+
+
+def _after_fork() -> None:
+    global _lock, _loop, _thread
+    _inherited.append((_loop, _thread, list(_closers)))
+    _lock, _loop, _thread = threading.Lock(), None, None
+    _closers.clear()
+
+
+def _stop() -> None:
+    loop, thread = _loop, _thread
+    if loop is None or thread is None:
+        return
+
+    async def close() -> None:
+        await asyncio.gather(*(closer() for closer in _closers), return_exceptions=True)
+        loop.stop()
+
+    asyncio.run_coroutine_threadsafe(close(), loop)
+    thread.join(2)
+
+
+os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_stop)

@@ -1,0 +1,298 @@
+"""The provider protocol, spoken by TextVerified's API v2 (its document of 2025-08, and what was added since)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from django.conf import settings
+
+from config.lib import metrics
+from verifications.providers import background
+from verifications.providers.base import (
+    IncomingText,
+    NotFound,
+    Number,
+    OutcomeUnknown,
+    ProviderError,
+    Quote,
+    Rejected,
+    Sale,
+    ServiceListing,
+    Spec,
+    Text,
+    Throttled,
+    TooEarly,
+    Unavailable,
+    outcome_of,
+)
+from verifications.providers.textverified import webhook, words
+from verifications.providers.textverified.client import Attempt, Client, Credentials
+
+T = TypeVar("T")
+Work = Callable[[Client, Attempt], Awaitable[T]]
+
+_MOST_PAGES = 1000
+_PAGES_LIMIT_SECONDS = 120.0
+_TOO_EARLY_SECONDS = 30.0
+
+
+class TextVerified:
+    name = "textverified"
+
+    def __init__(self) -> None:
+        self._client: Client | None = None
+        self._client_key: tuple[int, Credentials] | None = None
+        self._inherited: list[Client] = []
+
+    def services(self) -> Sequence[ServiceListing]:
+        async def work(client: Client, attempt: Attempt) -> Sequence[ServiceListing]:
+            rows = await client.get("/services", {"numberType": "mobile", "reservationType": "verification"})
+            with words.reading("list of services"):
+                return [
+                    ServiceListing(
+                        name=str(row["serviceName"]),
+                        capability=words.CAPABILITIES[row["capability"]],
+                        title=str(row.get("description") or ""),
+                    )
+                    for row in rows
+                ]
+
+        return self._do("services", work)
+
+    def quote(self, spec: Spec) -> Quote:
+        """The vendor tells price and stock apart; a stock that it doesn't tell is None."""
+
+        async def work(client: Client, attempt: Attempt) -> Quote:
+            asked = {"serviceName": spec.service, "numberType": "mobile", "capability": _capability(spec)}
+            priced = await client.ask(
+                "/pricing/verifications", {**asked, "areaCode": bool(spec.area_code), "carrier": False}
+            )
+            with words.reading("price"):
+                cost = words.money(priced["price"])
+            return Quote(service=spec.service, cost=cost, stock=await _stock(client, asked))
+
+        return self._do("quote", work)
+
+    def purchase(self, spec: Spec, *, key: str) -> Number:
+        async def work(client: Client, attempt: Attempt) -> Number:
+            reply = await client.change(attempt, "/verifications", _order(spec), key=key)
+            attempt.provider_id = words.id_in_link(reply.body, reply.headers.get("Location", ""))
+            try:
+                return words.number(await client.get(f"/verifications/{attempt.provider_id}"))
+            except ProviderError as error:
+                raise OutcomeUnknown(f"bought, details: {error}", provider_id=attempt.provider_id) from None
+
+        return self._do("purchase", work)
+
+    def fetch(self, provider_id: str) -> Number:
+        return self._do("fetch", _fetching(provider_id))
+
+    def fetch_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, Number | ProviderError]:
+        work = self._fetch_many(dict.fromkeys(provider_ids), concurrency)
+        # Halting bounds it to two rounds without an answer; with answers, each round is as long as the slowest of it.
+        rounds = 2 + len(provider_ids) // max(concurrency, 1)
+        return background.run(work, limit=rounds * settings.PROVIDER_TIMEOUT_SECONDS)
+
+    def cancel(self, provider_id: str) -> None:
+        async def work(client: Client, attempt: Attempt) -> None:
+            path = f"/verifications/{_known(provider_id)}"
+            try:
+                await client.change(attempt, f"{path}/cancel")
+            except NotFound:
+                raise
+            except Rejected as refused:
+                # The vendor has no word for "too early": a number that still waits can be cancelled later.
+                number = words.number(await client.get(path))
+                if number.state != "waiting":
+                    raise
+                raise TooEarly(str(refused), retry_after=1 if number.can_cancel else _TOO_EARLY_SECONDS) from None
+
+        self._do("cancel", work)
+
+    def report(self, provider_id: str) -> None:
+        async def work(client: Client, attempt: Attempt) -> None:
+            await client.change(attempt, f"/verifications/{_known(provider_id)}/report")
+
+        self._do("report", work)
+
+    def recent(self, *, since: datetime) -> Sequence[Sale]:
+        async def work(client: Client, attempt: Attempt) -> Sequence[Sale]:
+            found: dict[str, Sale] = {}
+            query: dict[str, str] | None = {}
+            for _ in range(_MOST_PAGES):
+                async with asyncio.timeout(settings.PROVIDER_TIMEOUT_SECONDS):
+                    body = await client.get("/verifications", query)
+                rows, query = _page(body)
+                sales = [words.sale(row) for row in rows]
+                found.update({sale.provider_id: sale for sale in sales if sale.created_at >= since})
+                if query is None or (sales and sales[-1].created_at < since):
+                    return list(found.values())
+            raise Unavailable("too many pages of verifications")
+
+        return self._do("recent", work, limit=_PAGES_LIMIT_SECONDS)
+
+    def balance(self) -> Decimal:
+        async def work(client: Client, attempt: Attempt) -> Decimal:
+            body = await client.get("/account/me")
+            with words.reading("account"):
+                return words.money(body["currentBalance"])
+
+        return self._do("balance", work)
+
+    def parse_webhook(self, *, headers: Mapping[str, str], body: bytes) -> IncomingText | None:
+        return webhook.parse(headers=headers, body=body, secret=settings.TEXTVERIFIED_WEBHOOK_SECRET)
+
+    def _do(self, operation: str, work: Work[T], *, limit: float | None = None) -> T:
+        limit = settings.PROVIDER_TIMEOUT_SECONDS if limit is None else limit
+        try:
+            return background.run(self._timed(operation, work, limit), limit=limit)
+        except TimeoutError:
+            raise OutcomeUnknown(f"{operation}: the loop does not answer") from None
+
+    async def _timed(self, operation: str, work: Work[T], limit: float) -> T:
+        """One operation within its limit, measured; every way to get no answer is told as what it means."""
+        attempt, begun, outcome = Attempt(), time.perf_counter(), "error"
+        try:
+            async with asyncio.timeout(limit):
+                result = await work(self._here(), attempt)
+            outcome = "ok"
+            return result
+        except (TimeoutError, words.Unreadable) as error:
+            why = attempt.unanswered(f"{operation}: {'timed out' if isinstance(error, TimeoutError) else 'unreadable'}")
+            outcome = outcome_of(why)
+            raise why from None
+        except ProviderError as error:
+            outcome = outcome_of(error)
+            raise
+        finally:
+            metrics.provider_requests_total.labels(self.name, operation, outcome).inc()
+            metrics.provider_latency_seconds.labels(self.name, operation).observe(time.perf_counter() - begun)
+
+    async def _fetch_many(
+        self, provider_ids: Mapping[str, None], concurrency: int
+    ) -> Mapping[str, Number | ProviderError]:
+        remaining = iter(provider_ids)
+        results: dict[str, Number | ProviderError] = {}
+        halt: ProviderError | None = None
+        unanswered, answered = 0, False
+
+        async def worker() -> None:
+            nonlocal halt, unanswered, answered
+            for provider_id in remaining:
+                if halt is not None:
+                    results[provider_id] = halt
+                    continue
+                try:
+                    results[provider_id] = await self._timed(
+                        "fetch", _fetching(provider_id), settings.PROVIDER_TIMEOUT_SECONDS
+                    )
+                    answered = True
+                except Unavailable as error:
+                    results[provider_id] = error
+                    unanswered += 1
+                    if not answered and unanswered >= concurrency:
+                        halt = error
+                except ProviderError as error:
+                    results[provider_id] = error
+                    answered = True
+                    if isinstance(error, Throttled):
+                        halt = error
+
+        await asyncio.gather(*(worker() for _ in range(min(concurrency, len(provider_ids)))))
+        return results
+
+    def _here(self) -> Client:
+        """The client of this process, its loop, and the settings as they are. Called in the loop."""
+        key = (
+            os.getpid(),
+            Credentials(settings.TEXTVERIFIED_BASE_URL, settings.TEXTVERIFIED_API_KEY, settings.TEXTVERIFIED_USERNAME),
+        )
+        if self._client is not None and key == self._client_key:
+            return self._client
+        if self._client is not None and self._client_key is not None:
+            if self._client_key[0] == key[0]:
+                background.spawn(self._client.close())
+            else:
+                self._inherited.append(self._client)
+        self._client = Client(key[1], connections=settings.POLL_CONCURRENCY + 50)
+        self._client_key = key
+        background.at_close(self._client.close)
+        return self._client
+
+
+def _fetching(provider_id: str) -> Work[Number]:
+    """Details first, messages after: a number seen as completed has its text then."""
+
+    async def work(client: Client, attempt: Attempt) -> Number:
+        body = await client.get(f"/verifications/{_known(provider_id)}")
+        number = words.number(body)
+        return words.number(body, await _messages(client, number))
+
+    return work
+
+
+async def _messages(client: Client, number: Number) -> tuple[Text, ...]:
+    query: dict[str, str] | None = {"reservationId": number.provider_id}
+    found: list[Text] = []
+    for _ in range(_MOST_PAGES):
+        rows, query = _page(await client.get("/sms", query))
+        found += [
+            words.text(row)
+            for row in rows
+            if words.belongs(row, provider_id=number.provider_id, phone_number=number.phone_number)
+        ]
+        if query is None:
+            break
+        query["reservationId"] = number.provider_id
+    return tuple(found)
+
+
+async def _stock(client: Client, asked: Mapping[str, Any]) -> int | None:
+    try:
+        body = await client.ask("/inventory/verifications", asked)
+        with words.reading("stock"):
+            return max(0, int(body["availableQuantity"]))
+    except (ProviderError, words.Unreadable):
+        return None  # the price alone is worth having
+
+
+def _page(body: Any) -> tuple[list[Any], dict[str, str] | None]:
+    """Rows of a page and the query of the next one, None on the last. Only the link's query is followed."""
+    with words.reading("page"):
+        rows = list(body["data"])
+        if body["hasNext"] is not True:
+            return rows, None
+        query = dict(parse_qsl(urlsplit(body["links"]["next"]["href"]).query))
+        if not query:
+            raise words.Unreadable("link")
+        return rows, query
+
+
+def _order(spec: Spec) -> dict[str, Any]:
+    order: dict[str, Any] = {"serviceName": spec.service, "capability": _capability(spec)}
+    if spec.area_code:
+        order["areaCodeSelectOption"] = [spec.area_code]
+    if spec.max_cost is not None:
+        order["maxPrice"] = float(spec.max_cost)  # a JSON number; cents survive in a double's shortest form
+    return order
+
+
+def _capability(spec: Spec) -> str:
+    for theirs, ours in words.CAPABILITIES.items():
+        if ours == spec.capability:
+            return theirs
+    raise Rejected(f"no capability {spec.capability}")
+
+
+def _known(provider_id: str) -> str:
+    try:
+        return words.identifier(provider_id)
+    except words.Unreadable:
+        raise NotFound("not an id of this provider") from None

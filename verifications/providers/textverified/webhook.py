@@ -1,0 +1,36 @@
+"""TextVerified's webhooks: signed over the raw body, without a time, so the receiver deduplicates by key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from config.lib.signing import matches_base64
+from verifications.providers.base import BadPayload, BadSignature, IncomingText
+from verifications.providers.textverified import words
+
+SMS_RECEIVED = "v2.sms.received"
+_HEADER = "x-webhook-signature"
+_PREFIX = "HMAC-SHA512="
+
+
+def parse(*, headers: Mapping[str, str], body: bytes, secret: str) -> IncomingText | None:
+    given = next((value for name, value in headers.items() if name.lower() == _HEADER), "")
+    if not given.startswith(_PREFIX) or not matches_base64(secret, body, given.removeprefix(_PREFIX)):
+        raise BadSignature("textverified")
+    try:
+        with words.reading("webhook"):
+            event = json.loads(body)
+            if event["event"] != SMS_RECEIVED:
+                return None
+            data = event["data"] if "data" in event else event["Data"]
+            if not data.get("reservationId"):
+                return None
+            key = event.get("idempotencyKey") or event["id"]
+            if not isinstance(key, str):
+                raise words.Unreadable
+            return IncomingText(
+                provider_id=words.identifier(data["reservationId"]), key=key[:255], message=words.text(data)
+            )
+    except (words.Unreadable, RecursionError):
+        raise BadPayload("textverified") from None

@@ -1,0 +1,186 @@
+"""TextVerified's words and shapes, and ours. Everything that knows what the vendor's JSON looks like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import urlsplit
+
+from verifications.providers.base import (
+    InProgress,
+    KeyExpired,
+    NotFound,
+    Number,
+    NumberState,
+    OutOfStock,
+    PriceMoved,
+    ProviderError,
+    ProviderFunds,
+    Rejected,
+    Sale,
+    Text,
+    Throttled,
+    TooEarly,
+)
+
+STATES: dict[str, NumberState] = {
+    "verificationPending": "waiting",
+    "verificationCompleted": "completed",
+    "verificationCanceled": "cancelled",
+    "verificationTimedOut": "timed_out",
+    "verificationReported": "failed",
+    "verificationRefunded": "failed",
+    "verificationReused": "completed",
+    "verificationReactivated": "completed",
+}
+
+# errorCode of a 4xx answer -> our error. What is not here is Rejected; a 404 is NotFound, a 429 Throttled.
+ERRORS: dict[str, type[ProviderError]] = {
+    "Unavailable": OutOfStock,
+    "PricingFailure": PriceMoved,
+    "InsufficientBalance": ProviderFunds,
+    "TooManyUnfinishedVerifications": Throttled,
+    "IdempotencyConflict": InProgress,
+    "IdempotencyKeyExpired": KeyExpired,
+    "TooEarlyToCancel": TooEarly,
+}
+
+CAPABILITIES = {"sms": "sms", "voice": "voice", "smsAndVoiceCombo": "sms_and_voice"}
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_SECONDS = re.compile(r"(\d{1,5}) ?s(?:ec|\b)")
+
+
+class Unreadable(ValueError):
+    """An answer that is not what the vendor documents."""
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turns every way in which a shape can be wrong into Unreadable, which names no content."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, InvalidOperation, OverflowError):
+        raise Unreadable(what) from None
+
+
+def refusal(status: int, body: Any) -> ProviderError:
+    """Our error for a 4xx answer. Its text has the vendor's code alone: descriptions may quote what is secret."""
+    code, description = error_of(body)
+    said = f"{status} {code}".strip()
+    kind = ERRORS.get(code)
+    if kind is Throttled or kind is TooEarly:
+        seconds = wait_in(description)
+        return kind(said) if seconds is None else kind(said, retry_after=seconds)
+    if kind is not None:
+        return kind(said)
+    if status == 409:
+        return InProgress(said)
+    if code.startswith("Idempotency"):
+        return KeyExpired(said)
+    return NotFound(said) if status == 404 else Rejected(said)
+
+
+def error_of(body: Any) -> tuple[str, str]:
+    """errorCode and errorDescription, empty where there are none."""
+    if not isinstance(body, dict):
+        return "", ""
+    code, description = body.get("errorCode"), body.get("errorDescription")
+    return (
+        code if isinstance(code, str) and re.fullmatch(r"\w{1,60}", code) else "",
+        description if isinstance(description, str) else "",
+    )
+
+
+def wait_in(description: str) -> float | None:
+    """The seconds that a sentence like `… can be canceled in 12 seconds.` asks us to wait."""
+    found = _SECONDS.search(description)
+    return max(1.0, float(found[1])) if found else None
+
+
+def identifier(value: Any) -> str:
+    """An id of the vendor's that is safe in a path."""
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise Unreadable("id")
+    return value
+
+
+def id_in_link(body: Any, location: str) -> str:
+    """The id at the end of the link that a purchase answers with: body, else the Location header."""
+    href = body.get("href") if isinstance(body, dict) else None
+    for link in (href, location):
+        if isinstance(link, str) and link:
+            return identifier(urlsplit(link).path.rstrip("/").rpartition("/")[2])
+    raise Unreadable("link")
+
+
+def moment(value: Any) -> datetime:
+    parsed = datetime.fromisoformat(value)
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def money(value: Any) -> Decimal:
+    """An amount in dollars. The client reads JSON numbers as Decimal."""
+    amount = Decimal(value)
+    if not amount.is_finite() or amount < 0:
+        raise Unreadable("amount")
+    return amount
+
+
+def number(body: Any, messages: tuple[Text, ...] = ()) -> Number:
+    with reading("verification"):
+        return Number(
+            provider_id=identifier(body["id"]),
+            phone_number=_phone(body["number"]),
+            service=str(body["serviceName"]),
+            state=STATES[body["state"]],
+            cost=money(body["totalCost"]),
+            created_at=moment(body["createdAt"]),
+            expires_at=moment(body["endsAt"]),
+            can_cancel=body["cancel"]["canCancel"] is True,
+            can_report=body["report"]["canReport"] is True,
+            messages=messages,
+        )
+
+
+def sale(row: Any) -> Sale:
+    with reading("list of verifications"):
+        return Sale(
+            provider_id=identifier(row["id"]),
+            phone_number=_phone(row["number"]),
+            service=str(row["serviceName"]),
+            state=STATES[row["state"]],
+            cost=money(row["totalCost"]),
+            created_at=moment(row["createdAt"]),
+        )
+
+
+def text(row: Any) -> Text:
+    with reading("message"):
+        return Text(
+            sender=str(row.get("from") or "")[:40],
+            text=str(row.get("smsContent") or ""),
+            code=str(row.get("parsedCode") or ""),
+            received_at=moment(row["createdAt"]),
+        )
+
+
+def belongs(row: Any, *, provider_id: str, phone_number: str) -> bool:
+    """Whether a message of `GET /sms?reservationId=` is this number's, should the filter ever fail."""
+    with reading("message"):
+        reservation, to = row.get("reservationId"), row.get("to")
+        return (not reservation or reservation == provider_id) and (not to or _digits(to) == _digits(phone_number))
+
+
+def _phone(value: Any) -> str:
+    if not isinstance(value, str) or not 5 <= len(value) <= 20:
+        raise Unreadable("number")
+    return value
+
+
+def _digits(phone: str) -> str:
+    return re.sub(r"\D", "", phone)[-10:]
