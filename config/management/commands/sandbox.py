@@ -16,7 +16,7 @@ from config.sandbox.config import SandboxConfig
 
 class Command(BaseCommand):
     help = "Runs the stand-in for SMS provider, payment gateway and mailbox, for development and tests."
-    requires_system_checks: list[str] = []  # type: ignore[assignment]  # it needs neither database nor apps
+    requires_system_checks: list[str] = []  # it needs neither database nor apps
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
@@ -49,10 +49,9 @@ class Command(BaseCommand):
 
 def sandbox_config() -> SandboxConfig:
     state_file = os.environ.get("SANDBOX_STATE")
-    mail_dir = os.environ.get("MAIL_DIR") or getattr(settings, "MAIL_DIR", settings.BASE_DIR / "var" / "mail")
     return SandboxConfig.from_settings(
         settings,
-        mail_dir=Path(mail_dir),
+        mail_dir=Path(settings.MAIL_DIR),
         state_file=Path(state_file) if state_file else None,
         base_url=getattr(settings, "SANDBOX_URL", ""),
     )
