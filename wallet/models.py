@@ -76,6 +76,9 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
     def delete(self) -> tuple[int, dict[str, int]]:
         raise JournalIsImmutable("The journal is never deleted from: post a correcting row instead.")
 
+    def bulk_create(self, *args: Any, **kwargs: Any) -> Any:
+        raise JournalIsImmutable("Journal rows are posted by wallet.services, and never created otherwise.")
+
 
 class Transaction(models.Model):
     """One journal row: a double-entry transfer of `amount` between a wallet and a named counterparty.
@@ -99,6 +102,8 @@ class Transaction(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = TransactionQuerySet.as_manager()
+
+    is_new: bool  # on what wallet.services returns: False where the reference had posted it before
 
     class Meta:
         ordering = ["-id"]
@@ -145,6 +150,8 @@ class Hold(models.Model):
     resource_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     resolved_at = models.DateTimeField(null=True, blank=True)
+
+    is_new: bool  # on what wallet.services.hold returns: False where the reference had held it before
 
     class Meta:
         constraints = [
