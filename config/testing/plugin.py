@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Generator
 
+import hypothesis
 import pytest
 
 from config.testing.services import suite_services
@@ -57,6 +58,9 @@ def pytest_runtest_makereport(
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # An example is as slow as the database that it talks to.
+    hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
+    hypothesis.settings.load_profile("house")
     for marker in (
         "browser: drives a real Chromium; run apart from the others",
         "drill: a race or a fault drill; once in `make test`, DRILL_ROUNDS times in `make drill`",
