@@ -1,1 +1,282 @@
-"""What this app does on the news of the apps to its left."""
+"""Each piece of news becomes one event row, in the transaction of the news: without its row nothing happened.
+
+Who moves money sends `transaction_posted` for it; the other signals say what it was about. So a purchase gives three
+events (initiated, purchased, deducted) and an ending with a refund two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.dispatch import receiver
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import signals as accounts_signals
+from accounts.models import ApiKey, User
+from activity import events, rules, services
+from activity.devices import device
+from activity.models import Alert
+from config.lib import money
+from payments import signals as payments_signals
+from payments.models import Payment
+from verifications import signals as verifications_signals
+from verifications.models import Verification
+from wallet import selectors as wallet_selectors
+from wallet import signals as wallet_signals
+from wallet.models import Transaction
+
+# --- money
+
+
+@receiver(wallet_signals.transaction_posted, dispatch_uid="activity.transaction_posted")
+def record_transaction(transaction: Transaction, news: Mapping[str, str] | None = None, **_kwargs: Any) -> None:
+    news = news or {}
+    event = event_of(transaction, news)
+    services.record(
+        event=event,
+        user=transaction.wallet.user,
+        data=_data_of(event, transaction, news),
+        resource=(transaction.resource_type, transaction.resource_id)
+        if transaction.resource_type
+        else ("transaction", transaction.reference),
+        actor=str(news.get("actor", "")),
+        now=transaction.created_at,
+    )
+    _record_low_balance(transaction)
+    rules.watch_transaction(transaction)
+
+
+def event_of(transaction: Transaction, news: Mapping[str, Any]) -> str:
+    """The one event that tells this journal row; `news["actor"] == "staff"` marks a refund given by staff."""
+    came, went = events.OF_TRANSACTION[transaction.type]
+    event = came if transaction.amount > 0 else went
+    return "refund_completed" if event == "instant_refund" and news.get("actor") == events.STAFF else event
+
+
+def _data_of(event: str, transaction: Transaction, news: Mapping[str, Any]) -> dict[str, str]:
+    """What of the row and its news the event declares."""
+    known = {
+        "amount": money.to_text(abs(transaction.amount)),
+        "balance": money.to_text(transaction.balance_after),
+        "transaction": transaction.reference,
+        "reason": str(news.get("reason") or transaction.description),
+        "service": str(news.get("service_title") or transaction.service),
+        "reference": str(news.get("refund_reference") or transaction.resource_id or transaction.reference),
+    }
+    return {field: known[field] for field in events.VOCABULARY[event].fields}
+
+
+def _record_low_balance(transaction: Transaction) -> None:
+    """Once for each time that the balance falls through the threshold."""
+    threshold = settings.LOW_BALANCE_CENTS
+    before = transaction.balance_after - transaction.amount
+    if transaction.balance_after < threshold <= before:
+        services.record(
+            event="low_balance",
+            user=transaction.wallet.user,
+            data={"balance": money.to_text(transaction.balance_after)},
+            resource=("wallet", str(transaction.wallet_id)),
+            now=transaction.created_at,
+        )
+
+
+# --- verifications
+
+
+def _record_verification(event: str, verification: Verification, **data: str) -> None:
+    services.record(
+        event=event,
+        user=verification.user,
+        data={"service": verification.service.title, **data},
+        resource=("verification", str(verification.pk)),
+    )
+
+
+@receiver(verifications_signals.verification_requested, dispatch_uid="activity.verification_requested")
+def record_requested(verification: Verification, **_kwargs: Any) -> None:
+    _record_verification(
+        "verification_initiated", verification, country=verification.country, cost=money.to_text(verification.price)
+    )
+
+
+@receiver(verifications_signals.number_purchased, dispatch_uid="activity.number_purchased")
+def record_purchased(verification: Verification, **_kwargs: Any) -> None:
+    _record_verification("number_purchased", verification, phone=verification.phone_number)
+
+
+@receiver(verifications_signals.verification_refused, dispatch_uid="activity.verification_refused")
+def record_refused(verification: Verification, why: str, **_kwargs: Any) -> None:
+    _record_verification("verification_failed", verification, why=_sentence(why))
+
+
+@receiver(verifications_signals.verification_progressed, dispatch_uid="activity.verification_progressed")
+def record_progressed(verification: Verification, **_kwargs: Any) -> None:
+    _record_verification("verification_progress", verification)
+
+
+@receiver(verifications_signals.verification_completed, dispatch_uid="activity.verification_completed")
+def record_completed(verification: Verification, **_kwargs: Any) -> None:
+    _record_verification("verification_complete", verification, verification=str(verification.pk))
+
+
+@receiver(verifications_signals.verification_ended, dispatch_uid="activity.verification_ended")
+def record_ended(verification: Verification, reason: str, why: str = "", **_kwargs: Any) -> None:
+    """The refund's own row is written before this one: refunds listens first."""
+    amount = money.to_text(verification.price)
+    if reason == "timeout":
+        _record_verification("verification_timeout", verification)
+    elif reason == "cancelled":
+        balance = money.to_text(wallet_selectors.balance_of(user=verification.user).balance)
+        _record_verification("verification_cancelled", verification, amount=amount, balance=balance)
+    else:
+        _record_verification("verification_ended", verification, why=_sentence(why), amount=amount)
+
+
+def _sentence(why: object) -> str:
+    """Templates bring the full stop."""
+    return str(why).strip().rstrip(".") or _("No reason was given")
+
+
+# --- payments
+
+
+def _record_payment(event: str, payment: Payment, **data: str) -> None:
+    services.record(
+        event=event,
+        user=payment.user,
+        data={"amount": money.to_text(payment.amount), "reference": payment.reference, **data},
+        resource=("payment", payment.reference),
+    )
+
+
+@receiver(payments_signals.payment_initiated, dispatch_uid="activity.payment_initiated")
+def record_payment_initiated(payment: Payment, **_kwargs: Any) -> None:
+    _record_payment("payment_initiated", payment)
+
+
+@receiver(payments_signals.payment_failed, dispatch_uid="activity.payment_failed")
+def record_payment_failed(payment: Payment, **_kwargs: Any) -> None:
+    _record_payment("payment_failed", payment, reason=_sentence(payment.failure_reason))
+
+
+@receiver(payments_signals.payment_expired, dispatch_uid="activity.payment_expired")
+def record_payment_expired(payment: Payment, **_kwargs: Any) -> None:
+    _record_payment("payment_expired", payment)
+
+
+# --- accounts
+
+
+@receiver(accounts_signals.signed_in, dispatch_uid="activity.signed_in")
+def record_signed_in(user: User, ip_address: str | None = None, user_agent: str = "", **_kwargs: Any) -> None:
+    _record_signin("security_signin", user, ip_address, user_agent, timezone.now())
+
+
+@receiver(accounts_signals.sign_in_failed, dispatch_uid="activity.sign_in_failed")
+def record_sign_in_failed(user: User, ip_address: str | None = None, user_agent: str = "", **_kwargs: Any) -> None:
+    now = timezone.now()
+    _record_signin("signin_failed", user, ip_address, user_agent, now)
+    rules.watch_failed_signins(user=user, now=now)
+
+
+def _record_signin(event: str, user: User, ip_address: str | None, user_agent: str, now: datetime) -> None:
+    services.record(
+        event=event,
+        user=user,
+        data={"device": device(user_agent), "place": ip_address or _("an unknown place"), "time": now.isoformat()},
+        resource=("user", str(user.pk)),
+        ip_address=ip_address,
+        user_agent=user_agent,
+        now=now,
+    )
+
+
+@receiver(accounts_signals.settings_changed, dispatch_uid="activity.settings_changed")
+def record_settings(user: User, what: str, **_kwargs: Any) -> None:
+    event = "settings_updated" if what in _HARMLESS else "security_settings"
+    services.record(event=event, user=user, data={"what": str(what)}, resource=("user", str(user.pk)))
+
+
+# Not worth a security notice; everything else is.
+_HARMLESS = ("name", "time zone")
+
+
+@receiver(accounts_signals.policy_accepted, dispatch_uid="activity.policy_accepted")
+def record_policy(user: User, version: str, ip_address: str | None = None, **_kwargs: Any) -> None:
+    services.record(
+        event="policy_accepted",
+        user=user,
+        data={"version": version},
+        resource=("policy", version),
+        ip_address=ip_address,
+    )
+
+
+@receiver(accounts_signals.api_key_created, dispatch_uid="activity.api_key_created")
+def record_key_created(user: User, api_key: ApiKey, **_kwargs: Any) -> None:
+    _record_key("api_key_created", user, api_key)
+
+
+@receiver(accounts_signals.api_key_revoked, dispatch_uid="activity.api_key_revoked")
+def record_key_revoked(user: User, api_key: ApiKey, **_kwargs: Any) -> None:
+    _record_key("api_key_revoked", user, api_key)
+
+
+def _record_key(event: str, user: User, api_key: ApiKey) -> None:
+    services.record(event=event, user=user, data={"name": api_key.name}, resource=("api_key", str(api_key.pk)))
+
+
+# --- alerts
+
+
+@receiver(payments_signals.payment_mismatched, dispatch_uid="activity.payment_mismatched")
+def alert_mismatch(payment: Payment, details: Mapping[str, Any], **_kwargs: Any) -> None:
+    services.raise_alert(
+        rule="gateway_mismatch",
+        cause=payment.reference,
+        severity=Alert.Severity.CRITICAL,
+        user=payment.user,
+        details=details,
+    )
+
+
+@receiver(verifications_signals.provider_orphan_found, dispatch_uid="activity.provider_orphan_found")
+def alert_orphan(provider: str, provider_id: str, details: Mapping[str, Any], **_kwargs: Any) -> None:
+    services.raise_alert(
+        rule="provider_orphan",
+        cause=f"{provider}:{provider_id}",
+        severity=Alert.Severity.CRITICAL,
+        details=details,
+    )
+
+
+@receiver(verifications_signals.provider_loss_booked, dispatch_uid="activity.provider_loss_booked")
+def alert_loss(verification: Verification, **_kwargs: Any) -> None:
+    services.raise_alert(
+        rule="provider_loss",
+        cause=str(verification.pk),
+        severity=Alert.Severity.WARNING,
+        user=verification.user,
+        details={
+            "verification": str(verification.pk),
+            "provider": verification.provider,
+            "provider_id": verification.provider_id,
+            "cost": str(verification.cost) if verification.cost is not None else "",
+        },
+    )
+
+
+@receiver(verifications_signals.provider_float_low, dispatch_uid="activity.provider_float_low")
+def alert_float(provider: str, balance: Decimal, threshold: Decimal, **_kwargs: Any) -> None:
+    """Once a day for each threshold."""
+    services.raise_alert(
+        rule="provider_float_low",
+        cause=f"{provider}:{threshold}:{timezone.now().date()}",
+        severity=Alert.Severity.CRITICAL,
+        details={"provider": provider, "balance": str(balance), "threshold": str(threshold)},
+    )

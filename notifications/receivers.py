@@ -1,1 +1,108 @@
-"""What this app does on the news of the apps to its left."""
+"""What is told on the news of the apps to the left: an inbox row for each event, and hints for the sockets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.dispatch import receiver
+from django.utils import timezone
+
+from activity import selectors as activity_selectors
+from activity import signals as activity_signals
+from activity.models import Activity, Alert
+from config.lib import money
+from notifications import frames, services
+from notifications.services import hints
+from payments import signals as payments_signals
+from payments.models import Payment
+from verifications import signals as verifications_signals
+from verifications.models import Verification
+from wallet import signals as wallet_signals
+from wallet.models import Transaction, Wallet
+
+
+@receiver(activity_signals.activity_recorded, dispatch_uid="notifications.activity_recorded")
+def tell(activity: Activity, **_kwargs: Any) -> None:
+    services.notify(activity=activity)
+    hints.push(user_id=activity.user_id, build=lambda: {"type": "activity", **activity_selectors.render(activity)})
+
+
+@receiver(wallet_signals.balance_changed, dispatch_uid="notifications.balance_changed")
+def push_balance(wallet: Wallet, transaction: Transaction | None = None, **_kwargs: Any) -> None:
+    frame = frames.balance_update(
+        balance=wallet.balance,
+        held=wallet.held,
+        version=wallet.version,
+        now=timezone.now(),
+        transaction=_journal_row(transaction) if transaction else None,
+    )
+    hints.push(user_id=wallet.user_id, build=lambda: frame)
+
+
+@receiver(wallet_signals.transaction_posted, dispatch_uid="notifications.transaction_posted")
+def push_transaction(transaction: Transaction, **_kwargs: Any) -> None:
+    """For the console, which follows every customer's money."""
+    frame = {"type": "transaction", "user_id": transaction.wallet.user_id, **_journal_row(transaction)}
+    hints.push_staff(build=lambda: frame)
+
+
+def _journal_row(transaction: Transaction) -> dict[str, Any]:
+    return {
+        "id": transaction.pk,
+        "sequence": transaction.sequence,
+        "amount": money.to_text(transaction.amount),
+        "transaction_type": transaction.type,
+        "description": transaction.description,
+        "service": transaction.service,
+        "created_at": frames.iso(transaction.created_at),
+    }
+
+
+@receiver(verifications_signals.verification_requested, dispatch_uid="notifications.verification_requested")
+@receiver(verifications_signals.number_purchased, dispatch_uid="notifications.number_purchased")
+@receiver(verifications_signals.verification_refused, dispatch_uid="notifications.verification_refused")
+@receiver(verifications_signals.verification_progressed, dispatch_uid="notifications.verification_progressed")
+@receiver(verifications_signals.verification_completed, dispatch_uid="notifications.verification_completed")
+@receiver(verifications_signals.verification_ended, dispatch_uid="notifications.verification_ended")
+@receiver(verifications_signals.verification_updated, dispatch_uid="notifications.verification_updated")
+def push_verification(verification: Verification, **_kwargs: Any) -> None:
+    """As it stands after the commit: read again, since the service may go on with the instance."""
+    pk = verification.pk
+
+    def frame() -> dict[str, Any]:
+        from verifications import selectors as verifications_selectors
+
+        current = Verification.objects.select_related("service").get(pk=pk)
+        return frames.verification(verifications_selectors.summary_frame(current))
+
+    hints.push(user_id=verification.user_id, build=frame)
+
+
+@receiver(payments_signals.payment_initiated, dispatch_uid="notifications.payment_initiated")
+@receiver(payments_signals.payment_completed, dispatch_uid="notifications.payment_completed")
+@receiver(payments_signals.payment_failed, dispatch_uid="notifications.payment_failed")
+@receiver(payments_signals.payment_expired, dispatch_uid="notifications.payment_expired")
+def push_payment(payment: Payment, **_kwargs: Any) -> None:
+    frame = {
+        "type": "payment",
+        "reference": payment.reference,
+        "status": payment.status,
+        "amount": money.to_text(payment.amount),
+        "failure_reason": payment.failure_reason,
+    }
+    hints.push(user_id=payment.user_id, build=lambda: frame)
+
+
+@receiver(activity_signals.alert_raised, dispatch_uid="notifications.alert_raised")
+def push_alert(alert: Alert, **_kwargs: Any) -> None:
+    frame = {
+        "type": "alert",
+        "id": alert.pk,
+        "rule": alert.rule,
+        "severity": alert.severity,
+        "cause": alert.cause,
+        "user_id": alert.user_id,
+        "state": alert.state,
+        "created_at": frames.iso(alert.created_at),
+    }
+    hints.push_staff(build=lambda: frame)

@@ -1,0 +1,103 @@
+"""Reads of the feed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Count, Max, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from activity import wording
+from activity.events import CUSTOMER, VOCABULARY
+from activity.models import Activity
+from config.lib.errors import NotFound
+
+
+def feed(
+    *,
+    user: User,
+    activity_type: str = "",
+    resource_type: str = "",
+    status: str = "",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    q: str = "",
+    before: Activity | None = None,
+) -> QuerySet[Activity]:
+    """The user's events, newest first. `before` goes on below a row without counting over those above it."""
+    rows = Activity.objects.filter(user=user).order_by("-created_at", "-id")
+    given = {"activity_type": activity_type, "resource_type": resource_type, "status": status}
+    rows = rows.filter(**{field: value for field, value in given.items() if value})
+    if start:
+        rows = rows.filter(created_at__gte=start)
+    if end:
+        rows = rows.filter(created_at__lt=end)
+    for word in q.split():
+        rows = rows.filter(Q(title__icontains=word) | Q(description__icontains=word) | Q(resource_id__icontains=word))
+    if before:
+        rows = rows.filter(created_at__lte=before.created_at).filter(
+            Q(created_at__lt=before.created_at) | Q(pk__lt=before.pk)
+        )
+    return rows
+
+
+def activity_of(*, user: User, activity_id: int) -> Activity:
+    """Raises NotFound for another's."""
+    activity = Activity.objects.filter(user=user, pk=activity_id).first()
+    if activity is None:
+        raise NotFound(_("You have no such activity."))
+    return activity
+
+
+def of_resource(*, user: User, resource_type: str, resource_id: str) -> QuerySet[Activity]:
+    """What happened to one verification, payment, …, newest first."""
+    return Activity.objects.filter(user=user, resource_type=resource_type, resource_id=resource_id).order_by(
+        "-created_at", "-id"
+    )
+
+
+def overview(*, user: User, start: datetime | None = None, end: datetime | None = None) -> dict[str, Any]:
+    """Counts for the cards: {total, by_type: {type: n}, by_status: {status: n}, last_at}."""
+    rows = feed(user=user, start=start, end=end).order_by()
+    by_type: dict[str, int] = {}
+    by_status: dict[str, int] = {}
+    last_at: datetime | None = None
+    for row in rows.values("activity_type", "status").annotate(number=Count("pk"), last=Max("created_at")):
+        by_type[row["activity_type"]] = by_type.get(row["activity_type"], 0) + row["number"]
+        by_status[row["status"]] = by_status.get(row["status"], 0) + row["number"]
+        last_at = max(last_at or row["last"], row["last"])
+    return {
+        "total": sum(by_type.values()),
+        "by_type": dict(sorted(by_type.items())),
+        "by_status": dict(sorted(by_status.items())),
+        "last_at": _iso(last_at) if last_at else None,
+    }
+
+
+def render(activity: Activity) -> dict[str, Any]:
+    """One event as the API, the sockets and the pages carry it, in the reader's language."""
+    declared = VOCABULARY.get(activity.event)
+    shown = wording.values(activity.event, activity.data)
+    own = activity.actor == CUSTOMER
+    return {
+        "id": activity.pk,
+        "event": activity.event,
+        "activity_type": activity.activity_type,
+        "resource_type": activity.resource_type,
+        "resource_id": activity.resource_id,
+        "action": activity.action,
+        "status": activity.status,
+        "title": wording.fill(declared.title, shown) if declared else activity.title,
+        "description": wording.fill(declared.description, shown) if declared else activity.description,
+        "data": activity.data,
+        "actor": activity.actor,
+        "ip_address": activity.ip_address if own else None,
+        "user_agent": activity.user_agent if own else "",
+        "created_at": _iso(activity.created_at),
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

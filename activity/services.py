@@ -1,0 +1,120 @@
+"""All writes of this app: one event row for each thing that happens, and alerts for staff."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from activity import signals, wording
+from activity.events import FINANCIAL_TYPES, VOCABULARY
+from activity.models import Activity, Alert
+from config.lib.errors import DomainError
+from wallet.models import Transaction
+
+_CLEANUP_BATCH = 5_000
+
+
+class AlertIsClosed(DomainError):
+    code = "already_ended"
+    status = 409
+    title = _("This alert is resolved already.")
+
+
+def record(
+    *,
+    event: str,
+    user: User,
+    data: Mapping[str, str],
+    resource: tuple[str, str] = ("", ""),
+    actor: str = "",
+    ip_address: str | None = None,
+    user_agent: str = "",
+    now: datetime | None = None,
+) -> Activity:
+    """Write down that `event` happened to `user`, in the transaction that changed the state.
+
+    `data` has exactly the fields that activity/events.py declares (BadEventData otherwise): money as "2.50", times as
+    ISO 8601. `resource` and `actor` default to what the vocabulary says. No savepoint: without its event nothing moves.
+    """
+    declared = VOCABULARY[event]
+    wording.validate(declared, data)
+    with transaction.atomic(savepoint=False), translation.override(settings.LANGUAGE_CODE):
+        shown = wording.values(event, data)
+        activity = Activity.objects.create(
+            user=user,
+            event=event,
+            activity_type=declared.activity_type,
+            resource_type=resource[0] or declared.resource_type,
+            resource_id=resource[1],
+            action=declared.action,
+            status=declared.status,
+            title=wording.fill(declared.title, shown)[:120],
+            description=wording.fill(declared.description, shown)[:300],
+            data=dict(data),
+            ip_address=ip_address,
+            user_agent=user_agent[:300],
+            actor=actor or declared.actor,
+            created_at=now or timezone.now(),
+        )
+        signals.activity_recorded.send(sender=Activity, activity=activity)
+    return activity
+
+
+def raise_alert(
+    *,
+    rule: str,
+    cause: str,
+    severity: str,
+    details: Mapping[str, Any],
+    user: User | None = None,
+    transaction: Transaction | None = None,
+) -> Alert | None:
+    """Tell staff, once for each rule and cause; None where they know already. `details` are primitives."""
+    alert, is_new = Alert.objects.get_or_create(
+        rule=rule,
+        cause=cause[:120],
+        defaults={"severity": severity, "user": user, "transaction": transaction, "details": dict(details)},
+    )
+    if not is_new:
+        return None
+    signals.alert_raised.send(sender=Alert, alert=alert)
+    return alert
+
+
+def acknowledge_alert(*, alert: Alert, by: User, now: datetime) -> Alert:
+    """Say that somebody is looking at it. Acknowledging again changes nothing; a resolved one is refused."""
+    states = Alert.State
+    moved = Alert.objects.filter(pk=alert.pk, state=states.OPEN).update(
+        state=states.ACKNOWLEDGED, handled_by=by, handled_at=now
+    )
+    alert.refresh_from_db()
+    if not moved and alert.state == states.RESOLVED:
+        raise AlertIsClosed
+    return alert
+
+
+def resolve_alert(*, alert: Alert, by: User, now: datetime) -> Alert:
+    """Close it. Resolving again changes nothing."""
+    Alert.objects.filter(pk=alert.pk).exclude(state=Alert.State.RESOLVED).update(
+        state=Alert.State.RESOLVED, handled_by=by, handled_at=now
+    )
+    alert.refresh_from_db()
+    return alert
+
+
+def cleanup(*, before: datetime) -> int:
+    """Remove older events that money doesn't depend on; those that a notification still tells stay. How many."""
+    old = Activity.objects.filter(created_at__lt=before, notification__isnull=True).exclude(
+        activity_type__in=FINANCIAL_TYPES
+    )
+    removed = 0
+    while ids := list(old.values_list("pk", flat=True).order_by("created_at")[:_CLEANUP_BATCH]):
+        removed += Activity.objects.filter(pk__in=ids).delete()[0]
+    return removed

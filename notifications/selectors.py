@@ -1,0 +1,200 @@
+"""Reads of the inbox, and how its rows are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+from uuid import UUID
+
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.middleware import zone
+from accounts.models import User
+from activity import wording
+from activity.models import Activity
+from config.lib.errors import NotFound
+from notifications import catalog
+from notifications.models import Inbox, Notification
+from verifications.models import Message
+
+PURGED = "••••••"
+SORTS = ("newest", "oldest", "unread")
+
+
+class Shown(TypedDict):
+    """A notification as the API, the sockets and the pages carry it."""
+
+    id: int
+    seq: int
+    type: str
+    category: str
+    priority: str
+    title: str
+    message: str
+    link: str
+    icon: str
+    is_read: bool
+    created_at: str
+
+
+def inbox_of(*, user: User) -> Inbox:
+    """The user's counters; zeros before the first notification."""
+    return Inbox.objects.filter(user=user).first() or Inbox(user=user, seq=0, unread=0)
+
+
+def visible(*, user: User) -> QuerySet[Notification]:
+    """What is neither archived nor deleted, newest first, with the events."""
+    return (
+        Notification.objects.filter(user=user, deleted_at=None, archived_at=None)
+        .select_related("activity")
+        .order_by("-seq")
+    )
+
+
+def after(*, user: User, seq: int) -> QuerySet[Notification]:
+    """What came after a position, in order: for resuming and polling. Read the inbox's position before this."""
+    return visible(user=user).filter(seq__gt=seq).order_by("seq")
+
+
+def listing(
+    *,
+    user: User,
+    category: str = "",
+    is_read: bool | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    before: int | None = None,
+    sort: str = "newest",
+) -> QuerySet[Notification]:
+    """The centre's list. `before` (a seq) goes on below a row without counting over those above it."""
+    rows = visible(user=user)
+    if category:
+        rows = rows.filter(category=category)
+    if is_read is not None:
+        rows = rows.filter(read_at__isnull=not is_read)
+    if start:
+        rows = rows.filter(created_at__gte=start)
+    if end:
+        rows = rows.filter(created_at__lt=end)
+    if before is not None:
+        rows = rows.filter(seq__lt=before)
+    if sort == "oldest":
+        return rows.order_by("seq")
+    if sort == "unread":
+        return rows.order_by(Case(When(read_at=None, then=Value(0)), default=Value(1)), "-seq")
+    return rows
+
+
+def search(*, user: User, query: str) -> QuerySet[Notification]:
+    """What has the words in its event's title, description or resource. Codes are in none of them."""
+    rows = visible(user=user)
+    for word in query.split():
+        rows = rows.filter(
+            Q(activity__title__icontains=word)
+            | Q(activity__description__icontains=word)
+            | Q(activity__resource_id__icontains=word)
+        )
+    return rows
+
+
+def suggestions(found: Iterable[Notification]) -> list[str]:
+    """Up to five titles and services that what was found has in common."""
+    counted: dict[str, int] = {}
+    for notification in found:
+        activity = notification.activity
+        shown = wording.values(activity.event, activity.data)
+        for words in (wording.fill(_title(activity), shown), activity.data.get("service", "")):
+            if words:
+                counted[words] = counted.get(words, 0) + 1
+    return sorted(counted, key=lambda words: (-counted[words], words))[:5]
+
+
+def notification_of(*, user: User, notification_id: int) -> Notification:
+    """One of the user's, archived ones too. Raises NotFound for another's."""
+    mine = Notification.objects.filter(user=user, pk=notification_id, deleted_at=None).select_related("activity")
+    notification = mine.first()
+    if notification is None:
+        raise NotFound(_("You have no such notification."))
+    return notification
+
+
+def categories(*, user: User) -> list[dict[str, Any]]:
+    """Every category with how many the user has there and how many of them are unread."""
+    rows = (
+        Notification.objects.filter(user=user, deleted_at=None, archived_at=None)
+        .values("category")
+        .annotate(total=Count("pk"), unread=Count("pk", filter=Q(read_at=None)))
+    )
+    counts = {row["category"]: row for row in rows}
+    return [
+        {
+            "category": name,
+            "title": str(title),
+            "total": counts.get(name, {}).get("total", 0),
+            "unread": counts.get(name, {}).get("unread", 0),
+        }
+        for name, title in catalog.CATEGORIES.items()
+    ]
+
+
+def untold(*, since: datetime | None, until: datetime) -> QuerySet[Activity]:
+    """Events of the catalogue before `until` that have no row in the inbox."""
+    rows = Activity.objects.filter(created_at__lt=until, event__in=list(catalog.CATALOG)).select_related("user")
+    if since is not None:
+        rows = rows.filter(created_at__gte=since)
+    return rows.filter(~Exists(Notification.objects.filter(activity=OuterRef("pk"))))
+
+
+# --- showing
+
+
+def render(notification: Notification) -> Shown:
+    """One notification, in its customer's time zone. Reads the code where it tells of one."""
+    return render_all([notification], user=notification.user)[0]
+
+
+def render_all(notifications: Iterable[Notification], *, user: User) -> list[Shown]:
+    """These rows of one user; their codes are one query however many there are."""
+    rows = list(notifications)
+    codes = _codes(rows)
+    with timezone.override(zone(user.time_zone)):
+        return [_show(row, codes) for row in rows]
+
+
+def _show(notification: Notification, codes: Mapping[str, str]) -> Shown:
+    activity = notification.activity
+    notice = catalog.CATALOG.get(activity.event)
+    shown = wording.values(activity.event, activity.data)
+    if activity.event in catalog.READ_WHEN_SHOWN:
+        shown["code"] = codes.get(activity.resource_id) or PURGED
+    return {
+        "id": notification.pk,
+        "seq": notification.seq,
+        "type": activity.event,
+        "category": notification.category,
+        "priority": notification.priority,
+        "title": wording.fill(_title(activity), shown),
+        "message": wording.fill(notice.message, shown) if notice else activity.description,
+        "link": catalog.link_of(activity),
+        "icon": notice.icon if notice else "",
+        "is_read": notification.read_at is not None,
+        "created_at": notification.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _title(activity: Activity) -> Any:
+    """The catalogue's; that of the event where the catalogue has it no longer."""
+    notice = catalog.CATALOG.get(activity.event)
+    return notice.title if notice else activity.title
+
+
+def _codes(notifications: Iterable[Notification]) -> dict[str, str]:
+    """Verification id -> its last code. What is purged is missing."""
+    ids = {UUID(row.activity.resource_id) for row in notifications if row.activity.event in catalog.READ_WHEN_SHOWN}
+    if not ids:
+        return {}
+    messages = Message.objects.filter(verification_id__in=ids).order_by("received_at", "pk")
+    return {str(pk): code for pk, code in messages.values_list("verification_id", "code") if code}

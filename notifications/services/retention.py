@@ -1,0 +1,46 @@
+"""Old rows that money doesn't depend on are removed at last."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from activity import services as activity_services
+from activity.events import FINANCIAL_TYPES
+
+_BATCH = 2_000
+
+# What was unread leaves the counters in the same statement.
+_REMOVE = """
+WITH gone AS (
+    DELETE FROM notifications_notification WHERE id IN (
+        SELECT notification.id FROM notifications_notification notification
+        JOIN activity_activity activity ON activity.id = notification.activity_id
+        WHERE activity.created_at < %(before)s AND NOT activity.activity_type = ANY(%(kept)s)
+        LIMIT %(batch)s
+    )
+    RETURNING user_id, read_at IS NULL AND archived_at IS NULL AND deleted_at IS NULL AS was_unread
+), counted AS (
+    SELECT user_id, count(*) AS unread FROM gone WHERE was_unread GROUP BY user_id
+), moved AS (
+    UPDATE notifications_inbox inbox SET unread = inbox.unread - counted.unread
+    FROM counted WHERE counted.user_id = inbox.user_id
+)
+SELECT count(*) FROM gone
+"""
+
+
+def cleanup(*, days: int, now: datetime) -> int:
+    """Remove events older than `days` that money doesn't depend on, with what told them. How many events."""
+    before = now - timedelta(days=days)
+    while _remove(before):
+        pass
+    return activity_services.cleanup(before=before)
+
+
+def _remove(before: datetime) -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_REMOVE, {"before": before, "kept": list(FINANCIAL_TYPES), "batch": _BATCH})
+        removed: int = cursor.fetchone()[0]
+    return removed
