@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -27,7 +28,7 @@ class PaymentStatus(models.TextChoices):
 class Payment(models.Model):
     """A top-up. Money that arrives counts, whatever state it finds the payment in."""
 
-    MOVES = {
+    MOVES: ClassVar[dict[PaymentStatus, set[PaymentStatus]]] = {
         PaymentStatus.INITIATED: {PaymentStatus.COMPLETED, PaymentStatus.FAILED, PaymentStatus.EXPIRED},
         PaymentStatus.FAILED: {PaymentStatus.COMPLETED},
         PaymentStatus.EXPIRED: {PaymentStatus.COMPLETED},
@@ -50,6 +51,8 @@ class Payment(models.Model):
     next_check_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
 
+    replayed = False  # set on what `initiate` answers to a key that it knows
+
     class Meta:
         ordering = ["-id"]
         constraints = [
@@ -58,6 +61,11 @@ class Payment(models.Model):
                 fields=["gateway", "gateway_id"], condition=~Q(gateway_id=""), name="payments_gateway_id_unique"
             ),
             models.UniqueConstraint(fields=["user", "idempotency_key"], name="payments_key_unique"),
+            models.CheckConstraint(
+                condition=Q(status="completed", completed_at__isnull=False)
+                | (~Q(status="completed") & Q(completed_at=None)),
+                name="payments_completed_has_time",
+            ),
         ]
         indexes = [
             models.Index(F("user"), F("created_at").desc(), F("id").desc(), name="payments_user_created"),
@@ -67,9 +75,21 @@ class Payment(models.Model):
     def __str__(self) -> str:
         return f"{self.reference} {money.display(self.amount)} {self.status}"
 
+    @classmethod
+    def before(cls, status: PaymentStatus) -> list[PaymentStatus]:
+        """The states that may become this one."""
+        return [old for old, allowed in cls.MOVES.items() if status in allowed]
+
 
 class GatewayEvent(models.Model):
-    """A webhook as it came in, stored once. `processed_at` empty means that it still has to be applied."""
+    """A webhook as it came in, stored once. `processed_at` empty means that it still has to be applied.
+
+    `next_attempt_at` empty: it is no longer tried by itself; staff may replay it.
+    """
+
+    class Outcome(models.TextChoices):
+        APPLIED = "applied", _("Applied")
+        IGNORED = "ignored", _("Of no concern to us")
 
     gateway = models.CharField(max_length=20)
     event_id = models.CharField(max_length=120)
@@ -78,7 +98,8 @@ class GatewayEvent(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
     processed_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(default=timezone.now)
+    next_attempt_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
     error = models.CharField(max_length=500, blank=True)
 
     class Meta:

@@ -1,5 +1,7 @@
 """Webhooks into this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from payments import webhooks
+
+urlpatterns = [path("stripe", webhooks.receive, {"gateway": "stripe"}, name="webhook-stripe")]

@@ -1,0 +1,73 @@
+"""Payments and gateway events: to see, to ask the gateway again, to replay. The services write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from config.lib.admin import ReadOnlyAdmin, amount, link
+from config.lib.errors import DomainError
+from payments import services
+from payments.models import GatewayEvent, Payment
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyAdmin):
+    list_display = ("reference", "customer", "shown_amount", "currency", "gateway", "status", "created_at")
+    list_select_related = ("user",)
+    list_filter = ("status", "gateway", ("mismatch", admin.EmptyFieldListFilter))
+    search_fields = ("reference", "gateway_id", "user__email")
+    date_hierarchy = "created_at"
+    actions = ("ask_gateway",)
+    exclude = ("checkout_url",)
+
+    customer = link("user", description=str(gettext_lazy("customer")))
+    shown_amount = amount("amount", description=gettext_lazy("amount"))
+
+    @admin.action(description=gettext_lazy("Ask the gateway how it stands"), permissions=["view"])
+    def ask_gateway(self, request: HttpRequest, payments: QuerySet[Payment]) -> None:
+        for payment in payments:
+            try:
+                settled = services.settle(payment=payment, now=timezone.now())
+            except DomainError as refusal:
+                self.message_user(request, f"{payment.reference}: {refusal.detail}", messages.WARNING)
+            else:
+                self.message_user(request, f"{payment.reference}: {settled.get_status_display()}")
+
+
+class HandledFilter(admin.SimpleListFilter):
+    title = gettext_lazy("applied")
+    parameter_name = "handled"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", _("Not applied")), ("stuck", _("Given up")), ("yes", _("Done"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[GatewayEvent]) -> QuerySet[GatewayEvent]:
+        if self.value() == "no":
+            return queryset.filter(processed_at=None)
+        if self.value() == "stuck":
+            return queryset.filter(processed_at=None, next_attempt_at=None)
+        if self.value() == "yes":
+            return queryset.exclude(processed_at=None)
+        return queryset
+
+
+@admin.register(GatewayEvent)
+class GatewayEventAdmin(ReadOnlyAdmin):
+    list_display = ("event_id", "gateway", "type", "outcome", "attempts", "error", "received_at", "next_attempt_at")
+    list_filter = (HandledFilter, "gateway", "type", "outcome")
+    search_fields = ("event_id",)
+    actions = ("replay",)
+
+    @admin.action(description=gettext_lazy("Replay"), permissions=["view"])
+    def replay(self, request: HttpRequest, events: QuerySet[GatewayEvent]) -> None:
+        for event_id in events.values_list("pk", flat=True):
+            event = services.replay_event(event_id=event_id, now=timezone.now())
+            level = messages.WARNING if event.error else messages.SUCCESS
+            self.message_user(request, f"{event.event_id}: {event.error or event.get_outcome_display()}", level)

@@ -1,0 +1,126 @@
+"""What every payment gateway offers us, in our words. A vendor's words stop at its adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+GatewayStatus = Literal["paid", "open", "processing", "failed", "expired"]
+EventKind = Literal["settles", "later", "ignored"]
+
+
+@dataclass(frozen=True)
+class CheckoutRequest:
+    """What the customer shall pay. `amount` in cents; the same `reference` never opens two checkouts."""
+
+    reference: str
+    amount: int
+    currency: str
+    description: str
+    success_url: str
+    cancel_url: str
+    created_at: datetime
+    expires_at: datetime
+    email: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class CheckoutSession:
+    """A checkout at the gateway; `url` is empty once nobody can pay there any more."""
+
+    id: str
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class GatewayState:
+    """How a checkout stands at the gateway. `amount` in cents, `currency` in capitals: what was or would be paid.
+
+    open: nobody has paid yet. processing: the customer is done, the money is still on its way.
+    """
+
+    status: GatewayStatus
+    amount: int
+    currency: str
+    gateway_id: str
+    failure_reason: str = ""
+
+
+@dataclass(frozen=True)
+class GatewayEventData:
+    """One webhook. `kind` says what we do with its type: settle the checkout, keep it for a later feature, nothing.
+
+    `gateway_id` and `reference` name the checkout, where the event has one ("" where not).
+    """
+
+    id: str
+    type: str
+    kind: EventKind
+    payload: dict[str, Any] = field(repr=False)
+    gateway_id: str = ""
+    reference: str = ""
+
+
+class GatewayError(Exception):
+    """Something the gateway answered, or did not. `str()` is for logs and staff, never for customers."""
+
+
+class Unavailable(GatewayError):
+    """Could not be asked, or would not listen: surely not done."""
+
+
+class Throttled(Unavailable):
+    """Too many requests; surely not done. `retry_after` in seconds."""
+
+    def __init__(self, message: str = "", *, retry_after: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(GatewayError):
+    """Asked, and no readable answer: perhaps done."""
+
+
+class Rejected(GatewayError):
+    """The gateway refuses this request as it is. Nothing was done."""
+
+
+class NotFound(Rejected):
+    """The gateway does not know this checkout."""
+
+
+class BadSignature(GatewayError):
+    """The webhook was not signed by the gateway, or too long ago, or ahead of our clock."""
+
+
+class BadPayload(GatewayError):
+    """The webhook was signed, but could not be read."""
+
+
+class Gateway(Protocol):
+    """One vendor. Methods block, are safe to call from any thread, and have a time limit of their own.
+
+    None of them tries twice: the services decide what may be asked again.
+    """
+
+    name: str
+    title: str
+
+    def create(self, request: CheckoutRequest) -> CheckoutSession:
+        """Open a checkout; the same reference gets the same one. Raises Unavailable, OutcomeUnknown, Rejected."""
+
+    def fetch(self, gateway_id: str) -> GatewayState:
+        """How it stands now. Raises Unavailable (nothing was learnt), NotFound, Rejected."""
+
+    def expire(self, gateway_id: str) -> GatewayState:
+        """Close it, so that nobody can pay there any more. Raises Rejected where it is no longer open, and
+        Unavailable, OutcomeUnknown."""
+
+    def parse_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> GatewayEventData:
+        """The event in a webhook whose signature over the raw body holds. Raises BadSignature, BadPayload."""
+
+    def read_event(self, payload: Mapping[str, Any]) -> GatewayEventData:
+        """The same out of a payload that was verified when it came in. Raises BadPayload."""

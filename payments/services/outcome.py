@@ -1,0 +1,98 @@
+"""What the gateway says becomes what we say: credited once, to the payment's owner, and exactly what was paid."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from config.lib import money
+from payments import gateways, signals
+from payments.gateways.base import GatewayState
+from payments.models import Payment, PaymentStatus
+from wallet import services as wallet
+
+
+def apply(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
+    """Move the payment to where the gateway says it stands. Again, late or out of order changes nothing.
+
+    Money that arrived counts whatever the payment's state; `failed` and `expired` end only what is still initiated.
+    """
+    if state.status == "paid":
+        return _paid(payment=payment, state=state, now=now)
+    if state.status == "failed":
+        reason = state.failure_reason or _("The payment did not go through.")
+        return end(payment=payment, status=PaymentStatus.FAILED, reason=reason, now=now)
+    if state.status == "expired":
+        return end(payment=payment, status=PaymentStatus.EXPIRED, reason="", now=now)
+    payment.refresh_from_db()
+    return payment
+
+
+@transaction.atomic
+def end(*, payment: Payment, status: PaymentStatus, reason: str, now: datetime) -> Payment:
+    """`failed` or `expired`, if it is still initiated."""
+    moved = Payment.objects.filter(pk=payment.pk, status__in=Payment.before(status)).update(
+        status=status, failure_reason=reason[:200], next_check_at=None
+    )
+    payment.refresh_from_db()
+    if moved:
+        news = signals.payment_failed if status == PaymentStatus.FAILED else signals.payment_expired
+        news.send(sender=Payment, payment=payment)
+    return payment
+
+
+@transaction.atomic
+def _paid(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
+    if (state.amount, state.currency, state.gateway_id) != (payment.amount, payment.currency, payment.gateway_id):
+        return _mismatched(payment=payment, state=state)
+    moved = Payment.objects.filter(pk=payment.pk, status__in=Payment.before(PaymentStatus.COMPLETED)).update(
+        status=PaymentStatus.COMPLETED, completed_at=now, failure_reason="", next_check_at=None
+    )
+    payment.refresh_from_db()
+    if not moved:
+        return payment
+    title = gateways.by_name(payment.gateway).title
+    posted = wallet.credit(
+        user=payment.user,
+        amount=state.amount,
+        type="credit",
+        counterparty=f"gateway:{payment.gateway}",
+        reference=f"payment:{payment.reference}",
+        description=f"Top-up by {title}",
+        resource=("payment", payment.reference),
+        news={"payment_reference": payment.reference, "gateway": title},
+        now=now,
+    )
+    signals.payment_completed.send(sender=Payment, payment=payment, transaction=posted)
+    return payment
+
+
+def _mismatched(*, payment: Payment, state: GatewayState) -> Payment:
+    """Something else was paid than was asked for: nothing is credited, and people have to look. Told once."""
+    details: dict[str, Any] = {
+        "reference": payment.reference,
+        "gateway_id": state.gateway_id,
+        "asked_amount": money.to_text(payment.amount),
+        "asked_currency": payment.currency,
+        "paid_amount": money.to_text(state.amount),
+        "paid_currency": state.currency,
+    }
+    locked = Payment.objects.select_for_update().get(pk=payment.pk)
+    if locked.status == PaymentStatus.COMPLETED or locked.mismatch == details:
+        payment.refresh_from_db()
+        return payment
+    was_open = locked.status == PaymentStatus.INITIATED
+    locked.mismatch = details
+    if was_open:
+        locked.status = PaymentStatus.FAILED
+        locked.failure_reason = _("What was paid is not what was asked for, so nothing was credited.")
+        locked.next_check_at = None
+    locked.save(update_fields=["mismatch", "status", "failure_reason", "next_check_at"])
+    payment.refresh_from_db()
+    if was_open:
+        signals.payment_failed.send(sender=Payment, payment=payment)
+    signals.payment_mismatched.send(sender=Payment, payment=payment, details=details)
+    return payment

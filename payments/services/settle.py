@@ -1,0 +1,40 @@
+"""Ask the gateway how a payment stands, and let that count."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from payments import gateways
+from payments.gateways.base import GatewayError, Throttled
+from payments.models import Payment, PaymentStatus
+from payments.services.checkout import GatewayUnavailable, open_for_customer
+from payments.services.outcome import apply
+
+log = logging.getLogger(__name__)
+
+
+def settle(*, payment: Payment, now: datetime) -> Payment:
+    """For the customer who waits: the return page and the verify call. What is completed isn't asked again.
+
+    A payment whose checkout never opened gets it here. Raises GatewayUnavailable; nothing is lost by that, since the
+    webhook and the janitor settle it too.
+    """
+    if payment.status == PaymentStatus.COMPLETED:
+        return payment
+    if not payment.gateway_id:
+        if payment.status != PaymentStatus.INITIATED or now >= payment.expires_at:
+            return payment  # there is nothing to ask about; the janitor ends it
+        payment = open_for_customer(payment=payment, now=now)
+    try:
+        state = gateways.by_name(payment.gateway).fetch(payment.gateway_id)
+    except GatewayError as error:
+        log.warning("Payment %s could not be settled: %s: %s", payment.reference, type(error).__name__, error)
+        raise GatewayUnavailable(
+            _("The payment gateway does not answer just now. If you have paid, your balance follows by itself."),
+            reference=payment.reference,
+            retry_after=error.retry_after if isinstance(error, Throttled) else 10,
+        ) from error
+    return apply(payment=payment, state=state, now=now)

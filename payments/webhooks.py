@@ -1,0 +1,23 @@
+"""Where the gateways report. Verified over the raw body, so nothing may read or change it before."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from config.lib.problems import PROBLEM_TYPE
+from payments import services
+
+
+@csrf_exempt
+@require_POST
+def receive(request: HttpRequest, gateway: str) -> JsonResponse:
+    """200 once the event is kept, whether or not it could be applied; 400 for what the gateway didn't sign."""
+    try:
+        services.receive_webhook(gateway=gateway, headers=request.headers, body=request.body, now=timezone.now())
+    except services.WebhookRefused as refusal:
+        body = {"title": str(refusal.title), "status": 400, "code": refusal.code, "detail": str(refusal.detail)}
+        return JsonResponse(body, status=400, content_type=PROBLEM_TYPE)
+    return JsonResponse({"received": True})
