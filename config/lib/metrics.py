@@ -14,3 +14,5 @@ provider_latency_seconds = Histogram(
     "provider_latency_seconds", "Time of a call to the SMS provider", ["provider", "operation"]
 )
 gateway_events_total = Counter("gateway_events_total", "Webhooks of payment gateways", ["gateway", "type", "outcome"])
+breaker_state = Gauge("breaker_state", "0 closed, 1 half-open, 2 open", ["breaker"], multiprocess_mode="mostrecent")
+provider_float = Gauge("provider_float", "Our balance at the provider", ["provider"], multiprocess_mode="mostrecent")

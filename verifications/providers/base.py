@@ -150,6 +150,11 @@ def outcome_of(error: ProviderError) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
 
 
+def is_outage(error: BaseException) -> bool:
+    """Whether it says that the provider is down. A refusal is an answer, and so is "still running"."""
+    return isinstance(error, Unavailable | OutcomeUnknown) and not isinstance(error, InProgress)
+
+
 class BadSignature(ProviderError):
     """The webhook was not signed by the provider."""
 
