@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 
-from wallet.models import Hold, Transaction, TransactionType, Wallet
+from accounts.models import User
+from wallet.models import Hold, HoldStatus, Transaction, TransactionType, Wallet
 
 REFUND = "refund"  # both kinds, in the API's and the pages' filter
 REFUND_TYPES = (TransactionType.VERIFICATION_REFUND, TransactionType.PAYMENT_REFUND)
 
 
-def balance_of(*, user: AbstractBaseUser) -> Wallet:
+def balance_of(*, user: User) -> Wallet:
     """The wallet as it stands in the database; unsaved zeros where the user has none yet."""
     return Wallet.objects.filter(user=user).first() or Wallet(user=user)
 
 
 def transactions_of(
     *,
-    user: AbstractBaseUser,
+    user: User,
     type: str | None = None,  # noqa: A002  the field's name
     start: datetime | None = None,
     end: datetime | None = None,
@@ -46,3 +46,8 @@ def hold_of(*, reference: str) -> Hold:
 def transaction_of(*, reference: str) -> Transaction:
     """The journal row of that reference, its wallet with it. Raises Transaction.DoesNotExist."""
     return Transaction.objects.select_related("wallet").get(reference=reference)
+
+
+def holds_of(*, user: User) -> QuerySet[Hold]:
+    """What is held of the user's money now, newest first."""
+    return Hold.objects.filter(wallet__user=user, status=HoldStatus.ACTIVE).order_by("-id")

@@ -11,10 +11,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction as db
 from django.utils import timezone
 
+from accounts.models import User
 from wallet import log, signals
 from wallet.errors import AlreadyResolved, AlreadyReversed, InsufficientFunds, NotInTransaction, ReferenceReused
 from wallet.models import Counterparty, Hold, HoldStatus, Transaction, TransactionType, Wallet
@@ -48,14 +48,14 @@ _RELEASE = """
 """
 
 
-def wallet_of(*, user: AbstractBaseUser) -> Wallet:
+def wallet_of(*, user: User) -> Wallet:
     """The user's wallet, made where there is none yet. Needs no open transaction."""
     return Wallet.objects.get_or_create(user=user)[0]
 
 
 def credit(
     *,
-    user: AbstractBaseUser,
+    user: User,
     amount: int,
     type: str,  # noqa: A002  the field's name
     counterparty: str,
@@ -84,7 +84,7 @@ def credit(
 
 def debit(
     *,
-    user: AbstractBaseUser,
+    user: User,
     amount: int,
     type: str,  # noqa: A002
     counterparty: str,
@@ -113,7 +113,7 @@ def debit(
 
 def hold(
     *,
-    user: AbstractBaseUser,
+    user: User,
     amount: int,
     reference: str,
     description: str,
@@ -219,7 +219,7 @@ def reverse(
 
 def _post(
     *,
-    user: AbstractBaseUser | None,
+    user: User | None,
     wallet_id: int | None,
     amount: int,
     type: str,  # noqa: A002
@@ -269,7 +269,7 @@ def _post(
 
 
 def _refusal(
-    *, user: AbstractBaseUser | None, wallet_id: int | None, amount: int, unhold: int | None
+    *, user: User | None, wallet_id: int | None, amount: int, unhold: int | None
 ) -> AlreadyResolved | InsufficientFunds:
     """Why wallet_post returned no row. The wallet is still locked, so that the sentence is true."""
     if unhold is not None:
@@ -278,7 +278,7 @@ def _refusal(
     return InsufficientFunds(available=wallet.available, required=-amount)
 
 
-def _take_wallet(row: Any, *, user: AbstractBaseUser | None) -> tuple[bool, Wallet]:
+def _take_wallet(row: Any, *, user: User | None) -> tuple[bool, Wallet]:
     """Move what the function said besides the row off it: whether the row is new, and the wallet as it stands.
 
     A new row's `wallet` is that wallet. A replayed row may be another wallet's, which the service then refuses.
@@ -297,7 +297,7 @@ def _same_content(row: Transaction | Hold, wallet: Wallet, wanted: dict[str, Any
         raise ReferenceReused(row.reference)
 
 
-def _loaded_user(row: Transaction | Hold) -> AbstractBaseUser | None:
+def _loaded_user(row: Transaction | Hold) -> User | None:
     """The owner, where the row already has it in memory: nobody asks the database for the signal's sake."""
     wallet = row._state.fields_cache.get("wallet")
     return wallet._state.fields_cache.get("user") if wallet is not None else None

@@ -1,0 +1,145 @@
+"""All writes of this app. Amounts are whole cents."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import transaction as db
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from config.lib import metrics, money
+from config.lib.commands import Report, Step, no_step
+from refunds import signals
+from refunds.errors import NothingToRefund
+from refunds.models import Refund, RefundStatus, new_reference
+from verifications.models import Status, Verification
+from wallet import services as wallet
+from wallet.models import Transaction, TransactionType
+
+logger = structlog.get_logger(__name__)
+
+# How a verification ends without its code, and the reason its refund carries.
+REASONS = {Status.TIMED_OUT: "timeout", Status.CANCELLED: "cancelled", Status.FAILED: "failed"}
+_DEAD = (RefundStatus.FAILED, RefundStatus.CANCELLED)
+
+
+def refund_verification(*, verification: Verification, reason: str, now: datetime | None = None) -> Refund:
+    """Give back what a verification was charged: completed at once, exactly one, however often it is called.
+
+    Call it in the transaction that ends the verification, whose row is locked by then. `reason` is "timeout",
+    "cancelled" or "failed". Raises NothingToRefund where the journal has no charge, NotInTransaction outside one.
+    """
+    existing = _live_refund(verification)
+    if existing is not None:
+        return existing
+    now = now or timezone.now()
+    reference = new_reference()
+    posted = wallet.reverse(
+        transaction=_charge_of(verification),
+        type=TransactionType.VERIFICATION_REFUND,
+        reference=f"verification:{verification.pk}:refund",
+        description=_("Refund: %(service)s") % {"service": verification.service.title},
+        news={
+            "reason": reason,
+            "service_title": verification.service.title,
+            "refund_reference": reference,
+        },
+        now=now,
+    )
+    if not posted.is_new:
+        # The wallet's lock let another caller pass first; its refund is committed with its money.
+        existing = _live_refund(verification)
+        if existing is not None:
+            return existing
+    refund = Refund.objects.create(
+        user=verification.user,
+        reference=reference,
+        verification=verification,
+        transaction=posted,
+        amount=posted.amount,
+        status=RefundStatus.COMPLETED,
+        reason=reason,
+        automatic=True,
+        created_at=now,
+        completed_at=now,
+    )
+    signals.refund_completed.send(sender=Refund, refund=refund, transaction=posted)
+    db.on_commit(lambda: _tell(refund, verification), robust=True)
+    return refund
+
+
+def reconcile_refunds(*, since: datetime, now: datetime, execute: bool, step: Step = no_step) -> Report:
+    """Refund what ended since then, was charged, and has no refund; one transaction each.
+
+    A dry run does the same and rolls each back. What can't be refunded (no charge in the journal) is reported unmended.
+    """
+    report = Report("reconcile_refunds", ("verification", "user", "ended", "status", "amount", "result"))
+    for pk in _unrefunded(since=since).values_list("pk", flat=True).iterator(chunk_size=500):
+        step()
+        report.checked += 1
+        with db.atomic():
+            _refund_if_due(pk, since=since, now=now, report=report)
+            if not execute:
+                db.set_rollback(True)
+    return report
+
+
+def _refund_if_due(pk: UUID, *, since: datetime, now: datetime, report: Report) -> None:
+    verification = Verification.objects.select_for_update(of=("self",)).select_related("service", "user").get(pk=pk)
+    if _live_refund(verification) is not None:
+        return  # refunded since the list was read
+    row: dict[str, Any] = {
+        "verification": str(verification.pk),
+        "user": verification.user_id,
+        "ended": verification.ended_at.isoformat() if verification.ended_at else "",
+        "status": verification.status,
+    }
+    try:
+        refund = refund_verification(verification=verification, reason=REASONS[Status(verification.status)], now=now)
+    except NothingToRefund:
+        report.add(**row, amount="0.00", result="charged says the verification, but not the journal")
+        return
+    report.add(cents=refund.amount, mended=True, **row, amount=money.to_text(refund.amount), result="refunded")
+
+
+def _unrefunded(*, since: datetime) -> QuerySet[Verification]:
+    refunds = Refund.objects.filter(verification=OuterRef("pk")).exclude(status__in=_DEAD)
+    return Verification.objects.filter(
+        ~Exists(refunds), charged=True, status__in=list(REASONS), ended_at__gte=since
+    ).order_by("pk")
+
+
+def _live_refund(verification: Verification) -> Refund | None:
+    return Refund.objects.filter(verification=verification).exclude(status__in=_DEAD).first()
+
+
+def _charge_of(verification: Verification) -> Transaction:
+    charge = (
+        Transaction.objects.select_related("wallet__user")
+        .filter(reference=f"verification:{verification.pk}:capture")
+        .first()
+    )
+    if charge is None:
+        raise NothingToRefund
+    return charge
+
+
+def _tell(refund: Refund, verification: Verification) -> None:
+    if verification.ended_at is not None:
+        latency = (timezone.now() - verification.ended_at).total_seconds()
+        metrics.refund_latency_seconds.observe(max(latency, 0))
+    logger.info(
+        "Auto-refund processed",
+        user=refund.user_id,
+        amount=money.to_text(refund.amount),
+        service=verification.service.name,
+        type=TransactionType.VERIFICATION_REFUND.value,
+        verification=str(verification.pk),
+        refund=refund.reference,
+        reason=refund.reason,
+    )

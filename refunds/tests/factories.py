@@ -1,0 +1,55 @@
+"""Verifications and refunds for tests, without a provider."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from verifications.models import Category, Service, Status, Verification
+from wallet import services as wallet
+from wallet.models import TransactionType
+
+
+def make_service(name: str = "whatsapp", title: str = "WhatsApp") -> Service:
+    category = Category.objects.get_or_create(slug="messaging", defaults={"name": "Messaging"})[0]
+    return Service.objects.get_or_create(name=name, defaults={"title": title, "category": category})[0]
+
+
+def bought(user: User, *, price: int = 250, status: str = Status.WAITING, charged: bool = True) -> Verification:
+    """A verification of a funded user, charged as a purchase charges it, in any state, and with no refund."""
+    now = timezone.now()
+    fields: dict[str, Any] = {"ended_at": None if status == Status.WAITING else now}
+    with transaction.atomic():
+        verification = Verification.objects.create(
+            user=user,
+            service=make_service(),
+            country="US",
+            price=price,
+            currency="USD",
+            status=status,
+            charged=charged,
+            provider="textverified",
+            expires_at=now + timedelta(minutes=15),
+            **fields,
+        )
+        if charged:
+            hold = wallet.hold(
+                user=user,
+                amount=price,
+                reference=f"verification:{verification.pk}",
+                description="WhatsApp",
+                service="whatsapp",
+                resource=("verification", str(verification.pk)),
+            )
+            wallet.capture(hold=hold, type=TransactionType.SMS_PURCHASE)
+    return verification
+
+
+def end(verification: Verification, status: str = Status.TIMED_OUT) -> Verification:
+    """Ends it without a code, and without telling anybody: what a crash or a bug would leave."""
+    Verification.objects.filter(pk=verification.pk).update(status=status, ended_at=timezone.now())
+    return Verification.objects.get(pk=verification.pk)
