@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import environ
+
 from config.stack import StackError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -21,6 +23,12 @@ _KEPT: Mapping[str, Callable[[], str]] = {
     "STRIPE_SECRET_KEY": lambda: f"sk_test_{secrets.token_hex(24)}",
     "STRIPE_WEBHOOK_SECRET": lambda: f"whsec_{secrets.token_hex(24)}",
 }
+
+
+def read_dotenv() -> None:
+    """What the tree's `.env` names and the environment doesn't, as the settings do it."""
+    if (ROOT / ".env").exists():
+        environ.Env.read_env(ROOT / ".env")
 
 
 def var_folder() -> Path:

@@ -65,6 +65,7 @@ def run() -> int:
     """Start, watch, stop. The exit code: 0 after Ctrl-C, 1 after a sentence."""
     log = Log()
     supervisor = Supervisor(log)
+    environment.read_dotenv()
     try:
         plan = Plan.from_environment()
         with _only_one(plan) as lock:
@@ -87,6 +88,7 @@ class _Launch:
     def run(self) -> int:
         code = 0
         try:
+            self._check_debug()
             self._check_ports()
             self._start()
             self.supervisor.watch()
@@ -104,6 +106,13 @@ class _Launch:
         if self.supervisor.children:
             self.log.say("Everything is stopped.")
         return code
+
+    def _check_debug(self) -> None:
+        if (os.environ.get("DEBUG") or "1").strip().lower() not in ("1", "true", "on", "yes", "y", "ok", "t"):
+            raise StackError(
+                "DEBUG is off in the environment or in .env. This starts a demo with sandboxed money, which production "
+                "must not be: leave DEBUG unset, or start the processes one by one as compose.yaml does."
+            )
 
     def _check_ports(self) -> None:
         wanted = {"PORT": self.plan.web_ports, "SANDBOX_PORT": (self.plan.sandbox_port,)}

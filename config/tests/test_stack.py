@@ -32,7 +32,9 @@ class Launched:
     def __init__(self, var: Path, **env: str) -> None:
         self.var = var
         self.log = var.with_suffix(".log")
-        self.env = {**_bare_environment(), "RINGFENCE_VAR": str(var), **env}
+        # Empty: not named, not even by the tree's own .env.
+        services = {"DATABASE_URL": "", "REDIS_URL": ""}
+        self.env = {**_bare_environment(), **services, "RINGFENCE_VAR": str(var), **env}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "config.stack", "run"],
@@ -182,6 +184,12 @@ def test_a_taken_port_is_named_with_the_way_out(running: Launched, launch: Launc
     other = launch("other", PORT=port)
     assert other.process.wait(START_SECONDS) == 1
     assert other.words == (f"Ringfence: Port {port} is taken by another program. Choose another: PORT=9000 make run\n")
+
+
+def test_with_debug_off_it_refuses_and_says_why(launch: Launch) -> None:
+    run = launch("production", DEBUG="0")
+    assert run.process.wait(START_SECONDS) == 1
+    assert run.words.startswith("Ringfence: DEBUG is off in the environment or in .env. This starts a demo")
 
 
 def test_a_process_that_dies_is_started_again(running: Launched) -> None:
