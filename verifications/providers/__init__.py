@@ -1,8 +1,8 @@
 """SMS providers: `current()` is the one that sells to us.
 
-Every call tells the breakers how it went, and none is refused by them. Who is about to buy asks
-`purchases_paused_for()` before anything is written; who polls asks `polls_paused_for()`. Recovering,
-cancelling and refunding never ask.
+Who buys asks `purchase_breaker().check()` before anything is written, and orders through its `.call()`; who polls,
+fetches, cancels or reports goes through `poll_breaker()`. `.call()` refuses nothing, it tells the breaker how it went:
+so recovering, cancelling and refunding go on while a breaker is open.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from config.lib.breaker import Breaker, Open, breaker
+from config.lib.breaker import Breaker, breaker
 from verifications.providers.base import Provider, is_outage
-from verifications.providers.counted import Counted
+
+__all__ = ["by_name", "current", "is_outage", "poll_breaker", "purchase_breaker"]
 
 
 def current() -> Provider:
@@ -26,7 +27,7 @@ def by_name(name: str) -> Provider:
     if name == "textverified":
         from verifications.providers.textverified import TextVerified
 
-        return Counted(TextVerified(), purchases=purchase_breaker(), polls=poll_breaker())
+        return TextVerified()
     raise LookupError(f"There is no provider named {name!r}")
 
 
@@ -36,18 +37,3 @@ def purchase_breaker() -> Breaker:
 
 def poll_breaker() -> Breaker:
     return breaker("provider:poll", counts=is_outage)
-
-
-def purchases_paused_for() -> float:
-    """Seconds until a purchase may be tried, 0 for now. After an outage one at a time may: be about to buy."""
-    try:
-        purchase_breaker().check()
-    except Open as refused:
-        return max(1.0, refused.retry_after)
-    return 0.0
-
-
-def polls_paused_for() -> float:
-    """Seconds until polling may go on, 0 for now."""
-    state = poll_breaker().state()
-    return max(0.1, state.retry_after) if state.state == "open" else 0.0
