@@ -77,7 +77,7 @@ def maybe(check: Check) -> Check:
 
 @dataclass(frozen=True)
 class Frame:
-    """`required` and `optional` fields by name; `open` ones may carry further primitives. `channel` "" always arrives."""
+    """`required` and `optional` fields by name; `open`: further primitives too. `channel` "" always arrives."""
 
     required: Mapping[str, Check] = field(default_factory=dict)
     optional: Mapping[str, Check] = field(default_factory=dict)
@@ -129,7 +129,11 @@ FROM_SERVER: Mapping[str, Frame] = {
         {"unread": natural},
         channel="notifications",
     ),
-    "unread": Frame({"unread": natural, "seq": natural}, channel="notifications"),
+    # `read` and `hidden`: the rows that just were; `stale`: too many to name, load the list again.
+    # Newer is the greater `seq`, then the smaller `unread`: nothing but a new row makes `unread` grow.
+    "unread": Frame(
+        {"unread": natural, "seq": natural}, {"read": ids, "hidden": ids, "stale": flag}, channel="notifications"
+    ),
     "balance_update": Frame(
         {"balance": amount, "available": amount, "version": natural, "transaction": primitives, "timestamp": moment},
         channel="balance",
@@ -208,7 +212,7 @@ def verification_of_channel(channel: str) -> UUID | None:
 
 
 def iso(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat()
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 # Builders: what other modules call.
@@ -242,8 +246,9 @@ def verification(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {**summary, "type": "verification"}
 
 
-def unread(*, unread: int, seq: int) -> dict[str, Any]:
-    return {"type": "unread", "unread": unread, "seq": seq}
+def unread(*, unread: int, seq: int, **changed: Any) -> dict[str, Any]:
+    """`changed`: `read=[ids]`, `hidden=[ids]` or `stale=True`."""
+    return {"type": "unread", "unread": unread, "seq": seq, **changed}
 
 
 def error(code: str, detail: str = "") -> dict[str, Any]:

@@ -74,7 +74,7 @@ def _publish(group: str, frame: Mapping[str, Any]) -> None:
     try:
         body = get_channel_layer().serialize(message(frame))
     except frames.BadFrame as error:
-        log.error("frame_refused", extra={"frame_type": str(frame.get("type")), "reason": str(error)})  # noqa: TRY400
+        log.error("frame_refused", extra={"frame_type": str(frame.get("type")), "reason": str(error)})
         return
     if not _circuit.admits():
         return
@@ -127,9 +127,11 @@ def _client() -> redis.Redis:
 
 @cache
 def _client_of(url: str) -> redis.Redis:
-    """Kept; its pool notices a fork and a connection that Redis closed. Two thirds of the time may go into connecting
-    where Redis answers nothing at all, the rest stays for the answer; without SETINFO and HELLO a new connection asks
-    for nothing but its database."""
+    """Kept; its pool notices a fork, and a connection that Redis closed.
+
+    Connecting and waiting for an answer share the time allowed. Without HELLO and SETINFO a new connection asks for
+    nothing but its database, so no third wait comes on top.
+    """
     budget = settings.PUBLISH_TIMEOUT_SECONDS
     return redis.Redis.from_url(
         url,
