@@ -23,6 +23,7 @@ class Kind(enum.StrEnum):
     TEXT = "text"
     MONEY = "money"  # an amount with two places: "2.50"
     TIME = "time"  # ISO 8601 with its offset
+    COUNTRY = "country"  # a two-letter code
     REASON = "reason"  # a word of wording.REASONS, else a sentence of whoever gave it
 
 
@@ -71,7 +72,7 @@ def _event(
 # fmt: off
 _event("verification_initiated", "verification verification created pending",
        _("Verification Started"), _("{service} number in {country} for {cost}"),
-       "service country cost:money", by=CUSTOMER)
+       "service country:country cost:money", by=CUSTOMER)
 _event("number_purchased", "verification verification updated pending",
        _("Number Purchased"), _("{phone} for {service}"),
        "service phone")

@@ -1,5 +1,7 @@
 """Pages of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from activity import views
+
+urlpatterns = [path("activity", views.activity, name="activity")]

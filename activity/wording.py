@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from activity.events import VOCABULARY, Event, Kind
 from config.lib import money
+from verifications.selectors import COUNTRY_NAMES
 
 REASONS: dict[str, str | Promise] = {
     "timeout": _("no code came in time"),
@@ -68,6 +69,8 @@ def present(kind: Kind, value: str) -> str:
         return money.display(money.to_cents(value))
     if kind is Kind.REASON:
         return str(REASONS.get(value, value))
+    if kind is Kind.COUNTRY:
+        return str(COUNTRY_NAMES.get(value, value))
     if kind is Kind.TIME and (moment := _time(value)):
         return formats.date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
     return value

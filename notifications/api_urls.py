@@ -1,5 +1,19 @@
 """API paths of this app."""
 
-from django.urls import URLPattern
+from django.urls import include, path
 
-urlpatterns: list[URLPattern] = []
+from notifications import api
+
+urlpatterns = [
+    path("", include("notifications.api_realtime_urls")),
+    path("notifications", api.InboxView.as_view(), name="api-notifications"),
+    path("notifications/center", api.CentreView.as_view(), name="api-notifications-center"),
+    path("notifications/categories", api.CategoriesView.as_view(), name="api-notifications-categories"),
+    path("notifications/search", api.SearchView.as_view(), name="api-notifications-search"),
+    path("notifications/bulk-read", api.BulkReadView.as_view(), name="api-notifications-bulk-read"),
+    path("notifications/bulk-delete", api.BulkDeleteView.as_view(), name="api-notifications-bulk-delete"),
+    path("notifications/bulk-archive", api.BulkArchiveView.as_view(), name="api-notifications-bulk-archive"),
+    path("notifications/export", api.ExportView.as_view(), name="api-notifications-export"),
+    path("notifications/<int:notification_id>/read", api.ReadView.as_view(), name="api-notification-read"),
+    path("notifications/<int:notification_id>/click", api.ClickView.as_view(), name="api-notification-click"),
+]

@@ -15,6 +15,7 @@ from notifications import frames, services
 from notifications.services import hints
 from payments import signals as payments_signals
 from payments.models import Payment
+from verifications import selectors as verifications_selectors
 from verifications import signals as verifications_signals
 from verifications.models import Verification
 from wallet import signals as wallet_signals
@@ -70,8 +71,6 @@ def push_verification(verification: Verification, **_kwargs: Any) -> None:
     pk = verification.pk
 
     def frame() -> dict[str, Any]:
-        from verifications import selectors as verifications_selectors
-
         current = Verification.objects.select_related("service").get(pk=pk)
         return frames.verification(verifications_selectors.summary_frame(current))
 

@@ -216,6 +216,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ActivityStatusEnum": "activity.events.STATUSES",
+        "PaymentStatusEnum": "payments.models.PaymentStatus",
+        "VerificationStatusEnum": "verifications.models.Status",
+    },
 }
 
 UNFOLD = {"SITE_TITLE": "Ringfence", "SITE_HEADER": "Ringfence", "SITE_URL": "/"}

@@ -9,11 +9,9 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from config.lib.errors import NotFound
-from notifications import frames
+from notifications import frames, selectors
 from notifications.models import Notification
 from notifications.services import hints
 
@@ -54,8 +52,8 @@ def mark_read(
     *,
     user: User,
     ids: Sequence[int] | None = None,
-    all: bool = False,
-    now: datetime | None = None,  # noqa: A002
+    all: bool = False,  # noqa: A002  the word of the API
+    now: datetime | None = None,
 ) -> Changed:
     """Mark these, or all, as read. Reading again changes nothing; ids of others are not there."""
     return _change(user, ids, all, now, told_as="read", **_READ)
@@ -65,8 +63,8 @@ def archive(
     *,
     user: User,
     ids: Sequence[int] | None = None,
-    all: bool = False,
-    now: datetime | None = None,  # noqa: A002
+    all: bool = False,  # noqa: A002  the word of the API
+    now: datetime | None = None,
 ) -> Changed:
     """Put these, or all, away. They keep their number."""
     return _change(user, ids, all, now, told_as="hidden", **_ARCHIVE)
@@ -76,22 +74,29 @@ def delete(
     *,
     user: User,
     ids: Sequence[int] | None = None,
-    all: bool = False,
-    now: datetime | None = None,  # noqa: A002
+    all: bool = False,  # noqa: A002  the word of the API
+    now: datetime | None = None,
 ) -> Changed:
     """Hide these, or all, for good. They keep their number, so that a hole in them always means loss."""
     return _change(user, ids, all, now, told_as="hidden", **_DELETE)
 
 
+def read_one(*, user: User, notification_id: int, now: datetime | None = None) -> Notification:
+    """Mark one as read. Raises NotFound for another's."""
+    notification = selectors.notification_of(user=user, notification_id=notification_id)
+    now = now or timezone.now()
+    mark_read(user=user, ids=[notification.pk], now=now)
+    notification.read_at = notification.read_at or now
+    return notification
+
+
 def mark_clicked(*, user: User, notification_id: int, now: datetime | None = None) -> Notification:
     """Note the first click, which also reads it. Raises NotFound for another's."""
     now = now or timezone.now()
-    mine = Notification.objects.filter(user=user, pk=notification_id, deleted_at=None)
-    mark_read(user=user, ids=[notification_id], now=now)
-    mine.filter(clicked_at=None).update(clicked_at=now)
-    notification = mine.select_related("activity").first()
-    if notification is None:
-        raise NotFound(_("You have no such notification."))
+    with transaction.atomic():
+        notification = read_one(user=user, notification_id=notification_id, now=now)
+        Notification.objects.filter(pk=notification.pk, clicked_at=None).update(clicked_at=now)
+    notification.clicked_at = notification.clicked_at or now
     return notification
 
 

@@ -1,0 +1,102 @@
+"""Shapes of the feed's API."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from activity import events
+from activity.models import Actor
+from config.lib.api import PageSerializer
+
+_LARGEST_ID = 2**63 - 1
+
+
+class StartField(serializers.DateTimeField):
+    """A time, or a day: its beginning."""
+
+
+class EndField(serializers.DateTimeField):
+    """A time that is no longer in the range, or its last day."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        moment = super().to_internal_value(value)
+        is_day = isinstance(value, str) and len(value.strip()) == len("2026-01-31")
+        try:
+            return moment + timedelta(days=1) if is_day else moment
+        except OverflowError:
+            return moment
+
+
+class RangeSerializer(serializers.Serializer):
+    start_date = StartField(required=False, help_text="From this time (ISO 8601) or day on.")
+    end_date = EndField(required=False, help_text="Before this time (ISO 8601), or up to and with this day.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "start_date" in attrs and "end_date" in attrs and attrs["start_date"] > attrs["end_date"]:
+            raise serializers.ValidationError({"end_date": _("The range must end after it starts.")})
+        return attrs
+
+
+class FeedFilterSerializer(RangeSerializer):
+    activity_type = serializers.ChoiceField(choices=events.ACTIVITY_TYPES, required=False)
+    resource_type = serializers.CharField(max_length=20, required=False, help_text='Such as "verification".')
+    status = serializers.ChoiceField(choices=events.STATUSES, required=False)
+    q = serializers.CharField(max_length=200, required=False, help_text="Words of the title, text or resource.")
+
+
+class FeedQuerySerializer(FeedFilterSerializer, PageSerializer):
+    before = serializers.IntegerField(
+        min_value=1, max_value=_LARGEST_ID, required=False, help_text="Id of an activity: go on below it (deep lists)."
+    )
+
+
+class FeedExportSerializer(FeedFilterSerializer):
+    format = serializers.ChoiceField(choices=("csv", "json"), default="csv")
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+class DataField(serializers.DictField):
+    """What the event's row of the vocabulary declares; never a code."""
+
+
+class ActivitySerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    event = serializers.CharField()
+    activity_type = serializers.ChoiceField(choices=events.ACTIVITY_TYPES)
+    resource_type = serializers.CharField()
+    resource_id = serializers.CharField(allow_blank=True)
+    action = serializers.ChoiceField(choices=events.ACTIONS)
+    status = serializers.ChoiceField(choices=events.STATUSES)
+    title = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    data = DataField()
+    actor = serializers.ChoiceField(choices=Actor.choices)
+    ip_address = serializers.IPAddressField(allow_null=True)
+    user_agent = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()
+
+
+class ActivityListSerializer(serializers.Serializer):
+    total = serializers.IntegerField()
+    activities = ActivitySerializer(many=True)
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "integer"}})
+class CountsField(serializers.DictField):
+    """Numbers by name."""
+
+
+class OverviewSerializer(serializers.Serializer):
+    total = serializers.IntegerField()
+    by_type = CountsField()
+    by_status = CountsField()
+    last_at = serializers.DateTimeField(allow_null=True)
+
+
+EXPORTED = {(200, "text/csv"): OpenApiTypes.STR, (200, "application/json"): ActivitySerializer(many=True)}

@@ -1,0 +1,26 @@
+"""The customer's feed."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from activity import selectors
+from activity.forms import FeedFilter
+from config.lib.paging import keyset_page
+
+
+@login_required
+@require_safe
+def activity(request: HttpRequest) -> HttpResponse:
+    chosen = FeedFilter(request.GET)
+    chosen.is_valid()  # a field that makes no sense filters nothing
+    rows = selectors.feed(user=request.user, **chosen.bounds())
+    context = {
+        "types": chosen.fields["type"].choices,  # type: ignore[attr-defined]
+        "chosen": request.GET,
+        "page": keyset_page(request, rows, key="id"),
+    }
+    return render(request, "activity/activity.html", context)

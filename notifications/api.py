@@ -1,0 +1,207 @@
+"""The inbox by API."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from config.lib import money
+from config.lib.api import page
+from notifications import exports, selectors, services
+from notifications.models import Notification
+from notifications.serializers import (
+    EXPORTED,
+    CategoriesSerializer,
+    CentreQuerySerializer,
+    CentreSerializer,
+    ChangedSerializer,
+    ExportQuerySerializer,
+    FoundSerializer,
+    InboxQuerySerializer,
+    InboxSerializer,
+    NotificationSerializer,
+    SearchSerializer,
+    WhichSerializer,
+)
+from verifications import selectors as verifications
+
+_TAGS = ["notifications"]
+
+
+def _customer(request: Request) -> User:
+    return cast(User, request.user)  # HasScope lets nobody else in
+
+
+def _listing(request: Request, given: dict[str, Any]) -> QuerySet[Notification]:
+    return selectors.listing(
+        user=_customer(request),
+        category=given.get("category", ""),
+        is_read=given["is_read"],
+        start=given.get("start_date"),
+        end=given.get("end_date"),
+        before=given.get("before"),
+        sort=given["sort"],
+    )
+
+
+class InboxView(APIView):
+    @extend_schema(
+        operation_id="notifications_list", tags=_TAGS, parameters=[InboxQuerySerializer], responses=InboxSerializer
+    )
+    def get(self, request: Request) -> Response:
+        """What you were told, with all that a page shows live: for programs, and for browsers without a socket.
+
+        Newest first; with `after` the oldest first, so that whoever polls goes on from the last `seq` it got.
+        """
+        query = InboxQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        user, after = _customer(request), query.validated_data.get("after")
+        position = selectors.position_of(user=user)  # before the rows: what comes in between is told twice, not never
+        rows = selectors.visible(user=user) if after is None else selectors.after(user=user, seq=after)
+        total, shown = page(request, rows)
+        return Response(
+            {
+                "total": total,
+                "unread": position.unread,
+                "seq": position.seq,
+                "balance": money.to_text(position.balance),
+                "available": money.to_text(position.balance - position.held),
+                "version": position.version,
+                "open_verifications": [
+                    verifications.summary_frame(one) for one in verifications.open_verifications(user=user)
+                ],
+                "notifications": selectors.render_all(shown, user=user),
+            }
+        )
+
+
+class CentreView(APIView):
+    @extend_schema(
+        operation_id="notifications_center", tags=_TAGS, parameters=[CentreQuerySerializer], responses=CentreSerializer
+    )
+    def get(self, request: Request) -> Response:
+        """The inbox by category, read state and time."""
+        query = CentreQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        user = _customer(request)
+        inbox = selectors.inbox_of(user=user)
+        total, rows = page(request, _listing(request, query.validated_data))
+        return Response(
+            {
+                "total": total,
+                "unread": inbox.unread,
+                "seq": inbox.seq,
+                "notifications": selectors.render_all(rows, user=user),
+            }
+        )
+
+
+class CategoriesView(APIView):
+    @extend_schema(operation_id="notifications_categories", tags=_TAGS, responses=CategoriesSerializer)
+    def get(self, request: Request) -> Response:
+        """Every category, with how many you have there and how many of them are unread."""
+        return Response({"categories": selectors.categories(user=_customer(request))})
+
+
+class SearchView(APIView):
+    scope = "read"
+
+    @extend_schema(operation_id="notifications_search", tags=_TAGS, request=SearchSerializer, responses=FoundSerializer)
+    def post(self, request: Request) -> Response:
+        """Look for words, such as a service, a reference or a number. Codes are not searched."""
+        form = SearchSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        given, user = form.validated_data, _customer(request)
+        found = selectors.search(user=user, query=given["query"])
+        rows = list(found[given["skip"] : given["skip"] + given["limit"]])
+        return Response(
+            {
+                "total": found.count(),
+                "suggestions": selectors.suggestions(rows),
+                "notifications": selectors.render_all(rows, user=user),
+            }
+        )
+
+
+class BulkReadView(APIView):
+    @extend_schema(
+        operation_id="notifications_bulk_read", tags=_TAGS, request=WhichSerializer, responses=ChangedSerializer
+    )
+    def post(self, request: Request) -> Response:
+        """Mark these, or all, as read."""
+        return Response(_changed(services.mark_read(user=_customer(request), **_which(request))))
+
+
+class BulkDeleteView(APIView):
+    @extend_schema(
+        operation_id="notifications_bulk_delete", tags=_TAGS, request=WhichSerializer, responses=ChangedSerializer
+    )
+    def post(self, request: Request) -> Response:
+        """Hide these, or all, for good."""
+        return Response(_changed(services.delete(user=_customer(request), **_which(request))))
+
+
+class BulkArchiveView(APIView):
+    @extend_schema(
+        operation_id="notifications_bulk_archive", tags=_TAGS, request=WhichSerializer, responses=ChangedSerializer
+    )
+    def post(self, request: Request) -> Response:
+        """Put these, or all, away."""
+        return Response(_changed(services.archive(user=_customer(request), **_which(request))))
+
+
+def _which(request: Request) -> dict[str, Any]:
+    form = WhichSerializer(data=request.data)
+    form.is_valid(raise_exception=True)
+    return form.validated_data
+
+
+def _changed(result: services.Changed) -> dict[str, int]:
+    return {"changed": result.changed, "unread": result.unread, "seq": result.seq}
+
+
+class _FormatIsAField(DefaultContentNegotiation):
+    """`?format=csv` asks for an export, not for one of DRF's renderers."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class ExportView(APIView):
+    content_negotiation_class = _FormatIsAField
+
+    @extend_schema(
+        operation_id="notifications_export", tags=_TAGS, parameters=[ExportQuerySerializer], responses=EXPORTED
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """All that the filters leave, as CSV or JSON."""
+        query = ExportQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        given = query.validated_data
+        return exports.respond(_listing(request, given), user=_customer(request), as_format=given["format"])
+
+
+class ReadView(APIView):
+    @extend_schema(operation_id="notifications_read", tags=_TAGS, request=None, responses=NotificationSerializer)
+    def post(self, request: Request, notification_id: int) -> Response:
+        """Mark one as read."""
+        user = _customer(request)
+        notification = services.read_one(user=user, notification_id=notification_id)
+        return Response(selectors.render_all([notification], user=user)[0])
+
+
+class ClickView(APIView):
+    @extend_schema(operation_id="notifications_click", tags=_TAGS, request=None, responses=NotificationSerializer)
+    def post(self, request: Request, notification_id: int) -> Response:
+        """Note that it was followed; that reads it too."""
+        user = _customer(request)
+        notification = services.mark_clicked(user=user, notification_id=notification_id)
+        return Response(selectors.render_all([notification], user=user)[0])

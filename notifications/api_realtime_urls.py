@@ -1,0 +1,5 @@
+"""API paths of the sockets."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,134 @@
+"""Shapes of the inbox's API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from activity.serializers import RangeSerializer
+from config.lib.api import PageSerializer
+from notifications import catalog, selectors
+
+_LARGEST = 2**63 - 1
+_MOST_IDS = 1000
+
+
+class NotificationSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    seq = serializers.IntegerField(help_text="Your own running number, without holes: one that is missing was lost.")
+    type = serializers.ChoiceField(choices=sorted(catalog.CATALOG))
+    category = serializers.ChoiceField(choices=sorted(catalog.CATEGORIES))
+    priority = serializers.ChoiceField(choices=catalog.PRIORITIES)
+    title = serializers.CharField()
+    message = serializers.CharField()
+    link = serializers.CharField()
+    icon = serializers.CharField()
+    is_read = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+
+
+@extend_schema_field({"type": "string", "pattern": r"^-?\d+\.\d{2}$", "examples": ["24.50"]})
+class AmountField(serializers.CharField):
+    """Money that is text already."""
+
+
+@extend_schema_field({"type": "array", "items": {"type": "object", "additionalProperties": True}})
+class OpenVerificationsField(serializers.ListField):
+    """As the sockets' `verification` frames."""
+
+
+class InboxSerializer(serializers.Serializer):
+    total = serializers.IntegerField(help_text="How many the query has in all.")
+    unread = serializers.IntegerField()
+    seq = serializers.IntegerField(help_text="The position of the inbox: what came later has a greater one.")
+    balance = AmountField()
+    available = AmountField()
+    version = serializers.IntegerField(help_text="The number of the wallet's last movement.")
+    open_verifications = OpenVerificationsField()
+    notifications = NotificationSerializer(many=True)
+
+
+class InboxQuerySerializer(PageSerializer):
+    after = serializers.IntegerField(
+        min_value=0, max_value=_LARGEST, required=False, help_text="Only what came after this seq, oldest first."
+    )
+
+
+class CentreSerializer(serializers.Serializer):
+    total = serializers.IntegerField()
+    unread = serializers.IntegerField()
+    seq = serializers.IntegerField()
+    notifications = NotificationSerializer(many=True)
+
+
+class CentreFilterSerializer(RangeSerializer):
+    category = serializers.ChoiceField(choices=sorted(catalog.CATEGORIES), required=False)
+    is_read = serializers.BooleanField(required=False, allow_null=True, default=None)
+    sort = serializers.ChoiceField(choices=selectors.SORTS, default="newest")
+    before = serializers.IntegerField(
+        min_value=1, max_value=_LARGEST, required=False, help_text="Go on below this seq (deep lists, newest first)."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "before" in attrs and attrs["sort"] != "newest":
+            raise serializers.ValidationError({"before": _("before goes with the sort newest.")})
+        return super().validate(attrs)
+
+
+class CentreQuerySerializer(CentreFilterSerializer, PageSerializer):
+    pass
+
+
+class CategorySerializer(serializers.Serializer):
+    category = serializers.ChoiceField(choices=sorted(catalog.CATEGORIES))
+    title = serializers.CharField()
+    total = serializers.IntegerField()
+    unread = serializers.IntegerField()
+
+
+class CategoriesSerializer(serializers.Serializer):
+    categories = CategorySerializer(many=True)
+
+
+class SearchSerializer(PageSerializer):
+    query = serializers.CharField(max_length=200, help_text="Words that all have to be there.")
+
+
+class FoundSerializer(serializers.Serializer):
+    total = serializers.IntegerField()
+    suggestions = serializers.ListField(child=serializers.CharField())
+    notifications = NotificationSerializer(many=True)
+
+
+class WhichSerializer(serializers.Serializer):
+    """Either `ids` or `all: true`. Ids that aren't yours are passed over."""
+
+    ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=_LARGEST),
+        required=False,
+        min_length=1,
+        max_length=_MOST_IDS,
+    )
+    all = serializers.BooleanField(required=False, default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["all"] == ("ids" in attrs):
+            raise serializers.ValidationError(_('Send either {"ids": [1, 2]} or {"all": true}.'))
+        return {"ids": attrs.get("ids"), "all": attrs["all"]}
+
+
+class ChangedSerializer(serializers.Serializer):
+    changed = serializers.IntegerField(help_text="How many this changed; those that were so already don't count.")
+    unread = serializers.IntegerField()
+    seq = serializers.IntegerField()
+
+
+class ExportQuerySerializer(CentreFilterSerializer):
+    format = serializers.ChoiceField(choices=("csv", "json"), default="csv")
+
+
+EXPORTED = {(200, "text/csv"): OpenApiTypes.STR, (200, "application/json"): NotificationSerializer(many=True)}
