@@ -45,7 +45,9 @@ def keys(request: HttpRequest) -> HttpResponse:
     secret = ""
     if request.method == "POST" and form.is_valid():
         name, scopes = form.cleaned_data["name"], form.cleaned_data["scopes"]
-        _key, secret = services.create_api_key(user=request.user, name=name, scopes=scopes, expires_at=form.expires_at())
+        _key, secret = services.create_api_key(
+            user=request.user, name=name, scopes=scopes, expires_at=form.expires_at()
+        )
         form = ApiKeyForm()
     context = {"form": form, "secret": secret, "keys": selectors.keys_of(user=request.user)}
     return render(request, "accounts/keys.html", context)

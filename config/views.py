@@ -9,16 +9,30 @@ from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
 from redis.exceptions import RedisError
 
 from config.lib.problems import not_found_json
+from verifications import selectors as verifications
+from wallet import selectors as wallets
 
 
+@never_cache
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/landing.html")
+    """The landing page; the dashboard for those who are signed in."""
+    if not request.user.is_authenticated:
+        return render(request, "site/landing.html")
+    user = request.user
+    context = {
+        "wallet": wallets.balance_of(user=user),
+        "recent": wallets.transactions_of(user=user)[:6],
+        "running": verifications.open_verifications(user=user),
+        "last_services": verifications.last_services(user=user),
+    }
+    return render(request, "site/dashboard.html", context)
 
 
 @require_safe

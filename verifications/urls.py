@@ -1,5 +1,13 @@
 """Pages of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from verifications import views
+
+urlpatterns = [
+    path("buy", views.buy, name="buy"),
+    path("buy/<str:name>", views.buy_service, name="buy-service"),
+    path("verify/<uuid:verification_id>", views.verification, name="verification"),
+    path("verify/<uuid:verification_id>/cancel", views.cancel, name="cancel-verification"),
+    path("history", views.history, name="history"),
+]

@@ -1,0 +1,154 @@
+"""Buying, watching and looking back."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.selectors import accepted_policy
+from config.lib.errors import DomainError, NotFound
+from config.lib.http import client_ip
+from verifications import errors, selectors, services
+from verifications.models import Status, Verification
+from wallet import selectors as wallets
+
+PAGE_SIZE = 25
+
+
+@login_required
+@require_safe
+def buy(request: HttpRequest) -> HttpResponse:
+    """The catalogue, searched as one types (the list alone for htmx)."""
+    query = request.GET.get("q", "").strip()[:80]
+    context = {"query": query, "offers": selectors.services_for_sale(country="US", query=query)[:60]}
+    partial = request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request")
+    return render(request, "verifications/partials/services.html" if partial else "verifications/buy.html", context)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def buy_service(request: HttpRequest, name: str) -> HttpResponse:
+    """Price and terms of one service; a POST buys, once for each form that was shown."""
+    error, failed_id, status = "", "", 200
+    if request.method == "POST":
+        try:
+            purchase = services.buy(
+                user=request.user,
+                service_name=name,
+                max_price=_whole(request.POST.get("price", "")),
+                key=request.POST.get("key", "")[:64] or None,
+                ip_address=client_ip(request),
+            )
+        except DomainError as refusal:
+            error, failed_id, status = str(refusal.detail), refusal.extra.get("verification_id", ""), refusal.status
+        else:
+            return redirect("verification", purchase.verification.pk)
+    try:
+        deal = services.quote(service_name=name)
+    except errors.UnknownService:
+        return render(request, "errors/404.html", status=404)
+    except DomainError as refusal:
+        messages.warning(request, error or str(refusal.detail))
+        return redirect("buy")
+    context = {
+        "service": deal.offer.service,
+        "offer": deal.offer,
+        "price": deal.price,
+        "accepted": accepted_policy(user=request.user),
+        "wallet": wallets.balance_of(user=request.user),
+        "key": uuid.uuid4(),
+        "error": error,
+        "failed_id": failed_id,
+    }
+    return render(request, "verifications/confirm.html", context, status=status)
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 12 else None
+
+
+@login_required
+@never_cache
+@require_safe
+def verification(request: HttpRequest, verification_id: uuid.UUID) -> HttpResponse:
+    """One number, live. Its scripts keep it current; `?part=1` answers with what they swap in."""
+    try:
+        found = selectors.verification_of(user=request.user, verification_id=verification_id)
+    except NotFound:
+        return render(request, "errors/404.html", status=404)
+    trail = wallets.transactions_of(user=request.user).filter(resource_type="verification", resource_id=str(found.pk))
+    context = {"verification": found, "code": selectors.code_of(found), "trail": trail.order_by("sequence")}
+    part = "verifications/partials/live.html" if request.GET.get("part") else "verifications/verification.html"
+    return render(request, part, context)
+
+
+@login_required
+@require_POST
+def cancel(request: HttpRequest, verification_id: uuid.UUID) -> HttpResponse:
+    """Cancels; a script gets JSON ({status, detail, retry_after}), a form goes back to the page."""
+    scripted = request.headers.get("Accept", "").startswith("application/json")
+    try:
+        cancellation = services.cancel(user=request.user, verification_id=verification_id)
+    except DomainError as refusal:
+        if scripted:
+            body = {
+                "code": refusal.code,
+                "detail": str(refusal.detail),
+                "retry_after": refusal.extra.get("retry_after"),
+            }
+            return JsonResponse(body, status=refusal.status)
+        if isinstance(refusal, NotFound):
+            return render(request, "errors/404.html", status=404)
+        messages.warning(request, str(refusal.detail))
+        return redirect("verification", verification_id)
+    if scripted:
+        return JsonResponse(
+            {"status": cancellation.verification.status, "pending": cancellation.pending},
+            status=202 if cancellation.pending else 200,
+        )
+    if cancellation.pending:
+        messages.info(request, _("It is being cancelled. The refund comes by itself as soon as the provider confirms."))
+    return redirect("verification", verification_id)
+
+
+@login_required
+@require_safe
+def history(request: HttpRequest) -> HttpResponse:
+    status, query = request.GET.get("status", ""), request.GET.get("q", "").strip()[:80]
+    rows = selectors.verifications_of(user=request.user)
+    if status in Status.values:
+        rows = rows.filter(status=status)
+    if query:
+        rows = rows.filter(Q(service__title__icontains=query) | Q(service__name__icontains=query))
+    rows = rows.order_by("-created_at", "-id")
+    shown = list(_older_than(rows, request.GET.get("before", ""))[: PAGE_SIZE + 1])
+    older = ""
+    if len(shown) > PAGE_SIZE:
+        shown = shown[:PAGE_SIZE]
+        cursor = request.GET.copy()
+        cursor["before"] = f"{shown[-1].created_at.isoformat()}|{shown[-1].pk}"
+        older = cursor.urlencode()
+    context = {"rows": shown, "older": older, "status": status, "query": query, "statuses": Status.choices}
+    return render(request, "verifications/history.html", context)
+
+
+def _older_than(rows: QuerySet[Verification], cursor: str) -> QuerySet[Verification]:
+    """Below the row that the cursor names; a cursor that names none is the first page."""
+    when, _bar, pk = cursor.partition("|")
+    try:
+        moment, row = datetime.fromisoformat(when), uuid.UUID(pk)
+    except ValueError:
+        return rows
+    if moment.tzinfo is None:
+        return rows
+    return rows.filter(Q(created_at__lt=moment) | Q(created_at=moment, id__lt=row))
