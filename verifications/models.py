@@ -124,6 +124,9 @@ class Verification(models.Model):
     phone_number = models.CharField(max_length=20, blank=True)
 
     created_at = models.DateTimeField(default=timezone.now)
+    sold_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("The provider's own time of the sale: an older text is not ours")
+    )
     expires_at = models.DateTimeField(null=True, blank=True)
     next_poll_at = models.DateTimeField(null=True, blank=True)
     polls = models.PositiveIntegerField(default=0)
@@ -134,7 +137,7 @@ class Verification(models.Model):
     cancelled_at_provider = models.BooleanField(
         null=True,
         blank=True,
-        help_text=_("False: refunded though the provider could not be reached; a loss to look at"),
+        help_text=_("Empty: still to be settled there. False: ended here, but the provider kept our money"),
     )
     ended_at = models.DateTimeField(null=True, blank=True)
     purged_at = models.DateTimeField(null=True, blank=True)
@@ -182,6 +185,15 @@ class Verification(models.Model):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def is_cancelling(self) -> bool:
+        """Whether its owner asked for the end and the provider has not confirmed it yet."""
+        return self.is_open and self.cancel_requested_at is not None
+
+    @property
+    def hold_reference(self) -> str:
+        return f"verification:{self.pk}"
 
 
 class Message(models.Model):

@@ -120,6 +120,14 @@ class Migration(migrations.Migration):
                 ("provider_id", models.CharField(blank=True, max_length=80)),
                 ("phone_number", models.CharField(blank=True, max_length=20)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "sold_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="The provider's own time of the sale: an older text is not ours",
+                        null=True,
+                    ),
+                ),
                 ("expires_at", models.DateTimeField(blank=True, null=True)),
                 ("next_poll_at", models.DateTimeField(blank=True, null=True)),
                 ("polls", models.PositiveIntegerField(default=0)),
@@ -131,7 +139,7 @@ class Migration(migrations.Migration):
                     "cancelled_at_provider",
                     models.BooleanField(
                         blank=True,
-                        help_text="False: refunded though the provider could not be reached; a loss to look at",
+                        help_text="Empty: still to be settled there. False: ended here, but the provider kept our money",
                         null=True,
                     ),
                 ),

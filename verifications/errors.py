@@ -1,0 +1,77 @@
+"""Refusals of this app. A refusal after the hold carries `verification_id`."""
+
+from django.utils.translation import gettext_lazy as _
+
+from config.lib.errors import DomainError
+
+
+class UnknownService(DomainError):
+    code = "unknown_service"
+    status = 404
+    title = _("We don't sell numbers for this service. GET /api/v1/services lists those we do.")
+
+
+class ServiceBlocked(DomainError):
+    code = "service_blocked"
+    status = 403
+    title = _("Numbers for this service can't be bought here, by our acceptable-use policy. Choose another service.")
+
+
+class OverLimit(DomainError):
+    code = "over_limit"
+    status = 429
+    title = _("You have reached a limit. Wait a little and try again.")
+
+
+class PriceMoved(DomainError):
+    code = "price_moved"
+    status = 409
+    title = _("The price has changed. Look at the new price and buy again if it suits you.")
+
+
+class OutOfStock(DomainError):
+    code = "out_of_stock"
+    status = 409
+    title = _("No number is free for this service just now. Nothing was charged. Try again in a few minutes.")
+
+
+class ProviderUnavailable(DomainError):
+    code = "provider_unavailable"
+    status = 503
+    title = _("Our number provider can't be reached just now. Nothing was charged. Try again in a minute.")
+
+
+class KeyReused(DomainError):
+    code = "key_reused"
+    status = 422
+    title = _("This idempotency key was used for another request. Send a new key with a new request.")
+
+
+class InProgress(DomainError):
+    code = "in_progress"
+    status = 409
+    title = _("The first request with this key is still being answered. Ask again with the same key in a moment.")
+
+
+class TooEarly(DomainError):
+    code = "too_early"
+    status = 409
+    title = _("The provider does not take this number back yet. Try again in a moment.")
+
+
+class AlreadyEnded(DomainError):
+    code = "already_ended"
+    status = 409
+    title = _("This verification has already ended.")
+
+
+class BadWebhook(DomainError):
+    code = "bad_webhook"
+    status = 400
+    title = _("This webhook could not be read. Send it as documented, with a JSON body.")
+
+
+class BadSignature(DomainError):
+    code = "bad_signature"
+    status = 401
+    title = _("This webhook is not signed by the provider. Check the shared secret.")

@@ -1,0 +1,154 @@
+"""Reads of this app."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from config.lib import money
+from config.lib.errors import NotFound
+from verifications.models import OPEN, Message, Offer, Service, Verification
+
+# What the provider sells in; it gives no names.
+COUNTRY_NAMES = {"US": _("United States")}
+
+
+def verification_of(*, user: AbstractBaseUser, verification_id: uuid.UUID | str) -> Verification:
+    """One of the user's verifications with its service, messages and refunds. Raises NotFound, for another's too."""
+    try:
+        found = verifications_of(user=user).filter(pk=uuid.UUID(str(verification_id))).first()
+    except ValueError:
+        found = None
+    if found is None:
+        raise NotFound(_("You have no such verification."))
+    return found
+
+
+def verifications_of(*, user: AbstractBaseUser, status: str | None = None) -> QuerySet[Verification]:
+    """The user's verifications, newest first, each with its service, messages and refunds."""
+    rows = (
+        Verification.objects.filter(user=user)
+        .select_related("service")
+        .prefetch_related("messages", "refunds")
+        .order_by("-created_at", "-id")
+    )
+    return rows.filter(status=status) if status else rows
+
+
+def open_verifications(*, user: AbstractBaseUser) -> QuerySet[Verification]:
+    """What the user still waits for, newest first."""
+    return verifications_of(user=user).filter(status__in=OPEN)
+
+
+def services_for_sale(*, country: str = "US", query: str = "") -> QuerySet[Offer]:
+    """Offers of what may be bought in a country, by title, each with its service and category."""
+    offers = (
+        Offer.objects.filter(
+            country=country,
+            provider=settings.PROVIDER,
+            active=True,
+            service__blocked=False,
+            service__category__blocked=False,
+        )
+        .select_related("service__category")
+        .order_by("service__title", "capability", "pk")
+    )
+    words = query.strip()
+    if words:
+        offers = offers.filter(Q(service__title__icontains=words) | Q(service__name__icontains=words))
+    return offers
+
+
+def countries() -> list[dict[str, Any]]:
+    """Where numbers are sold: [{"code", "name", "services"}], by code. `services` counts what may be bought there."""
+    sold: dict[str, set[int]] = {}
+    rows = Offer.objects.filter(
+        provider=settings.PROVIDER, active=True, service__blocked=False, service__category__blocked=False
+    ).values_list("country", "service_id")
+    for country, service in rows.distinct():
+        sold.setdefault(country, set()).add(service)
+    return [
+        {"code": code, "name": str(COUNTRY_NAMES.get(code, code)), "services": len(found)}
+        for code, found in sorted(sold.items())
+    ]
+
+
+def price_of(*, service_name: str, country: str = "US", capability: str = "sms") -> int | None:
+    """The price in cents that the catalogue shows, None where it has none yet (services.quote asks the provider)."""
+    return (
+        Offer.objects.filter(
+            service__name=service_name, country=country, capability=capability, provider=settings.PROVIDER, active=True
+        )
+        .values_list("price", flat=True)
+        .first()
+    )
+
+
+def code_of(verification: Verification) -> str:
+    """The first code that came, '' while there is none."""
+    return _code_in(verification.messages.all())
+
+
+def text_of(verification: Verification) -> str:
+    """The text that the code came in, else the first text; '' while there is none."""
+    return _text_in(verification.messages.all())
+
+
+def _code_in(messages: Iterable[Message]) -> str:
+    return next((message.code for message in messages if message.code), "")
+
+
+def _text_in(messages: Iterable[Message]) -> str:
+    messages = list(messages)
+    return next((message.text for message in messages if message.code), messages[0].text if messages else "")
+
+
+def refund_of(verification: Verification) -> Any:
+    """The refund that counts, None while there is none. (refunds stands to the right: reached by its related name.)"""
+    refunds = [refund for refund in verification.refunds.all() if refund.status not in ("failed", "cancelled")]
+    return max(refunds, key=lambda refund: refund.pk, default=None)
+
+
+def summary_frame(verification: Verification) -> dict[str, Any]:
+    """The body of the `verification` frame: strings and primitives, for its owner alone.
+
+    `code` and `text` are '' while there are none; times are ISO 8601; `cancelling`: asked for, not confirmed yet.
+    """
+    messages = list(verification.messages.all())
+    return {
+        "id": str(verification.pk),
+        "status": verification.status,
+        "service_name": verification.service.name,
+        "service_title": verification.service.title,
+        "country": verification.country,
+        "phone_number": verification.phone_number or None,
+        "price": money.to_text(verification.price),
+        "currency": verification.currency,
+        "code": _code_in(messages),
+        "text": _text_in(messages),
+        "messages": len(messages),
+        "cancelling": verification.is_cancelling,
+        "charged": verification.charged,
+        "failure_reason": verification.failure_reason,
+        "created_at": verification.created_at.isoformat(),
+        "expires_at": _iso(verification.expires_at),
+        "ended_at": _iso(verification.ended_at),
+    }
+
+
+def _iso(moment: Any) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def last_services(*, user: AbstractBaseUser, number: int = 4) -> list[Service]:
+    """The services that the user bought last, each once, newest first."""
+    recent = Verification.objects.filter(user=user).order_by("-created_at").values_list("service_id", flat=True)[:40]
+    wanted = list(dict.fromkeys(recent))[:number]
+    found = Service.objects.in_bulk(wanted)
+    return [found[pk] for pk in wanted]

@@ -1,0 +1,227 @@
+"""Buying a number: reserve the price, order, charge."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts.errors import PolicyNotAccepted, PurchasesFrozen
+from accounts.models import User
+from accounts.selectors import accepted_policy
+from config.lib import money
+from config.lib.breaker import Breaker, Open
+from config.lib.errors import DomainError
+from verifications import errors, providers, signals
+from verifications.models import OPEN, Status, Verification
+from verifications.providers import base
+from verifications.services import pricing, sale, there
+from verifications.services.moves import lock_wallet, note
+from wallet import services as wallet
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """`replayed`: this key had been answered before; nothing was bought now."""
+
+    verification: Verification
+    replayed: bool
+
+
+def buy(
+    *,
+    user: User,
+    service_name: str,
+    country: str = "US",
+    capability: str = "sms",
+    area_code: str = "",
+    max_price: int | None = None,
+    key: str | None = None,
+    ip_address: str | None = None,
+) -> Purchase:
+    """Reserve the price, order a number, charge for it. `max_price` in cents. Call outside a transaction.
+
+    The same key never buys twice. Refuses with nothing written (errors.py); a refusal by the provider
+    (OutOfStock, PriceMoved, ProviderUnavailable) carries `verification_id` and has charged nothing.
+    Where the provider gave no readable answer the verification comes back as `requested`; recovery finishes it.
+    """
+    key = key or None
+    fingerprint = _fingerprint(service_name, country, capability, area_code, max_price)
+    if key and (first := _first_with(user, key)):
+        return _replay(first, fingerprint)
+
+    deal = pricing.quote(service_name=service_name, country=country, capability=capability, area_code=area_code)
+    if not accepted_policy(user=user):
+        raise PolicyNotAccepted
+    if max_price is not None and deal.price > max_price:
+        raise errors.PriceMoved(
+            _("The price is {price} now, above your limit of {limit}. Raise max_price if it suits you.").format(
+                price=money.display(deal.price), limit=money.display(max_price)
+            ),
+            price=money.to_text(deal.price),
+        )
+    breaker = _refuse_while_broken()
+    try:
+        verification, replayed = _reserve(user, deal, area_code, key, fingerprint, ip_address)
+    except BaseException:
+        breaker.release()
+        raise
+    if replayed:
+        breaker.release()
+        return _replay(verification, fingerprint)
+    return Purchase(_order(verification, deal), replayed=False)
+
+
+@transaction.atomic(durable=True)
+def _reserve(
+    user: User, deal: pricing.Deal, area_code: str, key: str | None, fingerprint: str, ip_address: str | None
+) -> tuple[Verification, bool]:
+    """T1: the verification and the hold. The wallet's lock makes one customer's purchases stand in line."""
+    now = timezone.now()
+    lock_wallet(user)
+    if key and (first := _first_with(user, key)):
+        return first, True
+    if User.objects.filter(pk=user.pk, purchases_frozen_at__isnull=False).exists():
+        raise PurchasesFrozen
+    _refuse_over_limit(user, now)
+    offer = deal.offer
+    verification = Verification.objects.create(
+        user=user,
+        service=offer.service,
+        country=offer.country,
+        capability=offer.capability,
+        area_code=area_code,
+        price=deal.price,
+        cost=deal.cost,
+        currency=settings.CURRENCY,
+        idempotency_key=key,
+        fingerprint=fingerprint,
+        provider=offer.provider,
+        created_at=now,
+        next_recovery_at=now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS),
+    )
+    wallet.hold(
+        user=user,
+        amount=verification.price,
+        reference=verification.hold_reference,
+        description=str(_("Number for {service}").format(service=offer.service.title)),
+        service=offer.service.name,
+        resource=("verification", str(verification.pk)),
+    )
+    signals.verification_requested.send(sender=Verification, verification=verification, ip_address=ip_address)
+    return verification, False
+
+
+def _order(verification: Verification, deal: pricing.Deal) -> Verification:
+    """The provider's answer, and T2. No transaction is open while it is asked."""
+    try:
+        number = there.purchase(verification)
+    except base.OutcomeUnknown as error:
+        log.warning("The outcome of %s is unknown: %s", verification.pk, error)
+        now = timezone.now()
+        note(verification, answered_at=now, next_recovery_at=now + timedelta(seconds=1))
+        verification.refresh_from_db()
+        return verification
+    except base.ProviderError as error:
+        log.info("The provider refused %s: %s %s", verification.pk, type(error).__name__, error)
+        refusal = refusal_of(error)
+        failed = sale.refuse(verification=verification, why=refusal.detail, now=timezone.now())
+        if failed.status != Status.FAILED:  # recovery was quicker, and got one
+            return failed
+        if isinstance(error, base.PriceMoved):
+            pricing.ask_again(deal=deal, area_code=verification.area_code)
+        refusal.extra["verification_id"] = str(failed.pk)
+        raise refusal from error
+    sold = sale.adopt(verification=verification, number=number, now=timezone.now())
+    if sold.status == Status.FAILED:
+        raise errors.ProviderUnavailable(sold.failure_reason, verification_id=str(sold.pk))
+    return sold
+
+
+def refusal_of(error: base.ProviderError) -> DomainError:
+    """What a customer is told about the provider's refusal: nothing was charged, and what to try."""
+    if isinstance(error, base.OutOfStock):
+        return errors.OutOfStock()
+    if isinstance(error, base.PriceMoved):
+        return errors.PriceMoved(
+            _("The provider's price rose just now. Nothing was charged. Look at the new price and buy again.")
+        )
+    if isinstance(error, base.Throttled):
+        return errors.ProviderUnavailable(
+            _("Our number provider is very busy just now. Nothing was charged. Try again in a moment."),
+            retry_after=math.ceil(error.retry_after),
+        )
+    if isinstance(error, base.Rejected):
+        return errors.OutOfStock(
+            _("The provider has no number of this kind. Nothing was charged. Try another area code or service.")
+        )
+    if isinstance(error, base.ProviderFunds):
+        log.critical("Our float at the provider is too low to sell: %s", error)
+        return errors.ProviderUnavailable(
+            _("We can't order numbers just now; our staff knows. Nothing was charged. Try again later."),
+            retry_after=300,
+        )
+    return errors.ProviderUnavailable(retry_after=30)
+
+
+def _refuse_while_broken() -> Breaker:
+    """The breaker, closed, or with the one trial of a half-open one: follow it by the order or by `release`."""
+    breaker = providers.purchase_breaker()
+    try:
+        breaker.check()
+    except Open as broken:
+        raise errors.ProviderUnavailable(
+            _("Our number provider has trouble just now, so we don't take orders. Try again in a minute."),
+            retry_after=max(1, math.ceil(broken.retry_after)),
+        ) from broken
+    return breaker
+
+
+def _refuse_over_limit(user: User, now: datetime) -> None:
+    mine = Verification.objects.filter(user=user)
+    pending = mine.filter(status__in=OPEN).count()
+    if pending >= settings.MAX_PENDING:
+        raise errors.OverLimit(
+            _("You are waiting on {count} numbers, the most there can be at once. Cancel one or wait for one.").format(
+                count=pending
+            ),
+            retry_after=30,
+        )
+    hour = timedelta(hours=1)
+    bought = mine.filter(created_at__gt=now - hour)
+    if bought.count() >= settings.MAX_BUYS_PER_HOUR:
+        oldest = bought.order_by("-created_at").values_list("created_at", flat=True)[settings.MAX_BUYS_PER_HOUR - 1]
+        raise errors.OverLimit(
+            _("You can buy {count} numbers an hour, and have. Wait until the first of them is an hour old.").format(
+                count=settings.MAX_BUYS_PER_HOUR
+            ),
+            retry_after=max(1, math.ceil((oldest + hour - now).total_seconds())),
+        )
+
+
+def _first_with(user: User, key: str) -> Verification | None:
+    return Verification.objects.select_related("user", "service").filter(user=user, idempotency_key=key).first()
+
+
+def _replay(first: Verification, fingerprint: str) -> Purchase:
+    if first.fingerprint != fingerprint:
+        raise errors.KeyReused
+    left = first.created_at + timedelta(seconds=settings.IN_PROGRESS_SECONDS) - timezone.now()
+    if first.answered_at is None and left > timedelta(0):
+        raise errors.InProgress(retry_after=max(1, math.ceil(left.total_seconds())))
+    return Purchase(first, replayed=True)
+
+
+def _fingerprint(*request: str | int | Promise | None) -> str:
+    return hashlib.sha256(json.dumps(request).encode()).hexdigest()

@@ -1,0 +1,151 @@
+"""The customer gives a number back. The provider is asked first; the refund follows its confirmation."""
+
+from __future__ import annotations
+
+import logging
+import math
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from config.lib import money
+from config.lib.errors import NotFound
+from verifications import errors, signals
+from verifications.models import Status, Verification
+from verifications.providers import base
+from verifications.services import end, receive, there
+from verifications.services.moves import lock, lock_wallet, note
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Cancellation:
+    """`pending`: asked for, and not confirmed by the provider yet; recovery goes on asking."""
+
+    verification: Verification
+    pending: bool
+
+
+def cancel(*, user: User, verification_id: uuid.UUID | str) -> Cancellation:
+    """Give the number back and the money with it. Call outside a transaction.
+
+    Cancelling again changes nothing. One request asks the provider, others at the same time are answered with what
+    stands. Raises NotFound, TooEarly (`retry_after`), AlreadyEnded, OverLimit.
+    """
+    now = timezone.now()
+    verification, ours = _claim(user, verification_id, now)
+    if not ours:
+        return Cancellation(verification, pending=verification.is_open)
+    try:
+        verification = ask(verification=verification, now=now)
+    except base.TooEarly as error:
+        note(verification, cancel_requested_at=None, cancel_claimed_at=None, next_recovery_at=None)
+        seconds = max(1, math.ceil(error.retry_after))
+        raise errors.TooEarly(
+            _("This number can be given back in {seconds} seconds. Try again then.").format(seconds=seconds),
+            retry_after=seconds,
+        ) from error
+    if verification.is_open or verification.status == Status.CANCELLED:
+        return Cancellation(verification, pending=verification.is_open)
+    raise _already_ended(verification)
+
+
+@transaction.atomic(durable=True)
+def _claim(user: User, verification_id: uuid.UUID | str, now: datetime) -> tuple[Verification, bool]:
+    """The row, and whether it is ours to ask the provider. Remembers the wish, so that a crash doesn't lose it."""
+    if not Verification.objects.filter(pk=verification_id, user=user).exists():
+        raise NotFound(_("You have no such verification."))
+    current = lock(verification_id)
+    if current.status == Status.CANCELLED:
+        return current, False
+    if not current.is_open:
+        raise _already_ended(current)
+    if current.cancel_claimed_at or (current.status == Status.REQUESTED and current.cancel_requested_at):
+        return current, False
+    _refuse_over_limit(user, now)
+    if current.status == Status.REQUESTED:  # until we know whether there is a number, there is nothing to ask
+        note(current, cancel_requested_at=now)
+        signals.verification_updated.send(sender=Verification, verification=current)
+        return current, False
+    later = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
+    note(
+        current,
+        cancel_requested_at=current.cancel_requested_at or now,
+        cancel_claimed_at=now,
+        next_recovery_at=later,
+    )
+    return current, True
+
+
+def ask(*, verification: Verification, now: datetime) -> Verification:
+    """Ask the provider to take the number back, and end it. Answers the row as it stands. Raises TooEarly."""
+    try:
+        there.cancel(verification)
+    except base.Rejected:
+        return _look(verification, now)
+    except base.TooEarly:
+        raise
+    except base.ProviderError as error:
+        return _later(verification, error, now)
+    return end.end(verification=verification, to=Status.CANCELLED, now=now, settled=True)
+
+
+def _look(verification: Verification, now: datetime) -> Verification:
+    """It is over there already, they say: what came of it?"""
+    try:
+        number = there.fetch(verification)
+    except base.ProviderError as error:
+        return _later(verification, error, now)
+    current = receive.apply(verification=verification, number=number, now=now)
+    if current.status == Status.WAITING and number.state == "waiting":
+        raise base.TooEarly("Rejected, though it waits", retry_after=15)
+    if current.status == Status.WAITING:
+        return _later(current, base.OutcomeUnknown(f"{number.state}, without its text"), now)
+    return current
+
+
+@transaction.atomic
+def _later(verification: Verification, error: base.ProviderError, now: datetime) -> Verification:
+    log.warning("Cancelling %s goes on later: %s %s", verification.pk, type(error).__name__, error)
+    current = lock(verification.pk)
+    if current.status == Status.WAITING:
+        asked = current.cancel_requested_at or now
+        wait = min(30.0, max(2.0, (now - asked).total_seconds() / 2))
+        note(current, next_recovery_at=now + timedelta(seconds=wait))
+        signals.verification_updated.send(sender=Verification, verification=current)
+    return current
+
+
+def _refuse_over_limit(user: User, now: datetime) -> None:
+    lock_wallet(user)
+    hour = timedelta(hours=1)
+    times = (
+        Verification.objects.filter(user=user, created_at__gt=now - 24 * hour, cancel_requested_at__gt=now - hour)
+        .order_by("-cancel_requested_at")
+        .values_list("cancel_requested_at", flat=True)[: settings.MAX_CANCELS_PER_HOUR]
+    )
+    if len(times) >= settings.MAX_CANCELS_PER_HOUR:
+        oldest = list(times)[-1] if times else now
+        raise errors.OverLimit(
+            _("You can cancel {count} numbers an hour, and have. This one ends by itself, with a refund.").format(
+                count=settings.MAX_CANCELS_PER_HOUR
+            ),
+            retry_after=max(1, math.ceil(((oldest or now) + hour - now).total_seconds())),
+        )
+
+
+def _already_ended(verification: Verification) -> errors.AlreadyEnded:
+    price = money.display(verification.price)
+    sentences = {
+        Status.COMPLETED: _("The code has arrived already, so this number can't be cancelled."),
+        Status.TIMED_OUT: _("This number has ended by itself; {price} is back in your wallet.").format(price=price),
+        Status.FAILED: _("This verification has failed already. You have not paid for it."),
+    }
+    return errors.AlreadyEnded(sentences[Status(verification.status)])

@@ -1,0 +1,126 @@
+"""How a charged verification ends: with its code, or without one and refunded in the same transaction."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from verifications import signals
+from verifications.models import Status, Verification
+from verifications.providers import base
+from verifications.services import there
+from verifications.services.moves import lock, move
+
+log = logging.getLogger(__name__)
+
+REASONS = {Status.TIMED_OUT: "timeout", Status.CANCELLED: "cancelled", Status.FAILED: "failed"}
+WHY: dict[str, Promise] = {
+    Status.TIMED_OUT: _("No code arrived in time."),
+    Status.CANCELLED: _("You cancelled it."),
+    Status.FAILED: _("The provider ended this number before a code came."),
+}
+GIVE_BACK_FOR = timedelta(hours=1)
+
+
+def complete(verification: Verification, *, now: datetime) -> None:
+    """The code is there. Call inside atomic(), with the row locked and waiting."""
+    move(verification, Status.COMPLETED, now=now)
+    signals.verification_completed.send(sender=Verification, verification=verification)
+
+
+@transaction.atomic
+def end(
+    *, verification: Verification, to: str, now: datetime, settled: bool | None, why: str | Promise = ""
+) -> Verification:
+    """End it without a code; the refund is made by who listens to verification_ended. The first end stands.
+
+    `settled`: whether the provider gave our cost back (None: still to be asked, recovery does it; False: it can't be
+    reached, which is booked as a loss and asked for a while longer). Answers the row as it stands.
+    """
+    current = lock(verification.pk)
+    if current.status != Status.WAITING:
+        return current
+    why = str(why or WHY[to])
+    later = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
+    move(
+        current,
+        to,
+        now=now,
+        failure_reason=why,
+        cancelled_at_provider=settled,
+        next_recovery_at=None if settled else later,
+    )
+    signals.verification_ended.send(sender=Verification, verification=current, reason=REASONS[Status(to)], why=why)
+    if settled is False:
+        signals.provider_loss_booked.send(sender=Verification, verification=current)
+    return current
+
+
+def end_as_there(current: Verification, number: base.Number, *, now: datetime) -> Verification:
+    """The provider has ended it. Call inside atomic(), with the row locked and waiting."""
+    over = current.expires_at is not None and now >= current.expires_at
+    if current.cancel_requested_at and number.state == "cancelled":
+        to = Status.CANCELLED
+    elif number.state == "timed_out" or over:
+        to = Status.TIMED_OUT
+    else:
+        to = Status.FAILED
+    return end(verification=current, to=to, now=now, settled=None if number.can_report else True)
+
+
+def report(verification: Verification) -> None:
+    """Tell the provider that the number never worked, so that our cost comes back. What fails, recovery repeats."""
+    try:
+        there.report(verification)
+    except base.ProviderError as error:
+        log.info("Report of %s is left to recovery: %s %s", verification.pk, type(error).__name__, error)
+        return
+    _settle(verification, settled=True)
+
+
+def give_back(*, verification: Verification, now: datetime) -> None:
+    """Ask the provider for our cost of a number that ended here without a code. Recovery's step for ended rows."""
+    try:
+        settled = _return(verification)
+    except base.NotFound:
+        settled = True
+    except base.ProviderError as error:
+        log.info("Number of %s is not settled yet: %s %s", verification.pk, type(error).__name__, error)
+        settled = None
+    age = now - (verification.ended_at or now)
+    if settled is None and age > GIVE_BACK_FOR:
+        settled = False
+    if settled is not None:
+        _settle(verification, settled=settled)
+        return
+    later = now + timedelta(seconds=min(300.0, max(5.0, age.total_seconds() / 2)))
+    Verification.objects.filter(pk=verification.pk).update(next_recovery_at=later)
+
+
+def _return(verification: Verification) -> bool | None:
+    """True: our money is back. False: it is not, for good. None: ask again."""
+    number = there.fetch(verification)
+    if number.state == "waiting" and number.can_cancel:
+        there.cancel(verification)
+        return True
+    if number.can_report:
+        there.report(verification)
+        return True
+    if number.state == "completed":
+        return False
+    return None if number.state == "waiting" else True
+
+
+@transaction.atomic
+def _settle(verification: Verification, *, settled: bool) -> None:
+    current = lock(verification.pk)
+    booked = current.cancelled_at_provider is False
+    Verification.objects.filter(pk=current.pk).update(cancelled_at_provider=settled, next_recovery_at=None)
+    current.cancelled_at_provider = settled
+    if not settled and not booked:
+        signals.provider_loss_booked.send(sender=Verification, verification=current)

@@ -1,0 +1,93 @@
+"""Numbers whose time is over: one last look, given back at the provider, refunded."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.conf import settings
+from django.db import transaction
+
+from verifications.models import Status, Verification
+from verifications.providers import base
+from verifications.services import crowd, end, receive, there
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+SWEEP_SECONDS = 45  # a task's share; what is left waits for the next tick
+
+
+def expire_due(*, now: datetime) -> int:
+    """End what is past the provider's end time and the grace. How many were looked at."""
+    started, seen = time.monotonic(), 0
+    while time.monotonic() - started < SWEEP_SECONDS:
+        claimed = _claim(now)
+        if not claimed:
+            break
+        seen += len(claimed)
+        answers = there.fetch_many(claimed)
+        crowd.each(claimed, partial(_close, answers=answers, now=now), name=lambda row: str(row.pk))
+    return seen
+
+
+@transaction.atomic
+def _claim(now: datetime) -> list[Verification]:
+    """Due rows, ours until the lease ends. `next_poll_at` is when a number is looked at next, by whom ever."""
+    grace = timedelta(seconds=settings.EXPIRY_GRACE_SECONDS)
+    rows = list(
+        Verification.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("user", "service")
+        .filter(status=Status.WAITING, expires_at__lte=now - grace, next_poll_at__lte=now)
+        .order_by("expires_at")[:BATCH]
+    )
+    lease = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
+    Verification.objects.filter(pk__in=[row.pk for row in rows]).update(next_poll_at=lease)
+    return rows
+
+
+def _close(row: Verification, *, answers: there.Answers, now: datetime) -> None:
+    found = answers[row.pk]
+    if isinstance(found, base.ProviderError):
+        _unreached(row, found, now)
+        return
+    current = receive.apply(verification=row, number=found, now=now, last=True)
+    if current.status != Status.WAITING:
+        return
+    try:
+        there.cancel(row)
+    except base.NotFound as error:
+        _unreached(row, error, now)
+    except (base.Rejected, base.TooEarly) as error:
+        _look_again(row, error, now)
+    except base.ProviderError as error:
+        _unreached(row, error, now)
+    else:
+        end.end(verification=row, to=_how(row), now=now, settled=True)
+
+
+def _look_again(row: Verification, refusal: base.ProviderError, now: datetime) -> None:
+    """It can't be cancelled: a code may have come in between, or it has ended there."""
+    try:
+        found = there.fetch(row)
+    except base.ProviderError as error:
+        _unreached(row, error, now)
+        return
+    if receive.apply(verification=row, number=found, now=now, last=True).status == Status.WAITING:
+        _unreached(row, refusal, now)
+
+
+def _unreached(row: Verification, error: base.ProviderError, now: datetime) -> None:
+    """Ask again at the end of the lease; after a while the customer has waited long enough, and the loss is ours."""
+    patience = timedelta(seconds=settings.EXPIRY_GIVE_UP_SECONDS)
+    if row.expires_at is not None and now < row.expires_at + patience:
+        log.warning("Ending %s goes on later: %s %s", row.pk, type(error).__name__, error)
+        return
+    log.error("Ending %s without the provider: %s %s", row.pk, type(error).__name__, error)
+    end.end(verification=row, to=_how(row), now=now, settled=False)
+
+
+def _how(row: Verification) -> str:
+    return Status.CANCELLED if row.cancel_requested_at else Status.TIMED_OUT

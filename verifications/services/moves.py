@@ -1,0 +1,60 @@
+"""The one door through which a verification changes its status."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from accounts.models import User
+from verifications.models import MOVES, OPEN, Verification
+from wallet import services as wallet
+from wallet.models import Wallet
+
+
+class NotAMove(RuntimeError):
+    """A bug: the transition table has no such move."""
+
+
+def move(verification: Verification, to: str, *, now: datetime, **fields: Any) -> bool:
+    """Compare and set: False where somebody else was first. Call inside atomic(); locks the row.
+
+    `fields` are written with it; `verification` shows the new state afterwards.
+    """
+    old = verification.status
+    if to not in MOVES.get(old, ()):
+        raise NotAMove(f"{old} -> {to} ({verification.pk})")
+    fields = {"status": to, "next_poll_at": None, "next_recovery_at": None, **fields}
+    if to not in OPEN:
+        fields.setdefault("ended_at", now)
+    if Verification.objects.filter(pk=verification.pk, status=old).update(**fields) != 1:
+        return False
+    for name, value in fields.items():
+        setattr(verification, name, value)
+    return True
+
+
+def lock(verification_id: Any) -> Verification:
+    """The row as it stands, locked until the transaction ends, with its user and service."""
+    return (
+        Verification.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("user", "service")
+        .get(pk=verification_id)
+    )
+
+
+def note(verification: Verification, **fields: Any) -> bool:
+    """Write further fields while the status is the one we know; False where it moved on."""
+    rows = Verification.objects.filter(pk=verification.pk, status=verification.status).update(**fields)
+    if rows != 1:
+        return False
+    for name, value in fields.items():
+        setattr(verification, name, value)
+    return True
+
+
+def lock_wallet(user: User) -> None:
+    """Whoever counts a customer's rows against a limit holds this lock, so that two at once don't both fit."""
+    mine = Wallet.objects.select_for_update(no_key=True).filter(user=user)
+    if mine.first() is None:
+        wallet.wallet_of(user=user)
+        mine.get()

@@ -1,0 +1,118 @@
+"""Asking the provider about waiting numbers: often at first, then less, all together over one session."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.cache import cache
+
+from config.lib.breaker import Open
+from verifications import providers
+from verifications.models import Verification
+from verifications.providers import base
+from verifications.services import crowd, receive, there
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 20
+PAUSE_KEY = "verifications:poll-paused-until"
+_paused_until: dict[str, float] = {}  # this process's own memory, for when Redis is away
+
+# Due rows, locked past each other, get their next turn: young ones every POLL_INTERVAL_SECONDS, older ones ever less,
+# none later than its end.
+_CLAIM = """
+UPDATE verifications_verification AS v
+SET polls = v.polls + 1,
+    next_poll_at = LEAST(
+        %(now)s + make_interval(secs => CASE
+            WHEN due.age < %(fast_for)s THEN %(interval)s
+            ELSE LEAST(%(slowest)s, %(interval)s * due.age / %(fast_for)s) * (0.8 + 0.4 * random())
+        END),
+        v.expires_at + make_interval(secs => %(grace)s))
+FROM (
+    SELECT id, EXTRACT(epoch FROM %(now)s - created_at)::float8 AS age
+    FROM verifications_verification
+    WHERE status = 'waiting' AND next_poll_at <= %(now)s
+      AND expires_at > %(now)s - make_interval(secs => %(grace)s)
+    ORDER BY next_poll_at
+    LIMIT %(batch)s
+    FOR UPDATE SKIP LOCKED
+) AS due
+WHERE v.id = due.id
+RETURNING v.*
+"""
+
+
+def poll_due(*, now: datetime) -> int:
+    """Ask about every number whose turn it is. How many were asked about."""
+    started, asked = time.monotonic(), 0
+    while time.monotonic() - started < SWEEP_SECONDS:
+        if _is_paused(now) or not _may_ask():
+            break
+        claimed = _claim(now)
+        if claimed:
+            _ask(claimed, now)
+        else:
+            providers.poll_breaker().release()
+        asked += len(claimed)
+        if len(claimed) < settings.POLL_BATCH:
+            break
+    return asked
+
+
+def _claim(now: datetime) -> list[Verification]:
+    return list(
+        Verification.objects.raw(
+            _CLAIM,
+            {
+                "now": now,
+                "interval": float(settings.POLL_INTERVAL_SECONDS),
+                "fast_for": float(settings.POLL_FAST_FOR_SECONDS),
+                "slowest": float(settings.POLL_MAX_INTERVAL_SECONDS),
+                "grace": float(settings.EXPIRY_GRACE_SECONDS),
+                "batch": settings.POLL_BATCH,
+            },
+        )
+    )
+
+
+def _may_ask() -> bool:
+    try:
+        providers.poll_breaker().check()
+    except Open:
+        return False
+    return True
+
+
+def _ask(rows: list[Verification], now: datetime) -> None:
+    answers = there.fetch_many(rows)
+    if wait := there.longest_wait(answers):
+        _pause(now, wait)
+    failed = [answer for answer in answers.values() if isinstance(answer, base.ProviderError)]
+    if failed:
+        log.warning("%s of %s polls brought nothing, such as: %r", len(failed), len(rows), failed[0])
+    news = [(row, answer) for row in rows if isinstance(answer := answers[row.pk], base.Number) and _is_news(answer)]
+    crowd.each(
+        news,
+        lambda pair: receive.apply(verification=pair[0], number=pair[1], now=now),
+        name=lambda pair: str(pair[0].pk),
+    )
+
+
+def _is_news(number: base.Number) -> bool:
+    return number.state != "waiting" or bool(number.messages)
+
+
+def _pause(now: datetime, seconds: float) -> None:
+    """The provider throttles: everybody waits, in this process and (by Redis) in the others."""
+    until = (now + timedelta(seconds=max(1.0, seconds))).timestamp()
+    _paused_until["all"] = max(until, _paused_until.get("all", 0))
+    cache.set(PAUSE_KEY, until, timeout=int(seconds) + 60)
+    log.warning("Polling pauses for %.1f s: the provider throttles us", seconds)
+
+
+def _is_paused(now: datetime) -> bool:
+    return max(_paused_until.get("all", 0), cache.get(PAUSE_KEY) or 0) > now.timestamp()

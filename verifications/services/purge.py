@@ -1,0 +1,33 @@
+"""Codes and texts don't stay longer than they are needed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from verifications.models import Message, Verification
+
+BATCH = 1000
+
+
+def purge(*, now: datetime) -> int:
+    """Empty the texts and codes of what ended PURGE_AFTER_HOURS ago. How many verifications were purged."""
+    purged = 0
+    while batch := _purge(now):
+        purged += batch
+    return purged
+
+
+@transaction.atomic
+def _purge(now: datetime) -> int:
+    before = now - timedelta(hours=settings.PURGE_AFTER_HOURS)
+    due = list(
+        Verification.objects.select_for_update(skip_locked=True)
+        .filter(ended_at__lte=before, purged_at=None)
+        .order_by("ended_at")
+        .values_list("pk", flat=True)[:BATCH]
+    )
+    Message.objects.filter(verification__in=due).update(text="", code="")
+    return Verification.objects.filter(pk__in=due).update(purged_at=now)

@@ -1,0 +1,125 @@
+"""How a requested verification is settled: adopted and charged, or refused and never charged."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from verifications import signals
+from verifications.models import Status, Verification
+from verifications.providers.base import Number
+from verifications.services.moves import lock, move, note
+from wallet import services as wallet
+from wallet.errors import AlreadyResolved
+from wallet.models import Hold, HoldStatus, TransactionType
+
+log = logging.getLogger(__name__)
+
+
+def adopt(*, verification: Verification, number: Number, now: datetime) -> Verification:
+    """The number is ours: charge for it. Where the charge can't be made, nobody pays and the number goes back."""
+    try:
+        return _charge(verification, number, now)
+    except (AlreadyResolved, Hold.DoesNotExist):
+        log.exception("Verification %s was bought, but its hold is gone", verification.pk)
+    except IntegrityError:
+        if _owned_by_another(verification, number):
+            log.critical("Number %s was sold to us twice (%s)", number.provider_id, verification.pk)
+            return refuse(verification=verification, why=_("The provider could not be relied on just now."), now=now)
+        raise
+    return discard(verification=verification, number=number, why=_("The payment could not be taken."), now=now)
+
+
+@transaction.atomic
+def _charge(verification: Verification, number: Number, now: datetime) -> Verification:
+    current = lock(verification.pk)
+    if current.status != Status.REQUESTED:
+        if current.status == Status.FAILED and not current.provider_id:
+            # Given up on before the answer came: the number goes back.
+            note(current, provider_id=number.provider_id, cancelled_at_provider=None, next_recovery_at=now)
+        return current
+    move(
+        current,
+        Status.WAITING,
+        now=now,
+        charged=True,
+        provider_id=number.provider_id,
+        phone_number=number.phone_number,
+        cost=number.cost,
+        sold_at=number.created_at,
+        expires_at=number.expires_at,
+        answered_at=current.answered_at or now,
+        next_poll_at=now + timedelta(seconds=settings.POLL_INTERVAL_SECONDS),
+        # Its owner asked for the end meanwhile: the recovery does it.
+        next_recovery_at=now if current.cancel_requested_at else None,
+    )
+    wallet.capture(
+        hold=Hold.objects.get(reference=current.hold_reference),
+        type=TransactionType.SMS_PURCHASE,
+        news={
+            "service_title": current.service.title,
+            "service_name": current.service.name,
+            "phone_number": current.phone_number,
+        },
+    )
+    signals.number_purchased.send(sender=Verification, verification=current)
+    return current
+
+
+def refuse(*, verification: Verification, why: str | Promise, now: datetime) -> Verification:
+    """Nothing was bought: the hold is released, its owner is told."""
+    return _fail(verification, str(why), now, provider_id="", recover_at=None, given_back=None)
+
+
+def give_up(*, verification: Verification, why: str | Promise, now: datetime) -> Verification:
+    """Nobody knows whether something was bought: free the customer's money, and keep asking for our own."""
+    later = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
+    return _fail(verification, str(why), now, provider_id="", recover_at=later, given_back=None)
+
+
+def discard(*, verification: Verification, number: Number, why: str | Promise, now: datetime) -> Verification:
+    """Something was bought, but the customer can't have it: nothing is charged, the number goes back (by recovery)."""
+    return _fail(verification, str(why), now, provider_id=number.provider_id, recover_at=now, given_back=None)
+
+
+@transaction.atomic
+def _fail(
+    verification: Verification,
+    why: str,
+    now: datetime,
+    *,
+    provider_id: str,
+    recover_at: datetime | None,
+    given_back: bool | None,
+) -> Verification:
+    current = lock(verification.pk)
+    if current.status != Status.REQUESTED:
+        return current
+    move(
+        current,
+        Status.FAILED,
+        now=now,
+        failure_reason=why[:200],
+        answered_at=current.answered_at or now,
+        provider_id=provider_id,
+        next_recovery_at=recover_at,
+        cancelled_at_provider=given_back,
+    )
+    hold = Hold.objects.filter(reference=current.hold_reference, status=HoldStatus.ACTIVE).first()
+    if hold is not None:
+        wallet.release(hold=hold)
+    signals.verification_refused.send(sender=Verification, verification=current, why=current.failure_reason)
+    return current
+
+
+def _owned_by_another(verification: Verification, number: Number) -> bool:
+    return (
+        Verification.objects.filter(provider=verification.provider, provider_id=number.provider_id)
+        .exclude(pk=verification.pk)
+        .exists()
+    )
