@@ -88,7 +88,7 @@ def _record_low_balance(transaction: Transaction) -> None:
 # --- verifications
 
 
-def _record_verification(event: str, verification: Verification, **data: str) -> None:
+def _record_verification(event: str, verification: Verification, /, **data: str) -> None:
     services.record(
         event=event,
         user=verification.user,
