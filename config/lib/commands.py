@@ -127,10 +127,8 @@ class ReconcileCommand(ReportCommand):
 class Progress:
     """A count on the terminal's standard error while the work runs; silent anywhere else."""
 
-    every = 200
-
-    def __init__(self, name: str, *, stream: Any = None) -> None:
-        self.name, self.stream, self.done = name, stream or sys.stderr, 0
+    def __init__(self, name: str, *, every: int = 200, stream: Any = None) -> None:
+        self.name, self.every, self.stream, self.done = name, every, stream or sys.stderr, 0
         self.shown = bool(getattr(self.stream, "isatty", lambda: False)())
 
     def __enter__(self) -> Progress:
