@@ -43,6 +43,11 @@ BREAKER_FAILURES = env.int("BREAKER_FAILURES", default=5)
 BREAKER_RESET_SECONDS = env.int("BREAKER_RESET_SECONDS", default=60)
 CATALOGUE_SYNC_SECONDS = env.int("CATALOGUE_SYNC_SECONDS", default=3600)
 CATALOGUE_PRICES_PER_SYNC = env.int("CATALOGUE_PRICES_PER_SYNC", default=100)
+QUOTE_MAX_AGE_SECONDS = env.int("QUOTE_MAX_AGE_SECONDS", default=3600)
+SELL_TEST_SERVICES = env.bool("SELL_TEST_SERVICES", default=DEBUG)
+PROVIDER_FLOAT_THRESHOLDS = env.list(
+    "PROVIDER_FLOAT_THRESHOLDS", cast=Decimal, default=[Decimal(50), Decimal(25), Decimal(10)]
+)
 
 # Payments
 GATEWAY = env.str("GATEWAY", default="stripe")

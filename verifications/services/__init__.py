@@ -2,25 +2,51 @@
 
 from verifications.services.buy import Purchase, buy
 from verifications.services.cancel import Cancellation, cancel
+from verifications.services.catalogue import (
+    Summary,
+    ensure_categories,
+    save_service,
+    sync_catalogue,
+    update_success_rates,
+)
+from verifications.services.catalogue import (
+    ensure_categories,
+    save_service,
+    sync_catalogue,
+    update_success_rates,
+)
 from verifications.services.expire import expire_due
 from verifications.services.poll import poll_due
-from verifications.services.pricing import Deal, quote
+from verifications.services.pricing import Deal, offer_with_price, quote
 from verifications.services.progress import tell_progress
 from verifications.services.purge import purge
+from verifications.services.quotes import quote_offer
 from verifications.services.receive import receive_webhook
+from verifications.services.reconcile import reconcile_provider
+from verifications.services.quotes import quote_offer
+from verifications.services.receive import receive_webhook
+from verifications.services.reconcile import reconcile_provider
 from verifications.services.recover import recover_due
 
 __all__ = [
     "Cancellation",
     "Deal",
     "Purchase",
+    "Summary",
     "buy",
     "cancel",
+    "ensure_categories",
     "expire_due",
+    "offer_with_price",
     "poll_due",
     "purge",
     "quote",
+    "quote_offer",
     "receive_webhook",
+    "reconcile_provider",
     "recover_due",
+    "save_service",
+    "sync_catalogue",
     "tell_progress",
+    "update_success_rates",
 ]

@@ -1,0 +1,222 @@
+"""What there is to buy, as the provider lists it. What staff set (title, category, block, fixed price) stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.db.models import Count, F, Q, QuerySet
+
+from config.lib import metrics
+from verifications import catalogue_data, providers, signals
+from verifications.models import Category, Offer, Service, Verification
+from verifications.providers.base import (
+    OutOfStock,
+    Provider,
+    ProviderError,
+    Rejected,
+    ServiceListing,
+    Throttled,
+)
+from verifications.services.quotes import note_quote, reprice, spec_of
+
+log = structlog.get_logger(__name__)
+
+COUNTRY = "US"  # the only one that the provider has
+CAPABILITY = "sms"
+RATE_OVER = timedelta(days=7)
+RATE_MIN_SALES = 5  # a share of fewer says nothing
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`stopped` says why not all prices that were due were asked for ("" where they were)."""
+
+    services: int
+    added: int
+    gone: int
+    priced: int
+    stopped: str
+    balance: Decimal | None
+
+
+def sync_catalogue(*, now: datetime) -> Summary:
+    """List the services, renew the prices that are due, look at our float. Safe to run at any time, and twice at once.
+
+    At most CATALOGUE_PRICES_PER_SYNC prices are asked for in a run; a 429 or an outage ends it with what it has.
+    Raises ProviderError where not even the list can be had.
+    """
+    provider = providers.current()
+    listings = [listing for listing in provider.services() if listing.capability == CAPABILITY]
+    added, gone = _take_over(provider.name, listings, now)
+    reprice()
+    priced, stopped = _renew_prices(provider, now)
+    update_success_rates(now=now)
+    return Summary(
+        services=len(listings),
+        added=added,
+        gone=gone,
+        priced=priced,
+        stopped=stopped,
+        balance=_look_at_float(provider),
+    )
+
+
+def ensure_categories() -> dict[str, Category]:
+    """The shipped categories, by slug. Those that exist stay as they are."""
+    Category.objects.bulk_create(
+        [
+            Category(
+                slug=kind.slug,
+                name=kind.name,
+                blocked=kind.blocked or (kind.slug == catalogue_data.TESTING and not settings.SELL_TEST_SERVICES),
+            )
+            for kind in catalogue_data.CATEGORIES
+        ],
+        ignore_conflicts=True,
+    )
+    return {category.slug: category for category in Category.objects.all()}
+
+
+@transaction.atomic
+def save_service(*, service: Service) -> None:
+    """What staff changed of a service; its price follows at once."""
+    service.save()
+    reprice(service=service)
+
+
+@transaction.atomic
+def _take_over(provider: str, listings: Sequence[ServiceListing], now: datetime) -> tuple[int, int]:
+    """New services and offers in, those gone at the provider out. How many of each."""
+    if not listings:
+        log.warning("catalogue_empty", provider=provider)  # more likely its fault than the end of all its business
+        return 0, 0
+    names = sorted({listing.name for listing in listings if 0 < len(listing.name) <= 80})
+    there = set(Service.objects.filter(name__in=names).values_list("name", flat=True))
+    _add_services([name for name in names if name not in there])
+    Offer.objects.bulk_create(
+        [
+            Offer(service_id=pk, country=COUNTRY, provider=provider, capability=CAPABILITY, synced_at=now)
+            for pk in Service.objects.filter(name__in=names).order_by("pk").values_list("pk", flat=True)
+        ],
+        update_conflicts=True,
+        unique_fields=["service", "country", "provider", "capability"],
+        update_fields=["active", "synced_at"],
+        batch_size=1000,
+    )
+    gone = Offer.objects.filter(provider=provider, country=COUNTRY, capability=CAPABILITY, active=True)
+    return len(names) - len(there), gone.exclude(service__name__in=names).update(active=False)
+
+
+def _add_services(names: Sequence[str]) -> None:
+    categories = ensure_categories()
+    rows = []
+    for name in names:
+        known = catalogue_data.known(name)
+        rows.append(Service(name=name, title=known.title, category=categories[known.category]))
+    Service.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+
+
+def _renew_prices(provider: Provider, now: datetime) -> tuple[int, str]:
+    """Ask for the prices that are due, one after the other; no transaction is open. How many, and what ended it."""
+    priced = 0
+    for offer in _due(provider.name, now):
+        try:
+            note_quote(offer=offer, quote=provider.quote(spec_of(offer)), now=now)
+            priced += 1
+        except OutOfStock:
+            note_quote(offer=offer, quote=None, now=now)
+        except Rejected as error:
+            log.info("price_refused", service=offer.service.name, error=str(error))
+            note_quote(offer=offer, quote=None, now=now, unsold=True)
+        except ProviderError as error:
+            log.warning("prices_stopped", priced=priced, error=f"{type(error).__name__} {error}")
+            return priced, "throttled" if isinstance(error, Throttled) else "unavailable"
+    return priced, ""
+
+
+def _due(provider: str, now: datetime) -> list[Offer]:
+    """Which offers to price in this run: half of them those wanted most, half those whose turn is longest due."""
+    most = settings.CATALOGUE_PRICES_PER_SYNC
+    half_old = now - timedelta(seconds=settings.QUOTE_MAX_AGE_SECONDS / 2)  # it would be too old before the next run
+    old = Q(quoted_at=None) | Q(quoted_at__lte=half_old)
+    due = (
+        Offer.objects.filter(old, provider=provider, active=True, service__blocked=False)
+        .filter(service__category__blocked=False)
+        .select_related("service")
+    )
+    wanted = _most_wanted(due, now)[: max(1, most // 2)]
+    longest = due.exclude(pk__in=[offer.pk for offer in wanted]).order_by(F("quoted_at").asc(nulls_first=True), "pk")
+    return [*wanted, *longest[: most - len(wanted)]][:most]
+
+
+def _most_wanted(due: QuerySet[Offer], now: datetime) -> list[Offer]:
+    """The test services, then what was bought most these days, then what is popular everywhere."""
+    bought = dict(
+        Verification.objects.filter(created_at__gt=now - RATE_OVER)
+        .values_list("service_id")
+        .annotate(times=Count("pk"))
+        .order_by("-times")[: settings.CATALOGUE_PRICES_PER_SYNC]
+    )
+    tests, popular = list(catalogue_data.TEST_SERVICES), list(catalogue_data.POPULAR)
+    offers = due.filter(Q(service_id__in=bought) | Q(service__name__in=[*tests, *popular]))
+
+    def place(offer: Offer) -> tuple[int, int]:
+        name = offer.service.name
+        if name in tests:
+            return 0, tests.index(name)
+        if offer.service_id in bought:
+            return 1, -bought[offer.service_id]
+        return 2, popular.index(name)
+
+    return sorted(offers, key=place)
+
+
+def _look_at_float(provider: Provider) -> Decimal | None:
+    """Our balance there. Sends provider_float_low once for each threshold that it fell below."""
+    try:
+        balance = provider.balance()
+    except ProviderError as error:
+        log.warning("float_unknown", provider=provider.name, error=f"{type(error).__name__} {error}")
+        return None
+    metrics.provider_float.labels(provider.name).set(float(balance))
+    below = [threshold for threshold in settings.PROVIDER_FLOAT_THRESHOLDS if balance < threshold]
+    key = f"verifications:float-told:{provider.name}"
+    lowest, told = min(below, default=None), cache.get(key)
+    if lowest is not None and (told is None or lowest < Decimal(told)):
+        with transaction.atomic():
+            signals.provider_float_low.send(sender=Offer, provider=provider.name, balance=balance, threshold=lowest)
+    if lowest is None:
+        cache.delete(key)
+    else:
+        cache.set(key, str(lowest), timeout=None)
+    return balance
+
+
+_RATES = """
+UPDATE verifications_offer AS offer
+SET success_rate = now.rate
+FROM (
+    SELECT o.id, CASE WHEN count(v.id) >= %(least)s
+        THEN round(count(v.id) FILTER (WHERE v.status = 'completed') / count(v.id)::numeric, 4) END AS rate
+    FROM verifications_offer AS o
+    LEFT JOIN verifications_verification AS v
+        ON v.service_id = o.service_id AND v.country = o.country AND v.provider = o.provider
+        AND v.capability = o.capability AND v.charged AND v.ended_at > %(since)s AND v.ended_at <= %(now)s
+    GROUP BY o.id
+) AS now
+WHERE now.id = offer.id AND offer.success_rate IS DISTINCT FROM now.rate
+"""
+
+
+def update_success_rates(*, now: datetime) -> int:
+    """Each offer's share of charged numbers that brought a code, over the 7 days before `now`. How many changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RATES, {"least": RATE_MIN_SALES, "since": now - RATE_OVER, "now": now})
+        return cursor.rowcount

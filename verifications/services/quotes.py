@@ -1,0 +1,119 @@
+"""The price of an offer: the provider's cost times our markup, or what staff fixed; and how fresh it is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import BigIntegerField, DecimalField, ExpressionWrapper, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Cast, Ceil, Coalesce
+from redis.exceptions import RedisError
+
+from config.lib import money
+from verifications import providers
+from verifications.models import Offer, Service
+from verifications.providers.base import OutOfStock, ProviderError, Quote, Rejected, Spec, Unavailable
+
+log = structlog.get_logger(__name__)
+
+
+def quote_offer(*, offer: Offer, now: datetime) -> Offer:
+    """The offer with a price not older than QUOTE_MAX_AGE_SECONDS, asked of the provider where ours is. No transaction.
+
+    One asks for all who want to know. Where the provider gives no answer an older price stays: a purchase never costs
+    more than it, since the order names our limit. Raises ProviderError where there is none to fall back on; `price`
+    is None in the answer where the provider does not sell it.
+    """
+    if _is_fresh(offer, now):
+        return offer
+    if providers.purchase_breaker().state().state == "open":
+        return _or_older(offer, Unavailable("the purchase breaker is open"))
+    with _alone(offer, wait=offer.price is None) as mine:
+        current = Offer.objects.select_related("service__category").get(pk=offer.pk)
+        if _is_fresh(current, now):
+            return current
+        if not mine:
+            return _or_older(current, Unavailable("being asked for"))
+        try:
+            quote = providers.by_name(current.provider).quote(spec_of(current))
+        except OutOfStock:
+            return note_quote(offer=current, quote=None, now=now)
+        except Rejected:
+            return note_quote(offer=current, quote=None, now=now, unsold=True)
+        except ProviderError as error:
+            log.warning("no_quote", service=current.service.name, error=f"{type(error).__name__} {error}")
+            return _or_older(current, error)
+        return note_quote(offer=current, quote=quote, now=now)
+
+
+def note_quote(*, offer: Offer, quote: Quote | None, now: datetime, unsold: bool = False) -> Offer:
+    """Write down what the provider said: a quote, None for out of stock, `unsold` where it has no price for it."""
+    if quote is not None:
+        offer.cost, offer.stock = quote.cost, quote.stock
+        offer.price = price_of(offer.service, quote.cost)
+    elif unsold:
+        offer.cost, offer.price, offer.stock = None, None, None
+    else:
+        offer.stock = 0
+    offer.quoted_at = now
+    offer.save(update_fields=["cost", "price", "stock", "quoted_at"])
+    return offer
+
+
+def price_of(service: Service, cost: Decimal) -> int | None:
+    """In cents. None for a cost of nothing: then it is not for sale."""
+    return service.fixed_price or money.price(cost, settings.MARKUP) or None
+
+
+def reprice(*, service: Service | None = None) -> int:
+    """Bring the prices of all offers (or one service's) in line with markup and fixed prices. How many changed."""
+    in_cents = ExpressionWrapper(
+        F("cost") * Value(settings.MARKUP) * 100, output_field=DecimalField(max_digits=20, decimal_places=8)
+    )
+    fixed = Service.objects.filter(pk=OuterRef("service_id")).values("fixed_price")[:1]
+    offers = Offer.objects.filter(cost__gt=0) if service is None else Offer.objects.filter(cost__gt=0, service=service)
+    right = Coalesce(Subquery(fixed), Cast(Ceil(in_cents), BigIntegerField()))
+    return offers.annotate(right=right).filter(~Q(price=F("right")) | Q(price=None)).update(price=right)
+
+
+def spec_of(offer: Offer) -> Spec:
+    return Spec(service=offer.service.name, country=offer.country, capability=offer.capability)
+
+
+def _is_fresh(offer: Offer, now: datetime) -> bool:
+    oldest = now - timedelta(seconds=settings.QUOTE_MAX_AGE_SECONDS)
+    return offer.quoted_at is not None and offer.quoted_at > oldest
+
+
+def _or_older(offer: Offer, error: ProviderError) -> Offer:
+    if offer.price is None:
+        raise error
+    return offer
+
+
+@contextlib.contextmanager
+def _alone(offer: Offer, *, wait: bool) -> Iterator[bool]:
+    """True for the one who asks, False for those who came meanwhile (after waiting for it, if so told).
+
+    Without Redis everybody asks: a second question costs little, no answer costs a sale.
+    """
+    lock: Any = None
+    try:
+        lock = cache.lock(  # type: ignore[attr-defined]
+            f"verifications:quote:{offer.pk}", timeout=settings.PROVIDER_TIMEOUT_SECONDS + 5, sleep=0.05
+        )
+        mine = lock.acquire(blocking=wait, blocking_timeout=settings.PROVIDER_TIMEOUT_SECONDS if wait else None)
+    except (RedisError, OSError):
+        lock, mine = None, True
+    try:
+        yield mine
+    finally:
+        if lock is not None and mine:
+            with contextlib.suppress(RedisError, OSError):  # it ends by itself
+                lock.release()

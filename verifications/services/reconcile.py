@@ -1,0 +1,160 @@
+"""The provider's book against ours: every number that it sold us is some verification's, or was given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from config.lib import money
+from config.lib.commands import Report, Step, no_step
+from verifications import providers, signals
+from verifications.models import Status, Verification
+from verifications.providers.base import Provider, ProviderError, Rejected, Sale, TooEarly
+
+SETTLED_AFTER = timedelta(minutes=2)  # a younger sale is still being written down by the purchase or its recovery
+_SLACK = timedelta(minutes=1)  # between their clock and ours
+_WITHOUT_CODE = (Status.TIMED_OUT, Status.CANCELLED, Status.FAILED)
+COLUMNS = ("provider_id", "service", "sold_at", "state", "cost", "problem", "action")
+
+
+def reconcile_provider(*, since: datetime, now: datetime, execute: bool, step: Step = no_step) -> Report:
+    """Compare the sales since then. `execute` cancels what nobody owns or has ended here, and raises the alarm.
+
+    Rows: `orphan` (no verification has it), `left_open` (ours ended, theirs runs on), `cost` (they charged another cost
+    than we wrote down), `missing` (we have it, they don't). `amount` is what the numbers to give back cost us.
+    A number that nobody owns and that was given back is as it should be. Raises ProviderError where their book can't
+    be read.
+    """
+    provider = providers.current()
+    report = Report(name="reconcile_provider", columns=COLUMNS)
+    sales = {sale.provider_id: sale for sale in provider.recent(since=since)}
+    ours = _owners(provider, sales)
+    recovering = _recovering(provider, since)
+    for sale in sales.values():
+        step()
+        report.checked += 1
+        if now - sale.created_at < SETTLED_AFTER:
+            continue
+        owner = ours.get(sale.provider_id)
+        if owner is not None:
+            _compare(provider, report, sale, owner, now=now, execute=execute)
+        elif sale.state != "cancelled" and not _may_be_adopted(sale, recovering):
+            _orphan(provider, report, sale, execute=execute)
+    _missing(provider, report, sales, since=since, now=now)
+    return report
+
+
+def _orphan(provider: Provider, report: Report, sale: Sale, *, execute: bool) -> None:
+    action = "would cancel" if sale.state == "waiting" else "ended"
+    if execute:
+        if Verification.objects.filter(provider=provider.name, provider_id=sale.provider_id).exists():
+            return  # adopted while we looked
+        if sale.state == "waiting":
+            action = _cancel(provider, sale)
+        details = {**_shown(sale), "action": action}
+        with transaction.atomic():
+            signals.provider_orphan_found.send(
+                sender=Verification, provider=provider.name, provider_id=sale.provider_id, details=details
+            )
+    _add(report, sale, "orphan", action, cents=_cents(sale.cost))
+
+
+def _compare(
+    provider: Provider, report: Report, sale: Sale, owner: Verification, *, now: datetime, execute: bool
+) -> None:
+    """One sale and its verification."""
+    ended = owner.status in _WITHOUT_CODE and owner.ended_at is not None and now - owner.ended_at > SETTLED_AFTER
+    if sale.state == "waiting" and ended and owner.next_recovery_at is None:
+        _add(
+            report,
+            sale,
+            "left_open",
+            _cancel(provider, sale) if execute else "would cancel",
+            cents=_cents(sale.cost),
+        )
+    if owner.cost is not None and owner.cost != sale.cost:
+        _add(report, sale, "cost", f"ours says {owner.cost.normalize():f}")
+
+
+def _missing(provider: Provider, report: Report, sales: Mapping[str, Sale], *, since: datetime, now: datetime) -> None:
+    """What we bought and they don't list; at the edges of the time the two clocks may differ."""
+    bought = Verification.objects.filter(
+        provider=provider.name, created_at__gte=since + _SLACK, created_at__lt=now - SETTLED_AFTER
+    ).exclude(provider_id="")
+    for row in bought.exclude(provider_id__in=sales).select_related("service").order_by("created_at").iterator():
+        report.add(
+            provider_id=row.provider_id,
+            service=row.service.name,
+            sold_at=row.created_at.isoformat(timespec="seconds"),
+            state=row.status,
+            cost="" if row.cost is None else f"{row.cost:.2f}",
+            problem="missing",
+            action="look at it",
+        )
+
+
+def _cancel(provider: Provider, sale: Sale) -> str:
+    """What came of giving it back; what fails is found again by the next run."""
+    try:
+        provider.cancel(sale.provider_id)
+    except TooEarly as error:
+        return f"too early: in {error.retry_after:.0f} s"
+    except Rejected:
+        return "ended meanwhile"
+    except ProviderError as error:
+        return f"not cancelled: {type(error).__name__}"
+    return "cancelled"
+
+
+def _owners(provider: Provider, provider_ids: Iterable[str]) -> dict[str, Verification]:
+    rows = Verification.objects.filter(provider=provider.name, provider_id__in=list(provider_ids))
+    return {row.provider_id: row for row in rows}
+
+
+def _recovering(provider: Provider, since: datetime) -> list[tuple[str, datetime]]:
+    """Service and time of the orders whose outcome is still unknown: an unowned number may be theirs."""
+    longest = timedelta(seconds=settings.RECOVER_GIVE_UP_SECONDS)
+    rows = Verification.objects.filter(
+        provider=provider.name, status=Status.REQUESTED, created_at__gte=since - longest
+    ) | Verification.objects.filter(
+        provider=provider.name,
+        status=Status.FAILED,
+        charged=False,
+        next_recovery_at__isnull=False,
+        created_at__gte=since - longest,
+    )
+    return list(rows.values_list("service__name", "created_at"))
+
+
+def _may_be_adopted(sale: Sale, recovering: list[tuple[str, datetime]]) -> bool:
+    """Whether an order that is still open asked for such a number. Each order accounts for one."""
+    for order in recovering:
+        service, ordered_at = order
+        if service == sale.service and ordered_at - _SLACK <= sale.created_at:
+            recovering.remove(order)
+            return True
+    return False
+
+
+def _add(report: Report, sale: Sale, problem: str, action: str, *, cents: int = 0) -> None:
+    report.add(
+        cents=cents, mended=action in ("cancelled", "would cancel"), **_shown(sale), problem=problem, action=action
+    )
+
+
+def _shown(sale: Sale) -> dict[str, str]:
+    return {
+        "provider_id": sale.provider_id,
+        "service": sale.service,
+        "sold_at": sale.created_at.isoformat(timespec="seconds"),
+        "state": sale.state,
+        "cost": f"{sale.cost:.2f}",
+    }
+
+
+def _cents(cost: Decimal) -> int:
+    return money.price(cost, Decimal(1))
