@@ -31,7 +31,7 @@ class NotificationSerializer(serializers.Serializer):
     created_at = serializers.DateTimeField()
 
 
-@extend_schema_field({"type": "string", "pattern": r"^-?\d+\.\d{2}$", "examples": ["24.50"]})
+@extend_schema_field({"type": "string", "pattern": r"^-?\d+\.\d{2}$"})
 class AmountField(serializers.CharField):
     """Money that is text already."""
 

@@ -1,0 +1,402 @@
+"""Each piece of news becomes its events."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from accounts import services as accounts
+from accounts import signals as accounts_signals
+from accounts.models import ApiKey, User
+from accounts.tests.factories import make_user
+from activity import events
+from activity.models import Activity, Alert
+from activity.tests.factories import make_verification
+from payments import signals as payments_signals
+from payments.models import Payment
+from verifications import signals as verifications_signals
+from verifications.models import Verification
+from wallet import services as wallet
+from wallet.models import Counterparty, TransactionType
+from wallet.tests.factories import funded
+
+pytestmark = pytest.mark.django_db
+
+
+def told(user: User) -> list[str]:
+    return list(Activity.objects.filter(user=user).order_by("pk").values_list("event", flat=True))
+
+
+def last(user: User) -> Activity:
+    return Activity.objects.filter(user=user).latest("pk")
+
+
+def move(user: User, amount: int, type: str, **given: Any) -> Any:  # noqa: A002
+    post = wallet.credit if amount > 0 else wallet.debit
+    with transaction.atomic():
+        return post(
+            user=user,
+            amount=abs(amount),
+            type=type,
+            counterparty=given.pop("counterparty", Counterparty.CORRECTIONS),
+            reference=given.pop("reference", "test:moved"),
+            description=given.pop("description", "A reason"),
+            **given,
+        )
+
+
+# --- money
+
+
+@pytest.mark.parametrize("type_", TransactionType.values)
+@pytest.mark.parametrize("amount", [100, -100])
+def test_a_journal_row_of_any_type_makes_exactly_its_one_event(type_: str, amount: int) -> None:
+    user = make_user()
+    funded(user, 10_000)
+    before = len(told(user))
+
+    move(user, amount, type_)
+
+    assert told(user)[before:] == [events.OF_TRANSACTION[type_][amount < 0]]
+
+
+def test_a_purchase_is_a_deduction_with_its_reason_and_the_balance_after_it() -> None:
+    user = make_user()
+    funded(user, 2_500)
+
+    row = move(
+        user, -250, TransactionType.SMS_PURCHASE, description="WhatsApp number", resource=("verification", "v1"),
+        reference="verification:v1:capture",
+    )  # fmt: skip
+
+    deducted = last(user)
+    assert deducted.event == "credit_deducted"
+    assert (deducted.resource_type, deducted.resource_id) == ("verification", "v1")
+    assert deducted.created_at == row.created_at
+    assert deducted.data == {
+        "amount": "2.50",
+        "reason": "WhatsApp number",
+        "balance": "22.50",
+        "transaction": "verification:v1:capture",
+    }
+
+
+def test_an_automatic_refund_is_instant_and_says_why() -> None:
+    user = make_user()
+
+    move(
+        user, 250, TransactionType.VERIFICATION_REFUND, resource=("verification", "v1"), reference="verification:v1:refund",
+        news={"reason": "timeout", "service_title": "WhatsApp", "refund_reference": "ref_1"},
+    )  # fmt: skip
+
+    assert (last(user).event, last(user).data) == (
+        "instant_refund",
+        {
+            "amount": "2.50",
+            "service": "WhatsApp",
+            "reason": "timeout",
+            "balance": "2.50",
+            "reference": "ref_1",
+            "transaction": "verification:v1:refund",
+        },
+    )
+
+
+def test_a_refund_that_staff_gave_is_a_completed_one() -> None:
+    user = make_user()
+
+    move(user, 250, TransactionType.VERIFICATION_REFUND, news={"actor": "staff", "refund_reference": "ref_1"})
+
+    assert (last(user).event, last(user).actor, last(user).data["reference"]) == ("refund_completed", "staff", "ref_1")
+
+
+def test_a_movement_without_a_resource_is_its_own() -> None:
+    user = make_user()
+
+    move(user, 250, TransactionType.BONUS, reference="bonus:1")
+
+    assert (last(user).resource_type, last(user).resource_id) == ("transaction", "bonus:1")
+
+
+def test_the_event_of_a_movement_that_is_rolled_back_is_rolled_back_too() -> None:
+    user = make_user()
+
+    with pytest.raises(RuntimeError), transaction.atomic():
+        funded(user, 100)
+        raise RuntimeError
+
+    assert told(user) == []
+
+
+def test_without_its_event_no_money_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = make_user()
+    monkeypatch.setitem(events.OF_TRANSACTION, TransactionType.BONUS, ("unheard of", "unheard of"))
+
+    with pytest.raises(KeyError):
+        funded(user, 100)
+
+    assert wallet.wallet_of(user=user).balance == 0
+
+
+def test_a_low_balance_is_told_once_for_each_fall_through_the_threshold(settings: Any) -> None:
+    settings.LOW_BALANCE_CENTS = 200
+    user = make_user()
+    funded(user, 300)
+
+    for number, amount in enumerate((-100, -1, -1, 2, -1), start=1):
+        move(user, amount, TransactionType.ADJUSTMENT, reference=f"test:{number}")
+
+    assert [event for event in told(user) if event == "low_balance"] == ["low_balance"] * 2
+    assert Activity.objects.filter(event="low_balance").earliest("pk").data == {"balance": "1.99"}
+
+
+# --- verifications
+
+
+def test_a_purchase_gives_three_events() -> None:
+    user = make_user()
+    funded(user, 1_000)
+    verification = make_verification(user, price=250)
+
+    verifications_signals.verification_requested.send(sender=Verification, verification=verification)
+    move(user, -250, TransactionType.SMS_PURCHASE, description="WhatsApp number")
+    verifications_signals.number_purchased.send(sender=Verification, verification=verification)
+
+    assert told(user)[1:] == ["verification_initiated", "credit_deducted", "number_purchased"]
+    assert Activity.objects.get(event="verification_initiated").data == {
+        "service": "WhatsApp",
+        "country": "US",
+        "cost": "2.50",
+    }
+    assert last(user).data == {"service": "WhatsApp", "phone": "+12065550100"}
+    assert (last(user).resource_type, last(user).resource_id) == ("verification", str(verification.pk))
+
+
+def test_the_event_of_an_arrived_code_has_the_verification_and_no_code() -> None:
+    user = make_user()
+    verification = make_verification(user)
+
+    verifications_signals.verification_completed.send(sender=Verification, verification=verification)
+
+    assert (last(user).event, last(user).data) == (
+        "verification_complete",
+        {"service": "WhatsApp", "verification": str(verification.pk)},
+    )
+
+
+def test_a_refusal_gives_its_sentence() -> None:
+    user = make_user()
+    verification = make_verification(user, status="failed", charged=False)
+
+    verifications_signals.verification_refused.send(
+        sender=Verification, verification=verification, why="There is no number left."
+    )
+
+    assert (last(user).event, last(user).data) == (
+        "verification_failed",
+        {"service": "WhatsApp", "why": "There is no number left"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "event", "data"),
+    [
+        ("timeout", "verification_timeout", {"service": "WhatsApp"}),
+        ("cancelled", "verification_cancelled", {"service": "WhatsApp", "amount": "2.50", "balance": "7.77"}),
+        ("failed", "verification_ended", {"service": "WhatsApp", "why": "It was withdrawn", "amount": "2.50"}),
+    ],
+)
+def test_an_ending_says_which_it_was(
+    reason: str, event: str, data: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = make_user()
+    funded(user, 777)
+    verification = make_verification(user, price=250)
+    _only_activity_listens(monkeypatch)
+
+    verifications_signals.verification_ended.send(
+        sender=Verification, verification=verification, reason=reason, why="It was withdrawn."
+    )
+
+    assert (last(user).event, last(user).data) == (event, data)
+
+
+def _only_activity_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    signal = verifications_signals.verification_ended
+    ours = [found for found in signal.receivers if found[0][0] == "activity.verification_ended"]
+    monkeypatch.setattr(signal, "receivers", ours)
+    signal.sender_receivers_cache.clear()
+
+
+# --- payments
+
+
+@pytest.mark.parametrize(
+    ("signal", "event", "more"),
+    [
+        (payments_signals.payment_initiated, "payment_initiated", {}),
+        (payments_signals.payment_failed, "payment_failed", {"reason": "Your card was declined"}),
+        (payments_signals.payment_expired, "payment_expired", {}),
+    ],
+)
+def test_a_payment_that_moves_no_money_tells_where_it_stands(signal: Any, event: str, more: dict[str, str]) -> None:
+    user = make_user()
+    payment = make_payment(user, failure_reason="Your card was declined.")
+
+    signal.send(sender=Payment, payment=payment)
+
+    assert (last(user).event, last(user).data) == (event, {"amount": "20.00", "reference": payment.reference, **more})
+    assert (last(user).resource_type, last(user).resource_id) == ("payment", payment.reference)
+
+
+def test_a_completed_payment_is_told_by_the_journal_alone() -> None:
+    user = make_user()
+    payment = make_payment(user)
+
+    row = move(
+        user, 2_000, TransactionType.CREDIT, counterparty=Counterparty.STRIPE, resource=("payment", payment.reference),
+        reference=f"payment:{payment.reference}",
+    )  # fmt: skip
+    payments_signals.payment_completed.send(sender=Payment, payment=payment, transaction=row)
+
+    assert told(user) == ["payment_completed"]
+    assert last(user).data == {
+        "amount": "20.00",
+        "balance": "20.00",
+        "reference": payment.reference,
+        "transaction": f"payment:{payment.reference}",
+    }
+
+
+def make_payment(user: User, **fields: Any) -> Payment:
+    return Payment.objects.create(
+        user=user, gateway="stripe", amount=2_000, currency="USD", expires_at=datetime(2030, 1, 1, tzinfo=UTC), **fields
+    )
+
+
+# --- accounts
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
+
+def test_a_sign_in_says_from_where() -> None:
+    user = make_user()
+
+    accounts_signals.signed_in.send(sender=User, user=user, ip_address="203.0.113.9", user_agent=FIREFOX)
+
+    signin = last(user)
+    assert (signin.event, signin.ip_address, signin.user_agent) == ("security_signin", "203.0.113.9", FIREFOX)
+    assert signin.data == {
+        "device": "Firefox on Windows",
+        "place": "203.0.113.9",
+        "time": signin.created_at.isoformat(),
+    }
+
+
+def test_a_key_made_and_revoked_is_two_events_without_its_secret() -> None:
+    user = make_user()
+
+    key, secret = accounts.create_api_key(user=user, name="ci")
+    accounts.revoke_api_key(user=user, key_id=key.pk)
+
+    assert told(user) == ["api_key_created", "api_key_revoked"]
+    assert last(user).data == {"name": "ci"}
+    assert not Activity.objects.filter(data__icontains=secret).exists()
+    assert last(user).resource_id == str(ApiKey.objects.get().pk)
+
+
+def test_an_accepted_policy_is_recorded_with_its_version() -> None:
+    user = make_user(accepted=False)
+
+    accounts.accept_policy(user=user, ip_address="203.0.113.9")
+
+    assert (last(user).event, last(user).ip_address) == ("policy_accepted", "203.0.113.9")
+
+
+@pytest.mark.parametrize(
+    ("what", "event"),
+    [("password", "security_settings"), ("e-mail address", "security_settings"), ("time zone", "settings_updated")],
+)
+def test_a_changed_setting_is_a_security_matter_unless_it_is_harmless(what: str, event: str) -> None:
+    user = make_user()
+
+    accounts_signals.settings_changed.send(sender=User, user=user, what=what)
+
+    assert (last(user).event, last(user).data) == (event, {"what": what})
+
+
+# --- alerts
+
+
+def alerts() -> list[tuple[str, str, str]]:
+    return list(Alert.objects.order_by("pk").values_list("rule", "cause", "severity"))
+
+
+def test_a_purchase_over_the_threshold_alerts_staff(settings: Any) -> None:
+    settings.LARGE_DEDUCTION_CENTS = 5_000
+    user = make_user()
+    funded(user, 20_000)
+
+    move(user, -5_000, TransactionType.SMS_PURCHASE, reference="verification:1:capture")
+    move(user, -5_001, TransactionType.SMS_PURCHASE, reference="verification:2:capture")
+
+    assert alerts() == [("large_deduction", "verification:2:capture", "warning")]
+
+
+def test_more_than_ten_transactions_in_five_minutes_alert_staff_once() -> None:
+    user = make_user()
+    moment = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+    for number in range(1, 11):
+        move(user, 100, TransactionType.BONUS, reference=f"test:{number}", now=moment)
+    assert alerts() == []
+
+    for number in range(11, 14):
+        move(user, 100, TransactionType.BONUS, reference=f"test:{number}", now=moment)
+    assert [rule for rule, _, _ in alerts()] == ["rapid_transactions"]
+
+
+def test_eleven_transactions_spread_over_more_than_five_minutes_alert_nobody() -> None:
+    user = make_user()
+
+    for number in range(11):
+        now = datetime(2026, 11, 21, 12, number, tzinfo=UTC)
+        move(user, 100, TransactionType.BONUS, reference=f"test:{number}", now=now)
+
+    assert alerts() == []
+
+
+def test_repeated_failed_sign_ins_alert_staff_once(settings: Any) -> None:
+    settings.FAILED_SIGNINS = 3
+    user = make_user()
+
+    for _ in range(5):
+        accounts_signals.sign_in_failed.send(sender=User, user=user, ip_address="203.0.113.9", user_agent="")
+
+    assert told(user) == ["signin_failed"] * 5
+    assert [rule for rule, _, _ in alerts()] == ["repeated_failed_signins"]
+
+
+def test_each_worry_about_provider_and_gateway_alerts_once() -> None:
+    user = make_user()
+    payment, verification = make_payment(user), make_verification(user)
+
+    for _ in range(2):
+        payments_signals.payment_mismatched.send(sender=Payment, payment=payment, details={"paid": "1.00"})
+        verifications_signals.provider_orphan_found.send(
+            sender=Verification, provider="textverified", provider_id="lr_1", details={"cost": "0.25"}
+        )
+        verifications_signals.provider_loss_booked.send(sender=Verification, verification=verification)
+        verifications_signals.provider_float_low.send(
+            sender=Verification, provider="textverified", balance=Decimal("9.10"), threshold=Decimal("10.00")
+        )
+
+    assert [rule for rule, _, _ in alerts()] == [
+        "gateway_mismatch",
+        "provider_orphan",
+        "provider_loss",
+        "provider_float_low",
+    ]
+    assert told(user) == []
