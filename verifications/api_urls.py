@@ -1,5 +1,14 @@
 """API paths of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from verifications import api
+
+urlpatterns = [
+    path("v1/countries", api.CountriesView.as_view(), name="api-countries"),
+    path("v1/services", api.ServicesView.as_view(), name="api-services"),
+    path("v1/verify/create", api.CreateView.as_view(), name="api-verify-create"),
+    path("v1/verify", api.VerificationsView.as_view(), name="api-verifications"),
+    path("v1/verify/<uuid:verification_id>", api.VerificationView.as_view(), name="api-verification"),
+    path("v1/verify/<uuid:verification_id>/cancel", api.CancelView.as_view(), name="api-verification-cancel"),
+]

@@ -2,12 +2,11 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from config.lib.errors import DomainError
+from config.lib.errors import DomainError, NotFound
 
 
-class UnknownService(DomainError):
+class UnknownService(NotFound):
     code = "unknown_service"
-    status = 404
     title = _("We don't sell numbers for this service. GET /api/v1/services lists those we do.")
 
 

@@ -30,15 +30,39 @@ def verification_of(*, user: AbstractBaseUser, verification_id: uuid.UUID | str)
     return found
 
 
-def verifications_of(*, user: AbstractBaseUser, status: str | None = None) -> QuerySet[Verification]:
-    """The user's verifications, newest first, each with its service, messages and refunds."""
+def verifications_of(
+    *,
+    user: AbstractBaseUser,
+    status: str | None = None,
+    before: uuid.UUID | None = None,
+    after: uuid.UUID | None = None,
+) -> QuerySet[Verification]:
+    """The user's verifications, newest first, each with its service, messages and refunds.
+
+    `before` and `after` are ids of verifications of theirs: only older ones, only newer ones. Raises NotFound.
+    """
     rows = (
         Verification.objects.filter(user=user)
         .select_related("service")
         .prefetch_related("messages", "refunds")
         .order_by("-created_at", "-id")
     )
-    return rows.filter(status=status) if status else rows
+    if status:
+        rows = rows.filter(status=status)
+    if before:
+        place = _place(user, before)
+        rows = rows.filter(created_at__lte=place[0]).filter(Q(created_at__lt=place[0]) | Q(id__lt=place[1]))
+    if after:
+        place = _place(user, after)
+        rows = rows.filter(created_at__gte=place[0]).filter(Q(created_at__gt=place[0]) | Q(id__gt=place[1]))
+    return rows
+
+
+def _place(user: AbstractBaseUser, verification_id: uuid.UUID) -> tuple[Any, uuid.UUID]:
+    place = Verification.objects.filter(user=user, pk=verification_id).values_list("created_at", "id").first()
+    if place is None:
+        raise NotFound(_("You have no such verification."))
+    return place
 
 
 def open_verifications(*, user: AbstractBaseUser) -> QuerySet[Verification]:

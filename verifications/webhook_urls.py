@@ -1,5 +1,7 @@
 """Webhooks into this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from verifications import webhooks
+
+urlpatterns = [path("textverified", webhooks.receive, {"provider": "textverified"}, name="webhook-textverified")]

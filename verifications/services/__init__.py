@@ -9,20 +9,11 @@ from verifications.services.catalogue import (
     sync_catalogue,
     update_success_rates,
 )
-from verifications.services.catalogue import (
-    ensure_categories,
-    save_service,
-    sync_catalogue,
-    update_success_rates,
-)
 from verifications.services.expire import expire_due
 from verifications.services.poll import poll_due
 from verifications.services.pricing import Deal, offer_with_price, quote
 from verifications.services.progress import tell_progress
 from verifications.services.purge import purge
-from verifications.services.quotes import quote_offer
-from verifications.services.receive import receive_webhook
-from verifications.services.reconcile import reconcile_provider
 from verifications.services.quotes import quote_offer
 from verifications.services.receive import receive_webhook
 from verifications.services.reconcile import reconcile_provider

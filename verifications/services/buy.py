@@ -61,9 +61,10 @@ def buy(
     if key and (first := _first_with(user, key)):
         return _replay(first, fingerprint)
 
-    deal = pricing.quote(service_name=service_name, country=country, capability=capability, area_code=area_code)
+    offer = pricing.offer_for_sale(service_name, country, capability)
     if not accepted_policy(user=user):
         raise PolicyNotAccepted
+    deal = pricing.deal_of(offer, area_code)
     if max_price is not None and deal.price > max_price:
         raise errors.PriceMoved(
             _("The price is {price} now, above your limit of {limit}. Raise max_price if it suits you.").format(

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -143,9 +144,9 @@ def _refuse_over_limit(user: User, now: datetime) -> None:
 
 def _already_ended(verification: Verification) -> errors.AlreadyEnded:
     price = money.display(verification.price)
-    sentences = {
+    sentences: dict[str, str | Promise] = {
         Status.COMPLETED: _("The code has arrived already, so this number can't be cancelled."),
         Status.TIMED_OUT: _("This number has ended by itself; {price} is back in your wallet.").format(price=price),
         Status.FAILED: _("This verification has failed already. You have not paid for it."),
     }
-    return errors.AlreadyEnded(sentences[Status(verification.status)])
+    return errors.AlreadyEnded(sentences[verification.status])

@@ -1,4 +1,4 @@
-"""What a purchase costs now. The catalogue knows most prices; the rest is asked of the provider, and kept a while."""
+"""What a purchase costs now: the catalogue's price, and with a chosen area code the provider's word for that."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from django.core.cache import cache
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from config.lib import money
 from verifications import providers
 from verifications.errors import OutOfStock, ProviderUnavailable, ServiceBlocked, UnknownService
 from verifications.models import Offer
+from verifications.providers.base import OutOfStock as NoneLeft
 from verifications.providers.base import ProviderError, Rejected, Spec, Throttled
+from verifications.services.quotes import note_quote, price_of, quote_offer, spec_of
 
 log = logging.getLogger(__name__)
 
-KEPT_SECONDS = 300
+AREA_COST_SECONDS = 300  # how long an answer for area codes is kept
 
 
 @dataclass(frozen=True)
@@ -32,41 +33,21 @@ class Deal:
 
 
 def quote(*, service_name: str, country: str = "US", capability: str = "sms", area_code: str = "") -> Deal:
-    """The price of one number. Asks the provider where the catalogue has none: call outside a transaction.
+    """The price of one number. May ask the provider: call outside a transaction.
 
     Raises UnknownService, ServiceBlocked, OutOfStock, ProviderUnavailable.
     """
+    return deal_of(offer_for_sale(service_name, country, capability), area_code)
+
+
+def offer_with_price(*, service_name: str, country: str = "US", capability: str = "sms") -> Offer:
+    """The offer with its price of now, blocked or not. Raises UnknownService, OutOfStock, ProviderUnavailable."""
+    return deal_of(_offer(service_name, country, capability), "").offer
+
+
+def offer_for_sale(service_name: str, country: str, capability: str) -> Offer:
+    """Raises UnknownService, ServiceBlocked."""
     offer = _offer(service_name, country, capability)
-    if not area_code and offer.cost is not None and offer.price is not None:
-        return Deal(offer, offer.cost, offer.price)
-    key = _key(offer, area_code)
-    cost = cache.get(key)
-    if cost is None:
-        cost = _ask(offer, area_code)
-        cache.set(key, cost, KEPT_SECONDS)
-    return Deal(offer, cost, offer.service.fixed_price or money.price(cost, settings.MARKUP))
-
-
-def ask_again(*, deal: Deal, area_code: str) -> None:
-    """The provider's price has moved: learn the new one, so that the next look at it is right. Best effort."""
-    cache.delete(_key(deal.offer, area_code))
-    if area_code:
-        return
-    try:
-        cost = _ask(deal.offer, "")
-    except (ProviderUnavailable, OutOfStock):
-        return
-    price = deal.offer.service.fixed_price or money.price(cost, settings.MARKUP)
-    Offer.objects.filter(pk=deal.offer.pk).update(cost=cost, price=price, quoted_at=timezone.now())
-
-
-def _offer(service_name: str, country: str, capability: str) -> Offer:
-    offers = Offer.objects.select_related("service__category").filter(
-        service__name=service_name, country=country, capability=capability, provider=settings.PROVIDER, active=True
-    )
-    offer = offers.first()
-    if offer is None:
-        raise UnknownService
     if offer.service.blocked or offer.service.category.blocked:
         raise ServiceBlocked(
             _("Numbers for {service} can't be bought here, by our acceptable-use policy. Choose another.").format(
@@ -76,18 +57,66 @@ def _offer(service_name: str, country: str, capability: str) -> Offer:
     return offer
 
 
-def _ask(offer: Offer, area_code: str) -> Decimal:
-    spec = Spec(service=offer.service.name, country=offer.country, capability=offer.capability, area_code=area_code)
+def deal_of(offer: Offer, area_code: str) -> Deal:
     try:
-        return providers.by_name(offer.provider).quote(spec).cost
-    except Rejected as error:
+        if area_code:
+            cost = _area_cost(offer, area_code)
+            price = price_of(offer.service, cost)
+        else:
+            offer = quote_offer(offer=offer, now=timezone.now())
+            cost, price = offer.cost or Decimal(0), offer.price
+    except (NoneLeft, Rejected) as error:
         raise OutOfStock from error
     except Throttled as error:
         raise ProviderUnavailable(retry_after=error.retry_after) from error
     except ProviderError as error:
-        log.warning("No price for %s: %s", offer.service.name, error)
+        log.warning("No price for %s: %s %s", offer.service.name, type(error).__name__, error)
         raise ProviderUnavailable(retry_after=30) from error
+    if not price or price > settings.MAX_PRICE_CENTS:
+        raise OutOfStock
+    return Deal(offer, cost, price)
 
 
-def _key(offer: Offer, area_code: str) -> str:
-    return f"verifications:cost:{offer.pk}:{'area' if area_code else 'any'}"
+def ask_again(*, deal: Deal, area_code: str) -> None:
+    """The provider's price has moved: learn the new one, so that the next look at it is right. Best effort."""
+    cache.delete(_key(deal.offer))
+    if area_code:
+        return
+    try:
+        found = providers.by_name(deal.offer.provider).quote(spec_of(deal.offer))
+    except ProviderError as error:
+        log.info("No new price for %s: %s %s", deal.offer.service.name, type(error).__name__, error)
+        Offer.objects.filter(pk=deal.offer.pk).update(quoted_at=None)
+        return
+    note_quote(offer=deal.offer, quote=found, now=timezone.now())
+
+
+def _offer(service_name: str, country: str, capability: str) -> Offer:
+    offer = (
+        Offer.objects.select_related("service__category")
+        .filter(
+            service__name=service_name,
+            country=country,
+            capability=capability,
+            provider=settings.PROVIDER,
+            active=True,
+        )
+        .first()
+    )
+    if offer is None:
+        raise UnknownService
+    return offer
+
+
+def _area_cost(offer: Offer, area_code: str) -> Decimal:
+    """The same for all area codes, as the provider prices them."""
+    cost: Decimal | None = cache.get(_key(offer))
+    if cost is None:
+        spec = Spec(service=offer.service.name, country=offer.country, capability=offer.capability, area_code=area_code)
+        cost = providers.by_name(offer.provider).quote(spec).cost
+        cache.set(_key(offer), cost, AREA_COST_SECONDS)
+    return cost
+
+
+def _key(offer: Offer) -> str:
+    return f"verifications:area-cost:{offer.pk}"

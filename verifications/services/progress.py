@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -25,7 +26,7 @@ def tell_progress(*, now: datetime) -> int:
 
 
 @transaction.atomic
-def _tell(pk: object, now: datetime) -> bool:
+def _tell(pk: UUID, now: datetime) -> bool:
     waiting = Verification.objects.filter(pk=pk, status=Status.WAITING, progress_told_at=None)
     if waiting.update(progress_told_at=now) != 1:
         return False

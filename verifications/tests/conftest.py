@@ -1,4 +1,4 @@
-"""What the tests of verifications lean on: a sandbox that sells, a customer with money, all of the catalogue's tests."""
+"""What the tests of verifications lean on: a sandbox that sells, a customer with money, offers."""
 
 from __future__ import annotations
 

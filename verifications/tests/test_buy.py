@@ -180,7 +180,7 @@ def test_a_fixed_price_is_what_is_charged(shop: RunningSandbox, customer: User) 
 
 
 def test_an_offer_without_a_price_is_asked_for_one(shop: RunningSandbox, customer: User) -> None:
-    make_offer("discord", cost=None, price=None)
+    make_offer("discord", cost=None, price=None, quoted_at=None)
     assert services.buy(user=customer, service_name="discord").verification.price == 60
 
 

@@ -1,0 +1,72 @@
+"""Verifications in the console: to be looked at, never changed. Texts and codes are their owner's, and not shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+
+from config.lib.admin import ReadOnlyAdmin, amount, link
+from verifications.models import Message, Verification
+
+_UNSHOWN = ("text", "code", "digest")
+
+
+class MessageInline(TabularInline):
+    """That something came, when and from whom."""
+
+    model = Message
+    fields = ("sender", "received_at", "created_at")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        return super().get_queryset(request).defer(*_UNSHOWN)
+
+
+@admin.register(Verification)
+class VerificationAdmin(ReadOnlyAdmin):
+    list_display = (
+        "id",
+        "customer",
+        "service",
+        "status",
+        "paid",
+        "phone_number",
+        "created_at",
+        "ended_at",
+        "cancelled_at_provider",
+    )
+    list_filter = ("status", "cancelled_at_provider", "created_at", "provider")
+    list_select_related = ("user", "service")
+    search_fields = ("=id", "user__email", "=provider_id", "phone_number", "service__name")
+    exclude = ("idempotency_key", "fingerprint")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at", "-id")
+    inlines = (MessageInline,)
+    paid = amount("price", description=_("price"))
+    customer = link("user", description=_("customer"))
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    list_display = ("id", "verification", "sender", "received_at", "created_at")
+    list_filter = ("received_at",)
+    list_select_related = ("verification",)
+    fields = ("verification", "sender", "received_at", "created_at")
+    search_fields = ("=verification__id",)
+    ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        return super().get_queryset(request).defer(*_UNSHOWN)

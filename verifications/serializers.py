@@ -1,0 +1,165 @@
+"""The API's shapes of this app. Money in strings, times in ISO 8601 UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from config.lib.api import MoneyField, PageSerializer
+from verifications import selectors
+from verifications.models import Message, Offer, Status, Verification
+
+_COUNTRY_ERROR: dict[str, Any] = {"invalid": 'Send the country as two capital letters, such as "US".'}
+_KEY = r"^[\x21-\x7e]+( [\x21-\x7e]+)*\Z"
+_KEY_ERROR: dict[str, Any] = {"invalid": "A key has 1 to 255 plain characters. A UUID does well."}
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "pattern": r"^\d+\.\d{2}$", "example": "0.50"})
+class Price(MoneyField):
+    """An amount in the deployment's currency."""
+
+
+class CountrySerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="ISO 3166, two letters")
+    name = serializers.CharField()
+    services = serializers.IntegerField(help_text="How many may be bought there")
+
+
+class CountryListSerializer(serializers.Serializer):
+    total = serializers.IntegerField()
+    countries = CountrySerializer(many=True)
+
+
+class ServiceQuerySerializer(PageSerializer):
+    country = serializers.RegexField(r"^[A-Z]{2}\Z", default="US", error_messages=_COUNTRY_ERROR)
+    q = serializers.CharField(max_length=80, default="", allow_blank=True, help_text="Part of the name or title")
+
+
+class ServiceSerializer(serializers.Serializer[Offer]):
+    service_name = serializers.CharField(source="service.name")
+    title = serializers.CharField(source="service.title")
+    category = serializers.CharField(source="service.category.name")
+    country = serializers.CharField()
+    capability = serializers.CharField()
+    price = Price(allow_null=True, help_text="Null: not quoted yet; it is asked for when you buy")
+    stock = serializers.IntegerField(allow_null=True, help_text="Null: not known")
+    success_rate = serializers.FloatField(
+        allow_null=True, help_text="Share of the last 7 days' numbers that got a code, 0 to 1; null: too few"
+    )
+
+
+class ServiceListSerializer(serializers.Serializer):
+    total = serializers.IntegerField()
+    services = ServiceSerializer(many=True)
+
+
+class VerificationQuerySerializer(PageSerializer):
+    status = serializers.ChoiceField(choices=Status.values, required=False)
+    before = serializers.UUIDField(required=False, help_text="Only older ones than this verification")
+    after = serializers.UUIDField(required=False, help_text="Only newer ones than this verification")
+
+
+class CreateSerializer(serializers.Serializer):
+    service_name = serializers.CharField(max_length=80, help_text="From GET /api/v1/services")
+    country = serializers.RegexField(r"^[A-Z]{2}\Z", default="US", error_messages=_COUNTRY_ERROR)
+    capability = serializers.ChoiceField(choices=["sms"], default="sms")
+    area_code = serializers.RegexField(
+        r"^[2-9]\d{2}\Z",
+        default="",
+        allow_blank=True,
+        error_messages={"invalid": 'Send the area code as three digits, such as "212".'},
+    )
+    max_price = Price(required=False, allow_null=True, default=None, help_text="Refuse above this price")
+    idempotency_key = serializers.RegexField(
+        _KEY, max_length=255, required=False, allow_null=True, default=None, error_messages=_KEY_ERROR
+    )
+
+    def validate_max_price(self, value: int | None) -> int | None:
+        if value is not None and value <= 0:
+            raise serializers.ValidationError('Send the highest price that suits you, above "0.00".')
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The key may come in the body or in the header, and in both when it is the same."""
+        header, body = self.context.get("key"), attrs.get("idempotency_key")
+        if header is None:
+            return attrs
+        key = self.fields["idempotency_key"].run_validation(header)
+        if body not in (None, key):
+            raise serializers.ValidationError(
+                {"idempotency_key": ["The header Idempotency-Key has another one. Send it in one place."]}
+            )
+        return {**attrs, "idempotency_key": key}
+
+
+class MessageSerializer(serializers.Serializer[Message]):
+    sender = serializers.CharField()
+    text = serializers.CharField()
+    code = serializers.CharField(allow_null=True, help_text="What the provider read out of the text")
+    received_at = serializers.DateTimeField()
+
+    def to_representation(self, instance: Message) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        return {**shown, "code": shown["code"] or None}
+
+
+class RefundSummarySerializer(serializers.Serializer):
+    reference = serializers.CharField()
+    amount = Price()
+    status = serializers.CharField()
+    reason = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class VerificationSerializer(serializers.Serializer[Verification]):
+    id = serializers.UUIDField()
+    service_name = serializers.CharField(source="service.name")
+    country = serializers.CharField()
+    capability = serializers.CharField()
+    status = serializers.ChoiceField(choices=Status.values)
+    phone_number = serializers.SerializerMethodField()
+    cost = Price(source="price", help_text="What you pay")
+    currency = serializers.CharField()
+    code = serializers.SerializerMethodField()
+    sms_text = serializers.SerializerMethodField()
+    messages = MessageSerializer(many=True)
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    completed_at = serializers.SerializerMethodField()
+    failure_reason = serializers.SerializerMethodField()
+    refund = serializers.SerializerMethodField()
+
+    def get_phone_number(self, row: Verification) -> str | None:
+        return row.phone_number or None
+
+    def get_code(self, row: Verification) -> str | None:
+        return selectors.code_of(row) or None
+
+    def get_sms_text(self, row: Verification) -> str | None:
+        return selectors.text_of(row) or None
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_completed_at(self, row: Verification) -> Any:
+        done = row.ended_at if row.status == Status.COMPLETED else None
+        return serializers.DateTimeField().to_representation(done) if done else None
+
+    def get_failure_reason(self, row: Verification) -> str | None:
+        return row.failure_reason or None
+
+    @extend_schema_field(RefundSummarySerializer(allow_null=True))
+    def get_refund(self, row: Verification) -> Any:
+        refund = selectors.refund_of(row)
+        return RefundSummarySerializer(refund).data if refund else None
+
+
+class VerificationListSerializer(serializers.Serializer):
+    total = serializers.IntegerField()
+    verifications = VerificationSerializer(many=True)
+
+
+class CancelledSerializer(serializers.Serializer):
+    status = serializers.ChoiceField(choices=Status.values)
+    refund_amount = Price(help_text='"0.00" until the provider has confirmed')
+    new_balance = Price()
