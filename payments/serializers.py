@@ -12,7 +12,7 @@ from payments import gateways
 from payments.models import Payment, PaymentStatus
 
 
-@extend_schema_field({"type": "string", "pattern": r"^-?\d+\.\d{2}$", "examples": ["20.00"]})
+@extend_schema_field({"type": "string", "pattern": r"^-?\d+\.\d{2}$", "example": "20.00"})
 class MoneyField(api.MoneyField):
     """`config.lib`'s, described for the schema."""
 

@@ -19,9 +19,10 @@ def to_cents(amount: Decimal | str | int) -> int:
     """An amount as whole cents. Raises ValueError when it is no number, not finite, or has parts of a cent."""
     try:
         value = Decimal(amount)
+        whole = value.is_finite() and value == value.quantize(CENT)  # which refuses more digits than it can keep
     except (InvalidOperation, TypeError) as error:
         raise ValueError(f"{amount!r} is not an amount of money") from error
-    if not value.is_finite() or value != value.quantize(CENT):
+    if not whole:
         raise ValueError(f"{amount!r} is not a whole number of cents")
     return int(value * 100)
 

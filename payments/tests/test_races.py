@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
-from payments import services
+from payments import gateways, services
 from payments.models import GatewayEvent, Payment
 from payments.tests.factories import make_event
 from wallet.models import Transaction
@@ -82,3 +83,23 @@ def test_two_janitors_share_the_payments_and_ask_once_each(customer, sandbox, in
     asked = in_threads(lambda: services.check_due(now=timezone.now() + timedelta(minutes=11)), times=2)
     assert sum(asked) == 6
     assert len([line for line in sandbox.requests() if line.startswith("GET")]) == 6
+
+
+def test_the_gateway_is_asked_outside_of_transactions_and_after_the_row_is_committed(
+    customer, sandbox, deliver, monkeypatch
+):
+    asked, stripe = [], type(gateways.current())
+    for name in ("create", "fetch", "expire"):
+        ask = getattr(stripe, name)
+
+        def watched(self, argument, *, name=name, ask=ask):
+            asked.append((name, connection.in_atomic_block, Payment.objects.count()))
+            return ask(self, argument)
+
+        monkeypatch.setattr(stripe, name, watched)
+    payment = services.initiate(user=customer, amount=20_00, key="k", now=timezone.now())
+    services.settle(payment=payment, now=timezone.now())
+    services.check_due(now=timezone.now() + timedelta(hours=2))
+    sandbox.pay(payment.reference)
+    deliver(Client(), only="completed")
+    assert asked == [(name, False, 1) for name in ("create", "fetch", "fetch", "expire", "fetch")]
