@@ -72,6 +72,8 @@ class Hub:
         self._settled = asyncio.Event()
         self._asked: list[tuple[Identity, asyncio.Future[Standing | None]]] = []
         self._telling: asyncio.Task[None] | None = None
+        self._tell_again = False
+        self.linked = False
 
     def __len__(self) -> int:
         return len(self._members)
@@ -102,7 +104,7 @@ class Hub:
         if not self._members:
             for task in self._tasks:
                 task.cancel()
-            self._tasks = []
+            self._tasks, self.linked = [], False
 
     async def standing(self, identity: Identity) -> Standing | None:
         """Position of a user, None if they may not stay. Those asked for at the same time share the statements."""
@@ -142,7 +144,7 @@ class Hub:
                     if lost:
                         log.info("realtime_link_restored", extra={"sockets": len(self)})
                         self._tell_everyone()
-                    delay, lost = shortest, False
+                    delay, lost, self.linked = shortest, False, True
                     self._settled.set()
                     await self._listen(connection)
             except _LINK_ERRORS as error:
@@ -150,7 +152,7 @@ class Hub:
                     log.warning("realtime_link_lost", extra={"sockets": len(self), "error": repr(error)})
             except Exception:  # a mistake of ours must not end the pushes of every socket here
                 log.exception("realtime_link_failed", extra={"sockets": len(self)})
-            lost = True
+            lost, self.linked = True, False
             self._settled.set()
             self._tell_everyone()
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))
@@ -162,6 +164,7 @@ class Hub:
             settings.REDIS_URL,
             protocol=2,
             driver_info=None,
+            client_name=process_name(),
             socket_connect_timeout=1.0,
             socket_timeout=1.0,
             socket_keepalive=True,
@@ -199,15 +202,22 @@ class Hub:
     # Upkeep
 
     def _tell_everyone(self) -> None:
-        """In the background, and not twice at once: it waits for the database."""
-        if self._telling is None or self._telling.done():
-            self._telling = asyncio.create_task(self._tell(tuple(self._members)))
+        """In the background: it waits for the database. Asked again meanwhile, it is done again from the start."""
+        if self._telling is not None and not self._telling.done():
+            self._tell_again = True
+        else:
+            self._telling = asyncio.create_task(self._tell_all())
+
+    async def _tell_all(self) -> None:
+        self._tell_again = True
+        while self._tell_again:
+            self._tell_again = False
+            await self._tell(tuple(self._members))
 
     async def _keep_up(self) -> None:
         """Tell the other processes how many sockets are here; look after those that send no pings themselves."""
-        process = f"{socket.gethostname()}:{os.getpid()}"
         while True:
-            await run(realtime.report_connections, process=process, connections=len(self))
+            await run(realtime.report_connections, process=process_name(), connections=len(self))
             long_ago = time.monotonic() - 2 * settings.HEARTBEAT_SECONDS
             await self._tell([member for member in self._members if member.checked_at < long_ago])
             await asyncio.sleep(min(_REPORT_SECONDS, settings.HEARTBEAT_SECONDS))
@@ -243,6 +253,11 @@ _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 def hub() -> Hub:
     """The hub of the running loop (a server has one loop, a test suite one a test)."""
     return _hubs.setdefault(asyncio.get_running_loop(), Hub())
+
+
+def process_name() -> str:
+    """How this process's sockets are told apart from the others'."""
+    return f"sockets:{socket.gethostname()}:{os.getpid()}"
 
 
 def connections() -> int:

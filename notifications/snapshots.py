@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from config.lib import money
 from notifications import frames, selectors
-from wallet import selectors as wallets
+from verifications import selectors as verifications
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,14 @@ class Missed:
 def hello(*, user_id: int) -> dict[str, Any]:
     """Everything of one moment: a single statement. `timestamp` orders it among the balances of one version."""
     now = timezone.now()
-    row = User.objects.values("inbox__seq", "inbox__unread", "wallet__balance", "wallet__held", "wallet__version").get(
-        pk=user_id
-    )
-    balance, held = row["wallet__balance"] or 0, row["wallet__held"] or 0
+    position = selectors.position_of(user=User(pk=user_id))
     return {
         "type": "hello",
-        "seq": row["inbox__seq"] or 0,
-        "unread": row["inbox__unread"] or 0,
-        "balance": money.to_text(balance),
-        "available": money.to_text(balance - held),
-        "version": row["wallet__version"] or 0,
+        "seq": position.seq,
+        "unread": position.unread,
+        "balance": money.to_text(position.balance),
+        "available": money.to_text(position.balance - position.held),
+        "version": position.version,
         "heartbeat": settings.HEARTBEAT_SECONDS,
         "timestamp": frames.iso(now),
     }
@@ -50,29 +47,24 @@ def missed(*, user_id: int, after: int, channels: Collection[str]) -> Missed:
     """
     user = User.objects.get(pk=user_id)
     now = timezone.now()
-    inbox = selectors.inbox_of(user=user)
-    if not 0 <= inbox.seq - after <= settings.RESUME_LIMIT:
-        return Missed(inbox.seq, [{"type": "reset", "seq": inbox.seq}])
+    position = selectors.position_of(user=user)
+    if not 0 <= position.seq - after <= settings.RESUME_LIMIT:
+        return Missed(position.seq, [{"type": "reset", "seq": position.seq}])
     told: list[Mapping[str, Any]] = []
     if "notifications" in channels:
-        rows = selectors.after(user=user, seq=after)
-        told += [frames.notification(shown) for shown in selectors.render_all(rows, user=user)]
+        rows = selectors.after(user=user, seq=after).filter(seq__lte=position.seq)  # what is newer comes by itself
+        told += [frames.notification(row) for row in selectors.render_all(rows, user=user)]
     if "balance" in channels:
-        wallet = wallets.balance_of(user=user)
-        told.append(frames.balance_update(balance=wallet.balance, held=wallet.held, version=wallet.version, now=now))
+        told.append(
+            frames.balance_update(balance=position.balance, held=position.held, version=position.version, now=now)
+        )
     if "verifications" in channels:
-        from verifications import selectors as verifications
-
-        told += [
-            frames.verification(verifications.summary_frame(one)) for one in verifications.open_verifications(user=user)
-        ]
-    seq = max([inbox.seq, *(frame["seq"] for frame in told if frame["type"] == "notification")])
-    return Missed(seq, [*told, {"type": "resumed", "seq": seq, "unread": inbox.unread}])
+        mine = verifications.open_verifications(user=user)
+        told += [frames.verification(verifications.summary_frame(one)) for one in mine]
+    return Missed(position.seq, [*told, {"type": "resumed", "seq": position.seq, "unread": position.unread}])
 
 
 def verification(*, user_id: int, verification_id: UUID) -> Mapping[str, Any]:
     """Raises NotFound for another's."""
-    from verifications import selectors as verifications
-
     found = verifications.verification_of(user=User(pk=user_id), verification_id=verification_id)
     return verifications.summary_frame(found)

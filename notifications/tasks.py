@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from notifications import services
+from notifications import announcements, services
 
 
 @shared_task
@@ -22,3 +22,12 @@ def sweep() -> None:
 def sweep_all() -> None:
     """Each night: all events."""
     services.sweep(now=timezone.now())
+
+
+@shared_task
+def announce(announcement_id: str, after: int, title: str, text: str, link: str) -> None:
+    """An announcement's next customers; then itself again for those after them."""
+    told = {"title": title, "text": text, "link": link}
+    last = announcements.announce_batch(announcement_id=announcement_id, after=after, now=timezone.now(), **told)
+    if last is not None:
+        announcements.hand_on(announcement_id, after=last, **told)

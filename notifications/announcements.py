@@ -1,0 +1,83 @@
+"""What staff tell customers: an event each, so that it stays in the inbox, whoever is connected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from celery import current_app
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext_lazy as _
+from kombu.exceptions import OperationalError
+
+from accounts.models import User
+from activity.models import Activity, Actor
+from activity.services import record
+from config.lib.errors import DomainError, NotFound
+
+EVENT = RESOURCE = "announcement"
+TASK = "notifications.tasks.announce"
+BATCH = 500
+
+
+class WorkersUnreachable(DomainError):
+    code = "workers_unavailable"
+    status = 503
+    title = _("Nobody was told: the workers can't be reached. Try again in a minute.")
+
+
+@dataclass(frozen=True)
+class Announcement:
+    id: str
+    recipients: int
+
+
+def announce_to(*, user_id: int, title: str, text: str, link: str, now: datetime) -> Announcement:
+    """Tell one customer. Raises NotFound."""
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        raise NotFound(_("There is no such customer."))
+    announcement_id = str(uuid4())
+    _tell(user, announcement_id, title=title, text=text, link=link, now=now)
+    return Announcement(announcement_id, 1)
+
+
+def announce_to_all(*, title: str, text: str, link: str, now: datetime) -> Announcement:
+    """Hand it to the workers. Raises WorkersUnreachable, and then nobody was told."""
+    announcement_id = str(uuid4())
+    hand_on(announcement_id, after=0, title=title, text=text, link=link)
+    return Announcement(announcement_id, User.objects.filter(is_active=True, date_joined__lte=now).count())
+
+
+def hand_on(announcement_id: str, *, after: int, title: str, text: str, link: str) -> None:
+    told = {"announcement_id": announcement_id, "after": after, "title": title, "text": text, "link": link}
+    try:
+        current_app.send_task(TASK, kwargs=told, retry=False)
+    except OperationalError as error:
+        raise WorkersUnreachable from error
+
+
+def announce_batch(*, announcement_id: str, after: int, title: str, text: str, link: str, now: datetime) -> int | None:
+    """Tell the next customers by id, each in a transaction. The last one's id, None at the end.
+
+    Safe to run twice: whoever has this announcement is passed over.
+    """
+    has_it = Activity.objects.filter(user=OuterRef("pk"), resource_type=RESOURCE, resource_id=announcement_id)
+    ids = list(User.objects.filter(pk__gt=after, is_active=True).order_by("pk").values_list("pk", flat=True)[:BATCH])
+    for user in User.objects.filter(~Exists(has_it), pk__in=ids).order_by("pk"):
+        _tell(user, announcement_id, title=title, text=text, link=link, now=now)
+    return ids[-1] if len(ids) == BATCH else None
+
+
+@transaction.atomic
+def _tell(user: User, announcement_id: str, *, title: str, text: str, link: str, now: datetime) -> None:
+    record(
+        event=EVENT,
+        user=user,
+        data={"title": title, "text": text, "link": link},
+        resource=(RESOURCE, announcement_id),
+        actor=Actor.STAFF,
+        now=now,
+    )

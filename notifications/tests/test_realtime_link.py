@@ -1,0 +1,239 @@
+"""While Redis is away the database answers in its place; and what one process commits, sockets of another get."""
+
+import asyncio
+import json
+import socket
+import time
+
+import pytest
+from channels.layers import get_channel_layer
+from django.utils import timezone
+from websockets.asyncio.client import connect
+
+from accounts.services import create_api_key
+from accounts.tests.factories import make_user
+from notifications import hub, realtime
+from notifications.tests.sockets import in_thread, joined, sign_in, tell
+from verifications.models import Status, Verification
+from verifications.tests.factories import make_service
+from wallet.tests.factories import funded
+
+make = in_thread(make_user)
+
+
+@pytest.fixture(autouse=True)
+def circuit(monkeypatch):
+    monkeypatch.setattr(realtime, "_circuit", realtime._Circuit())
+
+
+@pytest.fixture
+def no_redis(settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        settings.REDIS_URL = f"redis://127.0.0.1:{taken.getsockname()[1]}/3"
+
+
+def waiting(user) -> Verification:
+    return Verification.objects.create(
+        user=user,
+        service=make_service(),
+        country="US",
+        price=50,
+        currency="USD",
+        provider="textverified",
+        status=Status.WAITING,
+        charged=True,
+        expires_at=timezone.now(),
+    )
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+async def test_without_redis_a_socket_opens_and_is_told_from_the_database(no_redis):
+    user = await make()
+    async with joined(user) as socket:
+        await in_thread(tell)(user)
+        assert await socket.next() == {"type": "pong", "seq": 1, "version": 0}
+        await socket.say(type="resume", after=0)
+        assert (await socket.all_until("resumed"))[0]["type"] == "notification"
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+async def test_when_redis_comes_back_sockets_are_told_where_things_stand_and_live_again(no_redis, settings, request):
+    working = get_channel_layer()._kwargs["hosts"][0]["address"]
+    user = await make()
+    async with joined(user) as socket:
+        settings.REDIS_URL = working
+        await in_thread(tell)(user)
+        assert (await socket.until("pong"))["seq"] == 1
+        await linked()
+        realtime._circuit.succeeded()
+        await in_thread(tell)(user)
+        assert (await socket.until("notification"))["seq"] == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+async def test_a_link_that_redis_cuts_is_made_again_and_what_was_missed_is_told(redis_server, monkeypatch):
+    user = await make()
+    async with joined(user) as socket:
+        monkeypatch.setattr(hub, "_RETRY_SECONDS", (0.0, 0.0))
+        await in_thread(_cut_link)(redis_server)
+        await in_thread(_commit_unpublished)(user)
+        assert await socket.next() == {"type": "pong", "seq": 1, "version": 0}
+        await linked()
+        await in_thread(tell)(user)
+        assert (await socket.until("notification"))["seq"] == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+async def test_a_link_that_is_silent_is_given_up(monkeypatch, settings):
+    """A hanging Redis keeps the connection and says nothing."""
+    monkeypatch.setattr(hub, "_DEAF_SECONDS", 0.05)
+    monkeypatch.setattr(hub, "_RETRY_SECONDS", (0.0, 0.0))
+    user = await make()
+    async with joined(user) as socket:
+        await in_thread(_commit_unpublished)(user)
+        assert (await socket.next())["type"] == "pong"
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+async def test_pings_of_many_sockets_share_their_statements(django_assert_max_num_queries, monkeypatch):
+    calls = []
+    real = hub.standings
+
+    def counted(identities, **given):
+        calls.append(len(identities))
+        return real(identities, **given)
+
+    user = await make()
+    async with joined(user) as one, joined(user) as two, joined(user) as three:
+        monkeypatch.setattr(hub, "standings", counted)
+        for socket in (one, two, three):
+            await socket.say(type="ping")
+        for socket in (one, two, three):
+            await socket.until("pong")
+    assert sum(calls) == 3
+    assert len(calls) < 3
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+async def test_the_last_socket_ends_the_subscription():
+    user = await make()
+    async with joined(user):
+        assert len(hub.hub()) == 1
+    assert (len(hub.hub()), hub.hub()._tasks, hub.hub()._groups) == (0, [], {})
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+async def test_a_reader_too_slow_for_its_frames_starts_again(monkeypatch):
+    from notifications import consumers
+
+    monkeypatch.setattr(consumers, "_QUEUE_LIMIT", 3)
+    user = await make()
+    async with joined(user) as socket:
+        member = next(iter(hub.hub()._members))
+        for _ in range(5):
+            member.push(realtime.message({"type": "reset", "seq": 1}))
+        assert [(await socket.next())["type"] for _ in range(4)] == ["reset"] * 4
+        assert await socket.close_code() == 1013
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+async def test_following_a_verification_tells_its_state_and_then_its_changes():
+    user = await make()
+    verification = await in_thread(waiting)(user)
+    channel = f"verification:{verification.pk}"
+    async with joined(user) as socket:
+        await socket.say(type="unsubscribe", channel="verifications")
+        await socket.say(type="subscribe", channel=channel)
+        state = await socket.next()
+        assert (state["type"], state["id"], state["status"]) == ("verification", str(verification.pk), "waiting")
+        for pk in ("another", str(verification.pk)):
+            frame = {"type": "verification", "id": pk, "status": "completed"}
+            await in_thread(realtime.publish)(user_id=user.pk, frame=frame)
+        assert (await socket.next())["status"] == "completed"
+        assert await socket.is_silent()
+        await socket.say(type="unsubscribe", channel=channel)
+        await in_thread(realtime.publish)(user_id=user.pk, frame=frame)
+        assert await socket.is_silent()
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+async def test_anothers_verification_can_not_be_followed():
+    user, other = await make(), await make()
+    verification = await in_thread(waiting)(user)
+    async with joined(other) as socket:
+        await socket.say(type="subscribe", channel=f"verification:{verification.pk}")
+        assert (await socket.next())["code"] == "not_found"
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+async def test_resume_tells_the_open_verifications_too():
+    user = await make()
+    verification = await in_thread(waiting)(user)
+    async with joined(user) as socket:
+        await socket.say(type="resume", after=0)
+        told = await socket.all_until("resumed")
+        assert [frame["id"] for frame in told if frame["type"] == "verification"] == [str(verification.pk)]
+
+
+@pytest.mark.slow
+def test_what_one_process_commits_the_sockets_of_another_get(live):
+    """Over TCP, through daphne, twice."""
+    other = live.another_web()
+    user = make_user()
+    _, secret = create_api_key(user=user, name="bot")
+    asyncio.run(_follow_across(other, live.web, user, secret, sign_in(user)))
+
+
+async def _follow_across(first, second, user, secret, session) -> None:
+    path = f"/ws/notifications/{user.pk}"
+    cookies = {"Cookie": f"sessionid={session}", "Origin": second.url}
+    async with (
+        connect(f"ws://127.0.0.1:{first.port}{path}") as program,
+        connect(f"ws://localhost:{second.port}{path}", additional_headers=cookies) as page,
+    ):
+        await program.send(json.dumps({"type": "auth", "token": secret}))
+        for wire in (program, page):
+            assert (await _next(wire))["type"] == "hello"
+        await in_thread(funded)(user, 7_00)
+        for wire in (program, page):
+            frames = [await _next(wire)]
+            while frames[-1]["type"] != "balance_update":
+                frames.append(await _next(wire))
+            assert frames[-1]["balance"] == "7.00"
+
+
+async def _next(wire) -> dict:
+    return json.loads(await asyncio.wait_for(wire.recv(), 10))
+
+
+async def linked() -> None:
+    """Until Redis has this process's subscription."""
+    deadline = time.monotonic() + 10
+    while not hub.hub().linked:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+def _cut_link(redis_server) -> None:
+    ours = [client for client in redis_server.client_list() if client["name"] == hub.process_name()]
+    assert [redis_server.client_kill_filter(_id=client["id"]) for client in ours] == [1]
+
+
+def _commit_unpublished(user) -> None:
+    """An event whose hints are lost."""
+    from django.db import transaction
+
+    with transaction.atomic():
+        tell(user)
+        transaction.get_connection().run_on_commit.clear()
