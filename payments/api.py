@@ -66,7 +66,10 @@ class InitializeView(APIView):
         form = InitializeSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         payment = services.initiate(
-            user=_customer(request), key=request.headers.get("Idempotency-Key"), now=timezone.now(), **form.validated_data
+            user=_customer(request),
+            key=request.headers.get("Idempotency-Key"),
+            now=timezone.now(),
+            **form.validated_data,
         )
         return Response(
             InitializedSerializer(payment).data,

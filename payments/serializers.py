@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.lib import api
+from config.lib.api import MoneyField
 from payments import gateways
 from payments.models import Payment, PaymentStatus
-
-
-@extend_schema_field({"type": "string", "pattern": r"^-?\d+\.\d{2}$", "example": "20.00"})
-class MoneyField(api.MoneyField):
-    """`config.lib`'s, described for the schema."""
 
 
 class InitializeSerializer(serializers.Serializer):
