@@ -137,22 +137,11 @@ class _Launch:
         )
         environment.write(self.plan.var / "run.env", self.env)
         Path(self.env["MAIL_DIR"]).mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Importing takes these longest, so they begin while the database is made ready; nobody knows the address yet.
         self._child("sandbox", "manage.py", "sandbox")
-        self._step("migrate", "manage.py", "migrate", "--no-input", "-v", "1")
-        self._step("seed_demo", "manage.py", "seed_demo")
         for number, port in enumerate(self.plan.web_ports, start=1):
-            self._child(
-                _numbered("web", number),
-                "-m",
-                "daphne",
-                "-v",
-                "0",
-                "-b",
-                self.plan.bind,
-                "-p",
-                str(port),
-                "config.asgi:application",
-            )
+            self._web(number, port)
+        self._step("prepare", "-m", "config.stack.prepare")
         for number in range(1, self.plan.workers + 1):
             self._worker(number)
         self._child("beat", "-m", "celery", "-q", "-A", "config", "beat", "-l", "WARNING", "--pidfile=")
@@ -183,6 +172,10 @@ class _Launch:
             database_url = postgres.url("ringfence")
         return database_url, redis_url
 
+    def _web(self, number: int, port: int) -> None:
+        options = ("-v", "0", "-b", self.plan.bind, "-p", str(port))
+        self._child(_numbered("web", number), "-m", "daphne", *options, "config.asgi:application")
+
     def _worker(self, number: int) -> None:
         # Threads, not forks: one process to end, so that a killed launcher leaves nothing behind.
         options = ("-P", "threads", "-c", str(WORKER_THREADS), "-n", f"worker{number}@%h", "-l", "WARNING")
@@ -199,10 +192,12 @@ class _Launch:
         self.supervisor.start(Child(name, lambda: self._python(*arguments)))
 
     def _step(self, name: str, *arguments: str) -> None:
-        self.supervisor.run(name, lambda: self._python(*arguments))
+        # The demo's history is old news: what goes wrong is all that anybody wants to read of it.
+        level = os.environ.get("LOG_LEVEL") or "WARNING"
+        self.supervisor.run(name, lambda: self._python(*arguments, LOG_LEVEL=level))
 
-    def _python(self, *arguments: str) -> Process:
-        env = {**os.environ, **self.env, "RINGFENCE_VAR": str(self.plan.var), "PYTHONUNBUFFERED": "1"}
+    def _python(self, *arguments: str, **more: str) -> Process:
+        env = {**os.environ, **self.env, "RINGFENCE_VAR": str(self.plan.var), "PYTHONUNBUFFERED": "1", **more}
         return spawn([*PYTHON, *arguments], cwd=ROOT, env=env, output=subprocess.PIPE)
 
     def _wait_until_it_answers(self, port: int) -> None:
@@ -244,7 +239,7 @@ def _answers(port: int) -> bool:
     """Whether an HTTP server says anything at all there."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", "/health/live")
         connection.getresponse().read()
     except (OSError, http.client.HTTPException):
         return False

@@ -1,11 +1,13 @@
 """One log of all the processes: each line with the name of the one that wrote it, in its colour."""
 
 import os
+import re
 import sys
 import threading
 from typing import IO
 
 _COLOURS = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
+_COLOUR_CODE = re.compile(r"\033\[[0-9;]*m")
 
 
 class Log:
@@ -22,8 +24,10 @@ class Log:
         self._write(f"\033[1m{text}\033[0m" if self._coloured and text else text)
 
     def line(self, name: str, text: str) -> None:
-        prefix = f"{name:<9}|"
-        if self._coloured:
+        prefix = f"{name:<10}|"
+        if not self._coloured:
+            text = _COLOUR_CODE.sub("", text)
+        else:
             colour = self._colours.setdefault(name, _COLOURS[len(self._colours) % len(_COLOURS)])
             prefix = f"\033[{colour}m{prefix}\033[0m"
         self._write(f"{prefix} {text}")

@@ -1,0 +1,17 @@
+"""`python -m config.stack.prepare`: migrate and seed in one process, since setting Django up costs more than either."""
+
+import os
+
+import django
+from django.core.management import call_command
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    call_command("migrate", interactive=False)
+    call_command("seed_demo")
+
+
+if __name__ == "__main__":
+    main()
