@@ -63,21 +63,20 @@ class InboxView(APIView):
         """
         query = InboxQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        user, after = _customer(request), query.validated_data.get("after")
-        position = selectors.position_of(user=user)  # before the rows: what comes in between is told twice, not never
-        rows = selectors.visible(user=user) if after is None else selectors.after(user=user, seq=after)
-        total, shown = page(request, rows)
+        given, user = query.validated_data, _customer(request)
+        rows = selectors.after(user=user, seq=given["after"]) if "after" in given else selectors.visible(user=user)
+        position = selectors.position_of(user=user, rows=rows)  # before the rows and all else
+        shown = rows[given["skip"] : given["skip"] + given["limit"]]
+        waiting = verifications.open_verifications(user=user).prefetch_related(None).prefetch_related("messages")
         return Response(
             {
-                "total": total,
+                "total": position.total,
                 "unread": position.unread,
                 "seq": position.seq,
                 "balance": money.to_text(position.balance),
                 "available": money.to_text(position.balance - position.held),
                 "version": position.version,
-                "open_verifications": [
-                    verifications.summary_frame(one) for one in verifications.open_verifications(user=user)
-                ],
+                "open_verifications": [verifications.summary_frame(one) for one in waiting],
                 "notifications": selectors.render_all(shown, user=user),
             }
         )

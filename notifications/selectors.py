@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
-from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -48,19 +48,21 @@ def inbox_of(*, user: User) -> Inbox:
 
 @dataclass(frozen=True)
 class Position:
-    """Everything of one moment that a page shows beside the list. Amounts in cents."""
+    """Everything of one moment that a page shows beside the list. Amounts in cents; `total` counts the list's rows."""
 
     seq: int
     unread: int
     balance: int
     held: int
     version: int
+    total: int = 0
 
 
-def position_of(*, user: User) -> Position:
+def position_of(*, user: User, rows: QuerySet[Notification] | None = None) -> Position:
     """In a single statement. Read it before the rows: what comes in between is then told twice, never missed."""
     names = ("inbox__seq", "inbox__unread", "wallet__balance", "wallet__held", "wallet__version")
-    row = User.objects.filter(pk=user.pk).values_list(*names).get()
+    counted = [] if rows is None else [Subquery(rows.order_by().values("user").annotate(n=Count("pk")).values("n"))]
+    row = User.objects.filter(pk=user.pk).values_list(*names, *counted).get()
     return Position(*(value or 0 for value in row))
 
 

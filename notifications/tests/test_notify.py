@@ -1,0 +1,271 @@
+"""From an event to the inbox: one row, one number, and never at the cost of the money."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.tests.factories import make_user
+from activity.models import Activity, Alert
+from activity.tests.factories import happened
+from notifications import realtime, services
+from notifications.models import Inbox, Notification
+from notifications.services import tell
+from wallet import services as wallet
+from wallet.tests.factories import funded
+
+
+def counters(user: Any) -> tuple[int, int]:
+    inbox = Inbox.objects.get(user=user)
+    return inbox.seq, inbox.unread
+
+
+@pytest.fixture
+def frames(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What was published, and to whom."""
+    published: list[dict[str, Any]] = []
+
+    def publish(*, user_id: int, frame: Any) -> None:
+        realtime.frames.check(frame)
+        published.append({"to": user_id, **frame})
+
+    monkeypatch.setattr(realtime, "publish", publish)
+    return published
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Telling fails in the database, as a bad statement would."""
+    return lambda: monkeypatch.setattr(tell, "_TELL", "INSERT INTO notifications_inbox (user_id) VALUES (NULL)")
+
+
+@pytest.mark.django_db
+def test_an_event_of_the_catalogue_is_told_once() -> None:
+    user = make_user()
+
+    activity = happened(user)
+    again = services.notify(activity=activity)
+
+    row = Notification.objects.get()
+    assert again is None
+    assert (row.user, row.seq, row.activity, row.category, row.priority) == (
+        user,
+        1,
+        activity,
+        "announcement",
+        "medium",
+    )
+    assert row.created_at == activity.created_at
+    assert counters(user) == (1, 1)
+
+
+@pytest.mark.django_db
+def test_an_event_for_the_feed_alone_is_not_told() -> None:
+    happened(make_user(), "signin_failed")
+
+    assert Notification.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_each_customer_has_numbers_of_their_own() -> None:
+    one, other = make_user(), make_user()
+
+    happened(one)
+    happened(other)
+    happened(one)
+
+    assert (counters(one), counters(other)) == ((2, 2), (1, 1))
+
+
+@pytest.mark.django_db
+def test_what_is_told_goes_to_the_sockets_after_the_commit(
+    frames: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
+) -> None:
+    user = make_user()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        happened(user, "announcement", title="Maintenance", text="Tonight", link="/help")
+        assert frames == []
+
+    row = Notification.objects.get()
+    notification = {
+        "to": user.pk,
+        "type": "notification",
+        "notification_type": "announcement",
+        "id": row.pk,
+        "seq": 1,
+        "category": "announcement",
+        "priority": "medium",
+        "title": "Maintenance",
+        "message": "Tonight",
+        "link": "/help",
+        "icon": "📣",
+        "is_read": False,
+        "created_at": row.created_at.isoformat().replace("+00:00", "Z"),
+        "unread": 1,
+    }
+    assert frames[:2] == [notification, {"to": user.pk, "type": "unread", "unread": 1, "seq": 1}]
+    assert (frames[2]["type"], frames[2]["event"]) == ("activity", "announcement")
+
+
+@pytest.mark.django_db
+def test_a_failure_to_tell_does_not_undo_the_money(broken: Any, caplog: pytest.LogCaptureFixture) -> None:
+    user = make_user()
+    broken()
+
+    with caplog.at_level(logging.CRITICAL):
+        funded(user, 500)
+
+    assert wallet.wallet_of(user=user).balance == 500
+    assert (Activity.objects.count(), Notification.objects.count()) == (1, 0)
+    assert [record.getMessage() for record in caplog.records] == ["Failed to send credit_added notification"]
+
+
+@pytest.mark.django_db
+def test_a_socket_that_fails_harms_nothing(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    user = make_user()
+
+    def fail(**_kwargs: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(realtime, "publish", fail)
+    with django_capture_on_commit_callbacks(execute=True):
+        funded(user, 500)
+
+    assert counters(user) == (1, 1)
+
+
+# --- the sweeper
+
+
+@pytest.mark.django_db
+def test_the_sweeper_makes_good_what_telling_missed(broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = make_user()
+    with monkeypatch.context() as patch:
+        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        happened(user)
+    told_before = happened(user)
+
+    swept = services.sweep(now=timezone.now() + timedelta(seconds=settings.SWEEP_GRACE_SECONDS + 1))
+
+    assert (swept.missing, swept.told) == (1, 1)
+    rows = Notification.objects.order_by("seq").values_list("seq", "activity_id")
+    assert list(rows) == [(1, told_before.pk), (2, Activity.objects.earliest("pk").pk)]
+    assert counters(user) == (2, 2)
+
+
+@pytest.mark.django_db
+def test_the_sweeper_leaves_young_and_old_events_alone(broken: Any) -> None:
+    user, now = make_user(), timezone.now()
+    broken()
+    happened(user, now=now - timedelta(seconds=30))
+    happened(user, now=now - timedelta(hours=2))
+
+    swept = services.sweep(now=now, since=now - timedelta(hours=1))
+
+    assert (swept.missing, swept.told) == (0, 0)
+
+
+@pytest.mark.django_db
+def test_the_nightly_sweep_looks_at_all_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    user, now = make_user(), timezone.now()
+    with monkeypatch.context() as patch:
+        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        happened(user, now=now - timedelta(days=40))
+
+    assert services.sweep(now=now).told == 1
+
+
+@pytest.mark.django_db
+def test_sweeping_again_finds_nothing() -> None:
+    user, now = make_user(), timezone.now()
+    happened(user, now=now - timedelta(days=1))
+
+    assert (services.sweep(now=now).missing, counters(user)) == (0, (1, 1))
+
+
+@pytest.mark.django_db
+def test_one_that_fails_again_does_not_stop_the_others(broken: Any) -> None:
+    user, now = make_user(), timezone.now()
+    broken()
+    for _ in range(3):
+        happened(user, now=now - timedelta(minutes=5))
+
+    swept = services.sweep(now=now)
+
+    assert (swept.missing, swept.told) == (3, 0)
+
+
+@pytest.mark.django_db
+def test_a_refund_not_told_in_time_alerts_staff(monkeypatch: pytest.MonkeyPatch) -> None:
+    user, now = make_user(), timezone.now()
+    with monkeypatch.context() as patch:
+        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        refund = happened(user, "instant_refund", now=now - timedelta(seconds=61))
+        happened(user, "low_balance", now=now - timedelta(seconds=61))
+
+    services.sweep(now=now)
+
+    alert = Alert.objects.get()
+    assert (alert.rule, alert.cause, alert.severity, alert.user) == (
+        "refund_notification_failed",
+        f"activity:{refund.pk}",
+        "critical",
+        user,
+    )
+    assert alert.details == {"activity": refund.pk, "event": "instant_refund", "told_now": True}
+
+
+# --- under load
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.races
+@pytest.mark.drill
+def test_twenty_events_at_once_are_numbered_without_a_hole(in_threads: Any) -> None:
+    user = make_user()
+
+    in_threads(lambda: happened(user), times=20)
+
+    assert sorted(Notification.objects.values_list("seq", flat=True)) == list(range(1, 21))
+    assert counters(user) == (20, 20)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.races
+@pytest.mark.drill
+def test_two_sweepers_at_once_tell_an_event_once(in_threads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    user, now = make_user(), timezone.now()
+    with monkeypatch.context() as patch:
+        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        for _ in range(5):
+            happened(user, now=now - timedelta(minutes=5))
+
+    in_threads(lambda: services.sweep(now=now), times=4)
+
+    assert sorted(Notification.objects.values_list("seq", flat=True)) == [1, 2, 3, 4, 5]
+    assert counters(user) == (5, 5)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.races
+@pytest.mark.drill
+def test_numbers_are_given_in_the_order_of_the_commits(in_threads: Any) -> None:
+    """Whoever reads number n can read every smaller one."""
+    user = make_user()
+    seen: list[list[int]] = []
+
+    def tell_and_look() -> None:
+        with transaction.atomic():
+            happened(user)
+        seen.append(sorted(Notification.objects.values_list("seq", flat=True)))
+
+    in_threads(tell_and_look, times=10)
+
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in seen)
