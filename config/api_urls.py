@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("wallet.api_urls")),
     path("", include("payments.api_urls")),
     path("", include("verifications.api_urls")),
+    path("", include("refunds.api_urls")),
     path("", include("activity.api_urls")),
     path("", include("notifications.api_urls")),
     path("schema", SpectacularAPIView.as_view(), name="schema"),

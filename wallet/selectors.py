@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts.models import User
 from wallet.models import Hold, HoldStatus, Transaction, TransactionType, Wallet
@@ -51,3 +52,29 @@ def transaction_of(*, reference: str) -> Transaction:
 def holds_of(*, user: User) -> QuerySet[Hold]:
     """What is held of the user's money now, newest first."""
     return Hold.objects.filter(wallet__user=user, status=HoldStatus.ACTIVE).order_by("-id")
+
+
+def monitor(*, since: datetime) -> dict[str, Any]:
+    """What moved since then, of all customers: sums in cents, and the last 20 rows with their wallets."""
+    rows = Transaction.objects.filter(created_at__gte=since)
+    by_type = {
+        row["type"]: {"count": row["count"], "amount": row["total"]}
+        for row in rows.order_by("type").values("type").annotate(count=Count("pk"), total=Sum("amount"))
+    }
+    sums = rows.aggregate(
+        users=Count("wallet", distinct=True),
+        added=Sum("amount", filter=Q(type=TransactionType.CREDIT, amount__gt=0), default=0),
+    )
+
+    def moved(kind: str) -> int:
+        return by_type.get(kind, {"amount": 0})["amount"]
+
+    return {
+        "total_transactions": sum(row["count"] for row in by_type.values()),
+        "credits_added": sums["added"],
+        "credits_spent": -moved(TransactionType.SMS_PURCHASE),
+        "refunds_issued": moved(TransactionType.VERIFICATION_REFUND),
+        "unique_users": sums["users"],
+        "by_type": by_type,
+        "recent_transactions": list(rows.select_related("wallet").order_by("-created_at", "-id")[:20]),
+    }

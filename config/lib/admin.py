@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Model
@@ -13,6 +13,9 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
 from config.lib import money
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -35,7 +38,7 @@ def admin_url(row: Model) -> str:
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
-def link(name: str, *, description: str) -> Callable[[Any, Any], str]:
+def link(name: str, *, description: StrOrPromise) -> Callable[[Any, Any], str]:
     """A column that leads to the row a foreign key names: `customer = link("wallet.user", description=_("customer"))`.
 
     The list must `list_select_related` the path, or each row costs a query.
@@ -49,7 +52,7 @@ def link(name: str, *, description: str) -> Callable[[Any, Any], str]:
     return column
 
 
-def amount(name: str, *, description: str) -> Callable[[Any, Any], str]:
+def amount(name: str, *, description: StrOrPromise) -> Callable[[Any, Any], str]:
     """A column of cents as people read them, sorted by the cents."""
 
     @admin.display(description=description, ordering=name, empty_value="-")

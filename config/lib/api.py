@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 from config.lib import money
 
 
+@extend_schema_field({"type": "string", "pattern": r"^-?\d+\.\d{2}$", "example": "-2.50"})
 class MoneyField(serializers.Field):
     """Cents inside, a string with two places outside ("-2.50")."""
 
@@ -34,6 +38,37 @@ class PageSerializer(serializers.Serializer):
 
     skip = serializers.IntegerField(min_value=0, max_value=1_000_000, default=0)
     limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+
+
+class EndField(serializers.DateTimeField):
+    """A time that is no longer in the range, or its last day."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        moment: datetime = super().to_internal_value(value)
+        is_day = isinstance(value, str) and len(value.strip()) == len("2026-01-31")
+        try:
+            return moment + timedelta(days=1) if is_day else moment
+        except OverflowError:
+            return moment
+
+
+class RangeSerializer(serializers.Serializer):
+    """`start_date` (included) and `end_date` (a time, not included; or a day, wholly included)."""
+
+    start_date = serializers.DateTimeField(required=False, help_text="From this time (ISO 8601) or day on.")
+    end_date = EndField(required=False, help_text="Before this time (ISO 8601), or up to and with this day.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "start_date" in attrs and "end_date" in attrs and attrs["start_date"] > attrs["end_date"]:
+            raise serializers.ValidationError({"end_date": [_("The range must end after it starts.")]})
+        return attrs
+
+
+class FormatIsAField(DefaultContentNegotiation):
+    """For exports: `?format=csv` is theirs, and asks for none of DRF's renderers."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
 
 
 def page(request: Request, queryset: QuerySet[Any]) -> tuple[int, list[Any]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, cast
 
+from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -15,6 +17,19 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 class _Echo:
     def write(self, value: str) -> str:
         return value
+
+
+class _Stream(StreamingHttpResponse):
+    """Streams under ASGI too, where Django would gather the whole of a plain iterator first."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._in_chunks()
+
+    async def _in_chunks(self) -> AsyncIterator[bytes]:
+        parts = cast(Iterator[bytes], self.streaming_content)
+        next_chunk = sync_to_async(lambda: b"".join(islice(parts, 500)))
+        while chunk := await next_chunk():
+            yield chunk
 
 
 def safe_cell(value: Any) -> Any:
@@ -36,7 +51,7 @@ def csv_response(*, name: str, header: Sequence[str], rows: Iterable[Sequence[An
         for row in rows:
             yield writer.writerow([safe_cell(cell) for cell in row])
 
-    return _attachment(StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8"), f"{name}.csv")
+    return _attachment(_Stream(lines(), content_type="text/csv; charset=utf-8"), f"{name}.csv")
 
 
 def json_response(*, name: str, rows: Iterable[dict[str, Any]]) -> StreamingHttpResponse:
@@ -46,7 +61,7 @@ def json_response(*, name: str, rows: Iterable[dict[str, Any]]) -> StreamingHttp
             yield ("," if index else "") + json.dumps(row)
         yield "]"
 
-    return _attachment(StreamingHttpResponse(parts(), content_type="application/json"), f"{name}.json")
+    return _attachment(_Stream(parts(), content_type="application/json"), f"{name}.json")
 
 
 def _attachment(response: StreamingHttpResponse, filename: str) -> StreamingHttpResponse:

@@ -217,6 +217,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "TransactionTypeEnum": "wallet.models.TransactionType",
         "ActivityStatusEnum": "activity.events.STATUSES",
         "PaymentStatusEnum": "payments.models.PaymentStatus",
         "VerificationStatusEnum": "verifications.models.Status",

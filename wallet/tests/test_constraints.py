@@ -126,8 +126,8 @@ def test_nothing_is_reversed_twice_by_the_database_too(user: User) -> None:
     columns = "wallet_id, amount, type, counterparty, balance_after, description, service, resource_type, resource_id"
     columns += ", status, created_at"
     copy = (
-        f"INSERT INTO wallet_transaction (sequence, reference, reverses_id, {columns})"
-        f" SELECT {{0}}, 'copy {{0}}', {original.pk}, {columns} FROM wallet_transaction WHERE reference = 'r'"  # noqa: S608
+        f"INSERT INTO wallet_transaction (sequence, reference, reverses_id, {columns})"  # noqa: S608
+        f" SELECT {{0}}, 'copy {{0}}', {original.pk}, {columns} FROM wallet_transaction WHERE reference = 'r'"
     )
     execute(copy.format(3))
     with pytest.raises(IntegrityError, match="reverses_id"):

@@ -1,0 +1,60 @@
+"""Refunds by API."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from config.lib.api import PageSerializer, page
+from refunds import selectors
+from refunds.serializers import RefundListSerializer, RefundSerializer
+
+_TAGS = ["refunds"]
+_REFUND = {
+    "reference": "ref_5f0c1d2e3a4b5c6d7e8f",
+    "amount": "2.50",
+    "currency": "USD",
+    "status": "completed",
+    "reason": "timeout",
+    "destination": "wallet",
+    "automatic": True,
+    "verification_id": "0b6c7f7e-3c5e-4a53-9a55-0d8f3a0f2d11",
+    "service": "whatsapp",
+    "created_at": "2026-11-21T09:45:00.000000Z",
+    "completed_at": "2026-11-21T09:45:00.000000Z",
+}
+
+
+def _customer(request: Request) -> User:
+    return cast(User, request.user)  # HasScope lets nobody else in
+
+
+class RefundsView(APIView):
+    @extend_schema(
+        operation_id="refunds_list",
+        tags=_TAGS,
+        parameters=[PageSerializer],
+        responses=RefundListSerializer,
+        examples=[OpenApiExample("One", value={"total": 1, "refunds": [_REFUND]}, response_only=True)],
+    )
+    def get(self, request: Request) -> Response:
+        """Your refunds, newest first."""
+        total, refunds = page(request, selectors.refunds_of(user=_customer(request)))
+        return Response({"total": total, "refunds": RefundSerializer(refunds, many=True).data})
+
+
+class RefundView(APIView):
+    @extend_schema(
+        operation_id="refunds_retrieve",
+        tags=_TAGS,
+        responses=RefundSerializer,
+        examples=[OpenApiExample("No code came", value=_REFUND, response_only=True)],
+    )
+    def get(self, request: Request, reference: str) -> Response:
+        """One refund."""
+        return Response(RefundSerializer(selectors.refund_of(user=_customer(request), reference=reference)).data)

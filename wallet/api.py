@@ -1,0 +1,158 @@
+"""The wallet by API."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, cast
+
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework.permissions import IsAdminUser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from accounts.permissions import HasScope
+from config.lib.api import FormatIsAField
+from wallet import exports, selectors
+from wallet.models import Transaction
+from wallet.serializers import (
+    BalanceSerializer,
+    DetailedQuerySerializer,
+    ExportQuerySerializer,
+    MonitorQuerySerializer,
+    MonitorSerializer,
+    TransactionListSerializer,
+    TransactionQuerySerializer,
+    TransactionSerializer,
+)
+
+_TAGS = ["wallet"]
+_PURCHASE = {
+    "id": 4711,
+    "sequence": 17,
+    "amount": "-2.50",
+    "type": "sms_purchase",
+    "description": "WhatsApp, US",
+    "service": "whatsapp",
+    "status": "completed",
+    "created_at": "2026-11-21T09:30:00.000000Z",
+    "balance_after": "22.50",
+    "reference": "verification:0b6c7f7e-3c5e-4a53-9a55-0d8f3a0f2d11:capture",
+}
+_LIST = OpenApiExample("One purchase", value={"total": 17, "transactions": [_PURCHASE]}, response_only=True)
+
+
+def _customer(request: Request) -> User:
+    return cast(User, request.user)  # HasScope lets nobody else in
+
+
+class BalanceView(APIView):
+    @extend_schema(
+        operation_id="wallet_balance",
+        tags=_TAGS,
+        responses=BalanceSerializer,
+        examples=[
+            OpenApiExample(
+                "A purchase under way",
+                value={"balance": "25.00", "held": "2.50", "available": "22.50", "currency": "USD", "version": 16},
+                response_only=True,
+            )
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        """What you have, what of it is set aside, and what you can spend."""
+        return Response(BalanceSerializer(selectors.balance_of(user=_customer(request))).data)
+
+
+class TransactionsView(APIView):
+    @extend_schema(
+        operation_id="wallet_transactions",
+        tags=_TAGS,
+        parameters=[TransactionQuerySerializer],
+        responses=TransactionListSerializer,
+        examples=[_LIST],
+    )
+    def get(self, request: Request) -> Response:
+        """Every movement of your money, newest first."""
+        query = TransactionQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        user = _customer(request)
+        # The journal has no gaps: its last sequence is its length.
+        total = selectors.balance_of(user=user).version
+        return _page(selectors.transactions_of(user=user), total=total, given=query.validated_data)
+
+
+class DetailedView(APIView):
+    @extend_schema(
+        operation_id="wallet_transactions_detailed",
+        tags=_TAGS,
+        parameters=[DetailedQuerySerializer],
+        responses=TransactionListSerializer,
+        examples=[_LIST],
+    )
+    def get(self, request: Request) -> Response:
+        """The movements of one type, or of some days."""
+        query = DetailedQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        rows = _filtered(_customer(request), query.validated_data)
+        return _page(rows, total=rows.count(), given=query.validated_data)
+
+
+class ExportView(APIView):
+    content_negotiation_class = FormatIsAField
+
+    @extend_schema(
+        operation_id="wallet_transactions_export",
+        tags=_TAGS,
+        parameters=[ExportQuerySerializer],
+        responses={
+            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="One line a transaction, under a header."),
+            (200, "application/json"): TransactionSerializer(many=True),
+        },
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """All that the filters leave, as a file."""
+        query = ExportQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        given = query.validated_data
+        return exports.respond(_filtered(_customer(request), given), as_format=given["format"])
+
+
+class MonitorView(APIView):
+    permission_classes = [HasScope, IsAdminUser]
+
+    @extend_schema(
+        operation_id="admin_transactions_monitor",
+        tags=["staff"],
+        parameters=[MonitorQuerySerializer],
+        responses=MonitorSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """What moved in the last minutes, for staff."""
+        query = MonitorQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        since = timezone.now() - timedelta(minutes=query.validated_data["minutes"])
+        return Response(MonitorSerializer(selectors.monitor(since=since)).data)
+
+
+def _filtered(user: User, given: dict[str, Any]) -> QuerySet[Transaction]:
+    return selectors.transactions_of(
+        user=user, type=given.get("type"), start=given.get("start_date"), end=given.get("end_date")
+    )
+
+
+def _page(rows: QuerySet[Transaction], *, total: int, given: dict[str, Any]) -> Response:
+    """`after` and `before` cost the same however deep; `skip` counts from where they put it."""
+    if "before" in given:
+        rows = rows.filter(sequence__lt=given["before"])
+    if "after" in given:
+        rows = rows.filter(sequence__gt=given["after"]).order_by("sequence")
+    shown = list(rows[given["skip"] : given["skip"] + given["limit"]])
+    if "after" in given:
+        shown.reverse()
+    return Response({"total": total, "transactions": TransactionSerializer(shown, many=True).data})
