@@ -151,7 +151,7 @@ def _due(provider: str, now: datetime) -> list[Offer]:
         .filter(service__category__blocked=False)
         .select_related("service")
     )
-    wanted = _most_wanted(due, now)[: max(1, most // 2)]
+    wanted = _most_wanted(due, now)[: (most + 1) // 2]
     longest = due.exclude(pk__in=[offer.pk for offer in wanted]).order_by(F("quoted_at").asc(nulls_first=True), "pk")
     return [*wanted, *longest[: most - len(wanted)]][:most]
 
