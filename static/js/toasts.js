@@ -1,0 +1,80 @@
+// Short messages in the corner: critical and high ones, each once, at most four at a time, the others after them.
+// They wait while they are pointed at or focused, and go by their button or Escape.
+
+const MOST = 4;
+const SECONDS = { critical: 12, high: 7 };
+const seen = new Set();
+const queue = [];
+let shown = 0;
+
+export function toast(notification) {
+  if (!SECONDS[notification.priority] || notification.is_read || seen.has(notification.seq)) return;
+  seen.add(notification.seq);
+  queue.push(notification);
+  next();
+}
+
+function next() {
+  while (shown < MOST && queue.length) {
+    const notification = queue.shift();
+    const kind = notification.priority === "critical" ? "assertive" : "polite";
+    const region = document.querySelector(`#toasts [data-toasts="${kind}"]`) || document.getElementById("toasts");
+    if (!region) return;
+    shown += 1;
+    region.append(draw(notification));
+  }
+}
+
+function draw(notification) {
+  const box = document.createElement("div");
+  box.className = "toast";
+  box.dataset.priority = notification.priority;
+  box.dataset.seq = notification.seq;
+
+  const icon = document.createElement("span");
+  icon.textContent = notification.icon;
+  icon.setAttribute("aria-hidden", "true");
+
+  const words = document.createElement("div");
+  words.className = "grow";
+  const title = document.createElement(notification.link ? "a" : "span");
+  if (notification.link) title.href = notification.link;
+  title.textContent = notification.title;
+  const heading = document.createElement("p");
+  heading.className = "title";
+  heading.append(title);
+  const message = document.createElement("p");
+  message.textContent = notification.message;
+  words.append(heading, message);
+
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "icon-button";
+  close.textContent = "×";
+  close.setAttribute("aria-label", document.getElementById("toasts").dataset.dismiss || "Dismiss");
+
+  box.append(icon, words, close);
+  let timer = null;
+  let gone = false;
+  const leave = () => {
+    if (gone) return;
+    gone = true;
+    clearTimeout(timer);
+    box.remove();
+    shown -= 1;
+    next();
+  };
+  const wait = () => clearTimeout(timer);
+  const count = () => {
+    clearTimeout(timer);
+    if (!box.matches(":hover") && !box.contains(document.activeElement)) timer = setTimeout(leave, SECONDS[notification.priority] * 1000);
+  };
+  close.addEventListener("click", leave);
+  box.addEventListener("keydown", (event) => { if (event.key === "Escape") leave(); });
+  box.addEventListener("pointerenter", wait);
+  box.addEventListener("pointerleave", count);
+  box.addEventListener("focusin", wait);
+  box.addEventListener("focusout", () => setTimeout(count));
+  count();
+  return box;
+}
