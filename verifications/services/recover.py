@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 from verifications import providers
 from verifications.models import Status, Verification
 from verifications.providers import base
-from verifications.services import buy, cancel, crowd, end, receive, sale, there
+from verifications.services import crowd, end, receive, sale, there
+from verifications.services.buy import refusal_of
+from verifications.services.cancel import ask as ask_to_cancel
 from verifications.services.moves import note
 
 log = logging.getLogger(__name__)
@@ -66,7 +68,7 @@ def _sale(row: Verification, now: datetime) -> None:
         else:
             _later(row, error, now)
     except base.ProviderError as error:
-        sale.refuse(verification=row, why=buy.refusal_of(error).detail, now=now)
+        sale.refuse(verification=row, why=refusal_of(error).detail, now=now)
     else:
         _settle(row, number, now, too_late=too_late)
 
@@ -94,7 +96,7 @@ def _may_have_sold(row: Verification) -> bool:
 
 def _cancel(row: Verification, now: datetime) -> None:
     try:
-        cancel.ask(verification=row, now=now)
+        ask_to_cancel(verification=row, now=now)
     except base.TooEarly as error:
         note(row, next_recovery_at=now + timedelta(seconds=max(1.0, error.retry_after)))
 
