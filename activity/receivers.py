@@ -28,7 +28,7 @@ from verifications import signals as verifications_signals
 from verifications.models import Verification
 from wallet import selectors as wallet_selectors
 from wallet import signals as wallet_signals
-from wallet.models import Transaction
+from wallet.models import Transaction, TransactionType
 
 # --- money
 
@@ -64,11 +64,17 @@ def _data_of(event: str, transaction: Transaction, news: Mapping[str, Any]) -> d
         "amount": money.to_text(abs(transaction.amount)),
         "balance": money.to_text(transaction.balance_after),
         "transaction": transaction.reference,
-        "reason": str(news.get("reason") or transaction.description),
+        "reason": str(news.get("reason") or _what_for(transaction, news)),
         "service": str(news.get("service_title") or transaction.service),
         "reference": str(news.get("refund_reference") or transaction.resource_id or transaction.reference),
     }
     return {field: known[field] for field in events.VOCABULARY[event].fields}
+
+
+def _what_for(transaction: Transaction, news: Mapping[str, Any]) -> str:
+    if transaction.type == TransactionType.SMS_PURCHASE and news.get("service_title"):
+        return _("{service} number").format(service=news["service_title"])
+    return transaction.description
 
 
 def _record_low_balance(transaction: Transaction) -> None:
@@ -88,19 +94,26 @@ def _record_low_balance(transaction: Transaction) -> None:
 # --- verifications
 
 
-def _record_verification(event: str, verification: Verification, /, **data: str) -> None:
+def _record_verification(
+    event: str, verification: Verification, /, *, ip_address: str | None = None, **data: str
+) -> None:
     services.record(
         event=event,
         user=verification.user,
         data={"service": verification.service.title, **data},
         resource=("verification", str(verification.pk)),
+        ip_address=ip_address,
     )
 
 
 @receiver(verifications_signals.verification_requested, dispatch_uid="activity.verification_requested")
-def record_requested(verification: Verification, **_kwargs: Any) -> None:
+def record_requested(verification: Verification, ip_address: str | None = None, **_kwargs: Any) -> None:
     _record_verification(
-        "verification_initiated", verification, country=verification.country, cost=money.to_text(verification.price)
+        "verification_initiated",
+        verification,
+        ip_address=ip_address,
+        country=verification.country,
+        cost=money.to_text(verification.price),
     )
 
 

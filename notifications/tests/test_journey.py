@@ -1,0 +1,155 @@
+"""The journey through the real services and the sandbox: what its customer is told, in order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.tests.factories import make_user
+from activity.models import Activity
+from config.lib.errors import DomainError
+from config.sandbox.testing import RunningSandbox
+from notifications import selectors, services
+from notifications.models import Inbox, Notification
+from notifications.services import tell
+from verifications import services as verifications
+from verifications.models import Verification
+from verifications.tests.factories import make_offer
+from wallet import selectors as wallets
+from wallet.models import Transaction
+from wallet.tests.factories import funded
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def customer(sandbox: RunningSandbox, settings: Any) -> User:
+    """Somebody with $10.00 in a shop that sells the sandbox's services at $0.50."""
+    settings.PROVIDER_TIMEOUT_SECONDS = 2
+    for name in ("test_success", "test_pending", "test_timeout", "test_no_numbers"):
+        make_offer(name)
+    user = make_user()
+    funded(user, 1_000)
+    services.delete(user=user, all=True)
+    return user
+
+
+def told(user: User) -> list[tuple[str, str]]:
+    """(type, message) of what stands in the inbox, oldest first."""
+    rows = selectors.render_all(selectors.after(user=user, seq=0), user=user)
+    return [(row["type"], row["message"]) for row in rows]
+
+
+def bought(user: User, service: str) -> Verification:
+    return verifications.buy(user=user, service_name=service, ip_address="203.0.113.9").verification
+
+
+def test_a_purchase_tells_three_things(customer: User) -> None:
+    number = bought(customer, "test_pending").phone_number
+
+    assert told(customer) == [
+        ("verification_initiated", "Getting a Test_Pending number in United States for $0.50"),
+        ("credit_deducted", "$0.50 for Test_Pending number. New balance: $9.50"),
+        ("number_purchased", f"{number} – waiting for the SMS code…"),
+    ]
+    assert Activity.objects.get(event="verification_initiated").ip_address == "203.0.113.9"
+
+
+def test_an_arrived_code_is_told_and_stands_in_no_event(customer: User, sandbox: RunningSandbox) -> None:
+    bought(customer, "test_success")
+    sandbox.advance(4)
+    verifications.poll_due(now=timezone.now() + timedelta(seconds=3))
+
+    assert told(customer)[3:] == [("verification_complete", "Code: 123456 for Test_Success")]
+    for activity in Activity.objects.all():
+        assert "123456" not in f"{activity.data} {activity.title} {activity.description}"
+
+
+def test_a_purged_code_is_told_as_dots(customer: User, sandbox: RunningSandbox, settings: Any) -> None:
+    bought(customer, "test_success")
+    sandbox.advance(4)
+    verifications.poll_due(now=timezone.now() + timedelta(seconds=3))
+    verifications.purge(now=timezone.now() + timedelta(hours=settings.PURGE_AFTER_HOURS + 1))
+
+    assert told(customer)[3:] == [("verification_complete", "Code: •••••• for Test_Success")]
+
+
+def test_a_cancel_tells_the_refund_and_the_cancel(customer: User, sandbox: RunningSandbox) -> None:
+    verification = bought(customer, "test_pending")
+    sandbox.advance(120)
+    verifications.cancel(user=customer, verification_id=verification.pk)
+
+    assert told(customer)[3:] == [
+        ("instant_refund", "$0.50 refunded for Test_Pending (cancelled). New balance: $10.00"),
+        ("verification_cancelled", "Test_Pending cancelled. $0.50 refunded. New balance: $10.00"),
+    ]
+
+
+def test_a_timeout_tells_the_refund_and_the_timeout(customer: User, sandbox: RunningSandbox, settings: Any) -> None:
+    verification = bought(customer, "test_timeout")
+    sandbox.advance(60 * 60)
+    verifications.expire_due(now=verification.expires_at + timedelta(seconds=settings.EXPIRY_GRACE_SECONDS + 1))
+
+    assert told(customer)[3:] == [
+        ("instant_refund", "$0.50 refunded for Test_Timeout (no code came in time). New balance: $10.00"),
+        ("verification_timeout", "No Test_Timeout code came in time"),
+    ]
+
+
+def test_a_refusal_tells_that_nothing_was_charged(customer: User) -> None:
+    with pytest.raises(DomainError):
+        bought(customer, "test_no_numbers")
+
+    kinds = [kind for kind, _ in told(customer)]
+    assert kinds == ["verification_initiated", "verification_failed"]
+    assert wallets.balance_of(user=customer).available == 1_000
+
+
+def test_a_long_wait_is_told_once(customer: User, settings: Any) -> None:
+    bought(customer, "test_pending")
+    later = timezone.now() + timedelta(seconds=settings.PROGRESS_AFTER_SECONDS + 1)
+
+    for _ in range(2):
+        verifications.tell_progress(now=later)
+
+    assert told(customer)[3:] == [("verification_progress", "Still waiting for your Test_Pending code")]
+
+
+def test_while_telling_fails_the_money_goes_its_way_and_the_sweeper_tells_it_all(
+    customer: User, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        verification = bought(customer, "test_pending")
+        sandbox.advance(120)
+        verifications.cancel(user=customer, verification_id=verification.pk)
+    assert told(customer) == []
+
+    services.sweep(now=timezone.now() + timedelta(minutes=2))
+
+    assert [kind for kind, _ in told(customer)] == [
+        "verification_initiated",
+        "credit_deducted",
+        "number_purchased",
+        "instant_refund",
+        "verification_cancelled",
+    ]
+    assert wallets.balance_of(user=customer).balance == 1_000
+
+
+def test_every_journal_row_has_its_event_and_its_place_in_the_inbox(customer: User, sandbox: RunningSandbox) -> None:
+    verification = bought(customer, "test_pending")
+    sandbox.advance(120)
+    verifications.cancel(user=customer, verification_id=verification.pk)
+
+    journal = set(Transaction.objects.values_list("reference", flat=True))
+    events = Activity.objects.exclude(data__transaction=None)
+    assert sorted(row.data["transaction"] for row in events) == sorted(journal)
+    assert Notification.objects.filter(activity__in=events).count() == len(journal)
+    inbox = Inbox.objects.get(user=customer)
+    numbers = Notification.objects.filter(user=customer).order_by("seq").values_list("seq", flat=True)
+    assert list(numbers) == list(range(1, inbox.seq + 1))
