@@ -23,7 +23,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     stack = contextlib.ExitStack()
     stack.enter_context(suite_services())
     early_config.add_cleanup(stack.close)
-    return (yield)
+    try:
+        return (yield)
+    except BaseException:
+        stack.close()  # pytest has no cleanup yet when the settings or an app can't be imported
+        raise
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,6 +1,7 @@
 """The launcher as people use it: `python -m config.stack run`, whole, in a folder whose path has a space."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,6 +83,10 @@ class Launched:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        # A killed run leaves its sockets' folder to the next start, and after these tests there is none.
+        sockets = Path(environment.read(self.var / "run.env").get("DATABASE_URL", "").partition("host=")[2])
+        if sockets.name.startswith("rf-"):
+            shutil.rmtree(sockets, ignore_errors=True)
 
 
 _ADD = "from accounts.models import User; User.objects.create(email='kept@ringfence.test')"
