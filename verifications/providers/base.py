@@ -188,6 +188,7 @@ class Provider(Protocol):
     def fetch_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, Number | ProviderError]:
         """Fetch many at once over one session; an error is returned in its number's place.
 
+        A number that waits there may come without messages: the provider would call it completed, had it had any.
         Where the provider throttles, or answers none of the first ones, the rest gets that error without being asked.
         """
 

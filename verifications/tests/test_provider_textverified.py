@@ -164,6 +164,14 @@ def test_many_are_fetched_at_once_each_with_its_own_answer(provider):
     }
 
 
+def test_polling_asks_for_the_messages_of_those_that_no_longer_wait(provider, sandbox):
+    numbers = [provider.purchase(Spec("test_pending"), key=f"k{n}") for n in range(3)]
+    sandbox.sms(numbers[0].phone_number, "Your code is 123456")
+    found = provider.fetch_many([number.provider_id for number in numbers], concurrency=3)
+    assert [[text.code for text in found[number.provider_id].messages] for number in numbers] == [["123456"], [], []]
+    assert sum(line.endswith("/sms") for line in sandbox.requests()) == 1
+
+
 def test_fetching_none_asks_nothing(provider, sandbox):
     assert provider.fetch_many([], concurrency=10) == {}
     assert sandbox.requests() == []

@@ -1,5 +1,6 @@
 """The vendor's words in ours."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -169,7 +170,7 @@ def test_what_is_secret_is_not_in_the_repr():
             "createdAt": "2026-11-21T10:00:00Z",
         }
     )
-    shown = repr(words.number(details(), (message,)))
+    shown = repr(replace(words.number(details()), messages=(message,)))
     assert not any(secret in shown for secret in ("2025550100", "123456", "22395"))
     assert "lr_1" in shown
 

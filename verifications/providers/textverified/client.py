@@ -54,24 +54,21 @@ class Reply:
 
 
 class Client:
-    """One pooled session. Lives in one event loop; create it there."""
+    """Sessions over one pool of connections. Lives in one event loop; create it there."""
 
     def __init__(self, credentials: Credentials, *, connections: int) -> None:
         self._credentials = credentials
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=15),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None),  # the operation's own limit holds for all of it
-            headers={"Accept": "application/json", "User-Agent": "ringfence"},
-            trace_configs=[_tracing()],
-        )
+        pool = aiohttp.TCPConnector(limit=connections, keepalive_timeout=15)
+        self._reading = _session(pool)
+        self._changing = _session(pool, trace_configs=[_tracing()])
         self._token = ""
         self._renew_at = 0.0
         self._renewal: asyncio.Task[str] | None = None
         self._no_auth_before = 0.0
 
     async def close(self) -> None:
-        await self._session.close()
+        await self._changing.close()
+        await self._reading.close()
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """The body of a read. Raises Unavailable, Throttled, Rejected and its kind."""
@@ -128,8 +125,9 @@ class Client:
         changing: bool = False,
     ) -> Reply:
         url = URL(f"{self._credentials.base_url}{ROOT}{path}")
+        session = self._changing if changing else self._reading
         try:
-            async with self._session.request(
+            async with session.request(
                 method,
                 url.with_query(query) if query else url,
                 json=body,
@@ -179,6 +177,16 @@ class Client:
         self._token = token
         self._renew_at = begun + max(life - _RENEW_BEFORE, life / 2)
         return token
+
+
+def _session(pool: aiohttp.TCPConnector, **options: Any) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=pool,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),  # the operation's own limit holds for all of it
+        headers={"Accept": "application/json", "User-Agent": "ringfence"},
+        **options,
+    )
 
 
 def _checked(attempt: Attempt, reply: Reply, what: str) -> Reply:

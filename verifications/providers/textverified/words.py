@@ -131,7 +131,7 @@ def money(value: Any) -> Decimal:
     return amount
 
 
-def number(body: Any, messages: tuple[Text, ...] = ()) -> Number:
+def number(body: Any) -> Number:
     with reading("verification"):
         return Number(
             provider_id=identifier(body["id"]),
@@ -143,7 +143,6 @@ def number(body: Any, messages: tuple[Text, ...] = ()) -> Number:
             expires_at=moment(body["endsAt"]),
             can_cancel=body["cancel"]["canCancel"] is True,
             can_report=body["report"]["canReport"] is True,
-            messages=messages,
         )
 
 
