@@ -66,7 +66,8 @@ def _event(
     """`place` is "activity_type resource_type action status"; `fields` are names, with ":kind" where it isn't text."""
     declared = (part.partition(":") for part in fields.split())
     kinds = {field: Kind(kind or "text") for field, _separator, kind in declared}
-    VOCABULARY[name] = Event(name, *place.split(), by, title, description, kinds)
+    activity_type, resource_type, action, status = place.split()
+    VOCABULARY[name] = Event(name, activity_type, resource_type, action, status, by, title, description, kinds)
 
 
 # fmt: off

@@ -75,7 +75,7 @@ class ActivitySerializer(serializers.Serializer):
     status = serializers.ChoiceField(choices=events.STATUSES)
     title = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
-    data = DataField()
+    data = DataField()  # type: ignore[assignment]  # the field's name in the API
     actor = serializers.ChoiceField(choices=Actor.choices)
     ip_address = serializers.IPAddressField(allow_null=True)
     user_agent = serializers.CharField(allow_blank=True)

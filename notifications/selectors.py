@@ -149,13 +149,14 @@ def categories(*, user: User) -> list[dict[str, Any]]:
         .values("category")
         .annotate(total=Count("pk"), unread=Count("pk", filter=Q(read_at=None)))
     )
-    counts = {row["category"]: row for row in rows}
+    none = {"total": 0, "unread": 0}
+    counts: dict[str, Any] = {row["category"]: row for row in rows}
     return [
         {
             "category": name,
             "title": str(title),
-            "total": counts.get(name, {}).get("total", 0),
-            "unread": counts.get(name, {}).get("unread", 0),
+            "total": counts.get(name, none)["total"],
+            "unread": counts.get(name, none)["unread"],
         }
         for name, title in catalog.CATEGORIES.items()
     ]
@@ -221,5 +222,5 @@ def _codes(notifications: Iterable[Notification]) -> dict[str, str]:
     codes: dict[str, str] = {}
     for pk, code in messages.values_list("verification_id", "code"):
         if code:
-            codes.setdefault(str(pk), code)
+            codes.setdefault(str(pk), str(code))
     return codes
