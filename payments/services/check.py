@@ -66,7 +66,7 @@ def _close(gateway: Gateway, gateway_id: str) -> GatewayState:
 
 @transaction.atomic
 def _claim(*, now: datetime) -> Payment | None:
-    due = Payment.objects.filter(status=PaymentStatus.INITIATED, next_check_at__lte=now).order_by("next_check_at", "id")
+    due = Payment.objects.filter(status=PaymentStatus.INITIATED, next_check_at__lte=now).order_by("next_check_at")
     payment = due.select_for_update(skip_locked=True, of=("self",)).select_related("user").first()
     if payment is not None:
         payment.next_check_at = next_check(payment=payment, now=now)

@@ -89,7 +89,7 @@ def replay_event(*, event_id: int, now: datetime) -> GatewayEvent:
 
 @transaction.atomic
 def _claim(*, now: datetime) -> GatewayEvent | None:
-    due = GatewayEvent.objects.filter(processed_at=None, next_attempt_at__lte=now).order_by("next_attempt_at", "id")
+    due = GatewayEvent.objects.filter(processed_at=None, next_attempt_at__lte=now).order_by("next_attempt_at")
     event = due.select_for_update(skip_locked=True).first()
     if event is not None:
         event.attempts, event.next_attempt_at = event.attempts + 1, now + LEASE

@@ -7,7 +7,10 @@ from django.utils import timezone
 from accounts.tests.factories import make_user
 from config.lib.errors import DomainError
 from payments import services
+from payments.gateways.base import OutcomeUnknown
+from payments.gateways.stripe import Stripe
 from payments.models import Payment
+from payments.services.checkout import open_checkout
 from wallet.selectors import balance_of
 
 SESSIONS = "/stripe/v1/checkout/sessions"
@@ -174,3 +177,22 @@ def test_a_refused_checkout_ends_the_payment(customer, sandbox, settings, news):
     assert (refused.status, refused.extra) == (503, {"reference": payment.reference})
     assert (payment.status, payment.failure_reason) == ("failed", "The payment gateway refused to open a checkout.")
     assert news == ["payment_initiated", "payment_failed"]
+
+
+def test_who_fails_beside_a_luckier_request_with_the_same_key_gets_its_checkout(customer, sandbox, monkeypatch):
+    def slower(self, request):
+        Payment.objects.update(gateway_id="cs_1", checkout_url="http://pay.test/1")
+        raise OutcomeUnknown("still under way")
+
+    monkeypatch.setattr(Stripe, "create", slower)
+    assert begin(customer, key="k1").checkout_url == "http://pay.test/1"
+
+
+def test_a_payment_never_changes_its_checkout(begun, customer, sandbox):
+    Payment.objects.update(gateway_id="cs_first", checkout_url="http://pay.test/1")
+    stale = Payment(**{**vars_of(begun), "gateway_id": ""})
+    assert open_checkout(payment=stale, now=timezone.now()).gateway_id == "cs_first"
+
+
+def vars_of(payment):
+    return {field.attname: getattr(payment, field.attname) for field in Payment._meta.concrete_fields}

@@ -4,6 +4,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+import requests
+import stripe as sdk
 from django.utils import timezone
 
 from payments.gateways import by_name, current
@@ -16,7 +18,7 @@ from payments.gateways.base import (
     Throttled,
     Unavailable,
 )
-from payments.gateways.stripe import Stripe, _state
+from payments.gateways.stripe import Stripe, _retry_after, _state
 
 CREATE, FETCH = "^POST /stripe/v1/checkout/sessions$", "^GET /stripe/v1/checkout/sessions/"
 stripe = Stripe()
@@ -126,6 +128,20 @@ def test_the_throttles_wait_is_passed_on(sandbox):
     assert refused.value.retry_after == 1.0
 
 
+@pytest.mark.parametrize(("header", "seconds"), [("Thu, 01 Jan", 5.0), ("7", 7.0), ("0", 1.0), ("99999", 300.0)])
+def test_the_throttles_wait_is_kept_within_reason(header, seconds):
+    assert _retry_after(sdk.RateLimitError(headers={"Retry-After": header})) == seconds
+
+
+def test_no_connection_within_the_limit_is_surely_not_done(sandbox, monkeypatch):
+    def slow(*_, **__):
+        raise requests.exceptions.ConnectTimeout
+
+    monkeypatch.setattr(requests.Session, "request", slow)
+    with pytest.raises(Unavailable):
+        stripe.create(request())
+
+
 def test_our_key_stays_out_of_what_is_logged(sandbox, settings, caplog):
     settings.STRIPE_SECRET_KEY = "sk_test_wrong_one"
     with pytest.raises(Unavailable) as refused:
@@ -165,8 +181,6 @@ def test_stripes_statuses_in_ours(status, payment_status, intent, ours):
 
 
 def test_an_answer_that_is_no_checkout_is_unclear(sandbox, monkeypatch):
-    import stripe as sdk
-
     monkeypatch.setattr(sdk.checkout.SessionService, "create", lambda *_, **__: SimpleNamespace(id="cs_1"))
     with pytest.raises(OutcomeUnknown):
         stripe.create(request())

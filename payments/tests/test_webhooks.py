@@ -5,6 +5,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from config.lib.errors import NotFound
 from payments import services
 from payments.models import GatewayEvent, Payment
 from payments.services import events
@@ -305,3 +306,8 @@ def test_replaying_what_was_applied_credits_nothing(begun, customer, sandbox, de
     deliver()
     services.replay_event(event_id=GatewayEvent.objects.get().pk, now=timezone.now())
     assert (balance_of(user=customer).balance, kept()) == (20_00, [(COMPLETED, "applied", 1, "")])
+
+
+def test_an_event_that_is_not_there_can_not_be_replayed(db):
+    with pytest.raises(NotFound):
+        services.replay_event(event_id=0, now=timezone.now())
