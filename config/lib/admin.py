@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import RangeDateTimeFilter, RangeNumericFilter
 
 from config.lib import money
 
@@ -32,6 +35,39 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class AmountRangeFilter(RangeNumericFilter):
+    """From and to, typed as people write amounts ("2.50"); the column holds cents. What is no amount finds nothing."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        for end, lookup in (("from", "gte"), ("to", "lte")):
+            text = self.used_parameters.get(f"{self.parameter_name}_{end}")
+            if not text:
+                continue
+            try:
+                cents = money.to_cents(str(text))
+            except ValueError:
+                return queryset.none()
+            queryset = queryset.filter(**{f"{self.parameter_name}__{lookup}": cents})
+        return queryset
+
+
+class TimeRangeFilter(RangeDateTimeFilter):
+    """From and to in the reader's time zone; a day without a time is that whole day. What is no time finds nothing."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        for end, lookup, hour in (("from", "gte", time.min), ("to", "lte", time.max)):
+            day, moment = (self.used_parameters.get(f"{self.parameter_name}_{end}_{n}") for n in (0, 1))
+            if not day:
+                continue
+            try:
+                at = datetime.combine(date.fromisoformat(str(day)), time.fromisoformat(str(moment)) if moment else hour)
+                aware = at if at.tzinfo else timezone.make_aware(at)
+            except (ValueError, OverflowError):
+                return queryset.none()
+            queryset = queryset.filter(**{f"{self.parameter_name}__{lookup}": aware})
+        return queryset
 
 
 def admin_url(row: Model) -> str:
