@@ -1,0 +1,83 @@
+"""The catalogue in the console."""
+
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from accounts.models import User
+from verifications.models import Category, Offer
+from verifications.tests.factories import make_offer
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def console(client):
+    client.force_login(User.objects.create_superuser("boss@example.test", "correct-horse-battery"))
+    return client
+
+
+def service_form(offer: Offer, **changes):
+    service = offer.service
+    return {
+        "title": service.title,
+        "category": service.category_id,
+        "fixed_price": "",
+        "offers-TOTAL_FORMS": 0,
+        "offers-INITIAL_FORMS": 0,
+        **changes,
+    }
+
+
+@pytest.mark.parametrize("model", ["category", "service", "offer"])
+def test_lists_and_pages_open(console, model):
+    offer = make_offer("whatsapp", fixed_price=250)
+    pk = {"category": offer.service.category_id, "service": offer.service_id, "offer": offer.pk}[model]
+    assert console.get(reverse(f"admin:verifications_{model}_changelist")).status_code == 200
+    assert console.get(reverse(f"admin:verifications_{model}_change", args=[pk])).status_code == 200
+
+
+def test_a_fixed_price_is_shown_at_once(console):
+    offer = make_offer("whatsapp", cost=Decimal("1.10"), price=220)
+    url = reverse("admin:verifications_service_change", args=[offer.service_id])
+    assert console.post(url, service_form(offer, fixed_price=199)).status_code == 302
+    offer.refresh_from_db()
+    assert offer.price == 199
+    assert console.post(url, service_form(offer, blocked="on")).status_code == 302
+    offer.refresh_from_db()
+    offer.service.refresh_from_db()
+    assert (offer.price, offer.service.blocked) == (220, True)
+
+
+def test_a_kind_is_blocked_by_one_tick(console):
+    category = make_offer("whatsapp").service.category
+    url = reverse("admin:verifications_category_change", args=[category.pk])
+    assert console.post(url, {"name": category.name, "blocked": "on"}).status_code == 302
+    assert Category.objects.get(pk=category.pk).blocked
+
+
+@pytest.mark.parametrize("model", ["service", "offer"])
+def test_nobody_adds_or_deletes_what_the_sync_brings(console, model):
+    offer = make_offer("whatsapp")
+    pk = {"service": offer.service_id, "offer": offer.pk}[model]
+    assert console.get(reverse(f"admin:verifications_{model}_add")).status_code == 403
+    assert console.post(reverse(f"admin:verifications_{model}_delete", args=[pk])).status_code == 403
+
+
+@pytest.mark.parametrize("model", ["category", "service", "offer"])
+def test_a_list_costs_as_many_queries_for_three_rows_as_for_one(console, model):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    url = reverse(f"admin:verifications_{model}_changelist")
+    counts = []
+    for names in (["a"], ["b", "c"]):
+        for name in names:
+            make_offer(name)
+            Category.objects.create(slug=name, name=name)
+        console.get(url)
+        with CaptureQueriesContext(connection) as queries:
+            console.get(url)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
