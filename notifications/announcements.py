@@ -16,6 +16,7 @@ from accounts.models import User
 from activity.models import Activity, Actor
 from activity.services import record
 from config.lib.errors import DomainError, NotFound
+from config.lib.metrics import broadcasts_total
 
 EVENT = RESOURCE = "announcement"
 TASK = "notifications.tasks.announce"
@@ -41,6 +42,7 @@ def announce_to(*, user_id: int, title: str, text: str, link: str, now: datetime
         raise NotFound(_("There is no such customer."))
     announcement_id = str(uuid4())
     _tell(user, announcement_id, title=title, text=text, link=link, now=now)
+    broadcasts_total.labels(to="one").inc()
     return Announcement(announcement_id, 1)
 
 
@@ -48,6 +50,7 @@ def announce_to_all(*, title: str, text: str, link: str, now: datetime) -> Annou
     """Hand it to the workers. Raises WorkersUnreachable, and then nobody was told."""
     announcement_id = str(uuid4())
     hand_on(announcement_id, after=0, title=title, text=text, link=link)
+    broadcasts_total.labels(to="all").inc()
     return Announcement(announcement_id, User.objects.filter(is_active=True, date_joined__lte=now).count())
 
 

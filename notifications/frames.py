@@ -92,10 +92,9 @@ class Frame:
             if not check(body[name]):
                 return f"{name} is not as declared"
         for name in body.keys() - self.required.keys() - {"type"}:
-            check = self.optional.get(name, primitives if self.open else None)
-            if check is None:
+            if name not in self.optional and not self.open:
                 return f"{name} is not a field of this frame"
-            if not check(body[name]):
+            if not self.optional.get(name, primitives)(body[name]):
                 return f"{name} is not as declared"
         return ""
 

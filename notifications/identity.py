@@ -58,7 +58,7 @@ def of_session(session_key: str) -> Identity | None:
 
 def of_key(secret: str) -> Identity | None:
     key = accounts.authenticate_key(secret=secret)
-    return key and _of_key(key)
+    return _of_key(key) if key else None
 
 
 def of_ticket(secret: str, *, now: datetime) -> Identity | None:

@@ -7,6 +7,8 @@ notifications_total = Counter("notifications_total", "Inbox rows written", ["typ
 refund_latency_seconds = Histogram("refund_latency_seconds", "End of the verification to its refund committed")
 websocket_connections = Gauge("websocket_connections", "Open sockets", multiprocess_mode="livesum")
 websocket_messages_total = Counter("websocket_messages_total", "Frames published", ["type"])
+notification_polls_total = Counter("notification_polls_total", "Clients without a socket asking what is new")
+broadcasts_total = Counter("broadcasts_total", "Announcements of staff", ["to"])
 provider_requests_total = Counter(
     "provider_requests_total", "Calls to the SMS provider", ["provider", "operation", "outcome"]
 )
