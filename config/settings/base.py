@@ -220,7 +220,7 @@ SPECTACULAR_SETTINGS = {
         "TransactionTypeEnum": "wallet.models.TransactionType",
         "ActivityStatusEnum": "activity.events.STATUSES",
         "PaymentStatusEnum": "payments.models.PaymentStatus",
-        "VerificationStatusEnum": "verifications.models.Status",
+        "VerificationStatusEnum": "verifications.models.Status.values",
     },
 }
 
