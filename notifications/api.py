@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from accounts.models import User
 from config.lib import money
 from config.lib.api import page
+from config.lib.metrics import notification_polls_total
 from notifications import exports, selectors, services
 from notifications.models import Notification
 from notifications.serializers import (
@@ -64,6 +65,8 @@ class InboxView(APIView):
         query = InboxQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         given, user = query.validated_data, _customer(request)
+        if "after" in given:
+            notification_polls_total.inc()
         rows = selectors.after(user=user, seq=given["after"]) if "after" in given else selectors.visible(user=user)
         position = selectors.position_of(user=user, rows=rows)  # before the rows and all else
         shown = rows[given["skip"] : given["skip"] + given["limit"]]
