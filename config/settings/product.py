@@ -1,8 +1,9 @@
 """The product's intervals, limits and outside addresses. Seconds unless the name says otherwise."""
 
 from decimal import Decimal
+from urllib.parse import urlsplit
 
-from .base import DEBUG, SANDBOX_PORT
+from .base import DEBUG
 from .env import env
 
 CURRENCY = env.str("CURRENCY", default="USD")
@@ -56,12 +57,6 @@ TOP_UP_MIN_CENTS = env.int("TOP_UP_MIN_CENTS", default=5_00)
 TOP_UP_MAX_CENTS = env.int("TOP_UP_MAX_CENTS", default=500_00)
 PAYMENT_CHECK_AFTER_SECONDS = env.int("PAYMENT_CHECK_AFTER_SECONDS", default=600)
 PAYMENT_EXPIRES_AFTER_SECONDS = env.int("PAYMENT_EXPIRES_AFTER_SECONDS", default=7200)
-CHECKOUT_ORIGINS = env.list(
-    "CHECKOUT_ORIGINS",
-    default=[f"http://localhost:{SANDBOX_PORT}", f"http://127.0.0.1:{SANDBOX_PORT}"]
-    if DEBUG
-    else ["https://checkout.stripe.com"],
-)
 WEBHOOK_TOLERANCE_SECONDS = env.int("WEBHOOK_TOLERANCE_SECONDS", default=300)
 
 # Realtime
@@ -80,6 +75,14 @@ TEXTVERIFIED_API_KEY = env.str("TEXTVERIFIED_API_KEY", default="")
 TEXTVERIFIED_USERNAME = env.str("TEXTVERIFIED_USERNAME", default="")
 TEXTVERIFIED_WEBHOOK_SECRET = env.str("TEXTVERIFIED_WEBHOOK_SECRET", default="")
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
+# Where the hosted checkout lives: Stripe's own, or the server that stands in for it.
+_stripe = urlsplit(STRIPE_API_BASE)
+CHECKOUT_ORIGINS = env.list(
+    "CHECKOUT_ORIGINS",
+    default=["https://checkout.stripe.com"]
+    if _stripe.hostname == "api.stripe.com"
+    else [f"{_stripe.scheme}://{host}:{_stripe.port or 80}" for host in ("localhost", "127.0.0.1", _stripe.hostname)],
+)
 STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
 STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="")
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])

@@ -45,8 +45,14 @@ SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
 SECURE_HSTS_PRELOAD = not DEBUG
-if env.bool("BEHIND_PROXY", default=False):
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# How many proxies of ours append to X-Forwarded-For: what stands further left in it, the caller wrote.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=1 if BEHIND_PROXY else 0)
+CSRF_FAILURE_VIEW = "config.failures.csrf_failure"
+# Staff without a second factor are led to set one up before the console opens.
+CONSOLE_REQUIRES_MFA = env.bool("CONSOLE_REQUIRES_MFA", default=not DEBUG)
 
 REQUIRED_SECRETS = {
     "SECRET_KEY": SECRET_KEY,
