@@ -7,7 +7,7 @@ from config.lib.errors import DomainError, NotFound
 
 class UnknownService(NotFound):
     code = "unknown_service"
-    title = _("We don't sell numbers for this service. GET /api/v1/services lists those we do.")
+    title = _("We don't sell numbers for this service. Choose one from the list of services.")
 
 
 class ServiceBlocked(DomainError):

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from config.lib import money
 from config.lib.errors import NotFound
 from verifications.models import OPEN, Message, Offer, Service, Verification
@@ -19,7 +19,7 @@ from verifications.models import OPEN, Message, Offer, Service, Verification
 COUNTRY_NAMES = {"US": _("United States")}
 
 
-def verification_of(*, user: AbstractBaseUser, verification_id: uuid.UUID | str) -> Verification:
+def verification_of(*, user: User, verification_id: uuid.UUID | str) -> Verification:
     """One of the user's verifications with its service, messages and refunds. Raises NotFound, for another's too."""
     try:
         found = verifications_of(user=user).filter(pk=uuid.UUID(str(verification_id))).first()
@@ -32,7 +32,7 @@ def verification_of(*, user: AbstractBaseUser, verification_id: uuid.UUID | str)
 
 def verifications_of(
     *,
-    user: AbstractBaseUser,
+    user: User,
     status: str | None = None,
     before: uuid.UUID | None = None,
     after: uuid.UUID | None = None,
@@ -58,14 +58,14 @@ def verifications_of(
     return rows
 
 
-def _place(user: AbstractBaseUser, verification_id: uuid.UUID) -> tuple[Any, uuid.UUID]:
+def _place(user: User, verification_id: uuid.UUID) -> tuple[Any, uuid.UUID]:
     place = Verification.objects.filter(user=user, pk=verification_id).values_list("created_at", "id").first()
     if place is None:
         raise NotFound(_("You have no such verification."))
     return place
 
 
-def open_verifications(*, user: AbstractBaseUser) -> QuerySet[Verification]:
+def open_verifications(*, user: User) -> QuerySet[Verification]:
     """What the user still waits for, newest first."""
     return verifications_of(user=user).filter(status__in=OPEN)
 
@@ -125,12 +125,13 @@ def text_of(verification: Verification) -> str:
 
 
 def _code_in(messages: Iterable[Message]) -> str:
-    return next((message.code for message in messages if message.code), "")
+    return next((str(message.code) for message in messages if message.code), "")
 
 
 def _text_in(messages: Iterable[Message]) -> str:
     messages = list(messages)
-    return next((message.text for message in messages if message.code), messages[0].text if messages else "")
+    best = next((message for message in messages if message.code), messages[0] if messages else None)
+    return str(best.text) if best else ""
 
 
 def refund_of(verification: Verification) -> Any:
@@ -170,7 +171,7 @@ def _iso(moment: Any) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def last_services(*, user: AbstractBaseUser, number: int = 4) -> list[Service]:
+def last_services(*, user: User, number: int = 4) -> list[Service]:
     """The services that the user bought last, each once, newest first."""
     recent = Verification.objects.filter(user=user).order_by("-created_at").values_list("service_id", flat=True)[:40]
     wanted = list(dict.fromkeys(recent))[:number]

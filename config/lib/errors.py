@@ -27,10 +27,10 @@ class DomainError(Exception):
 class NotFound(DomainError):
     code = "not_found"
     status = 404
-    title = "Not found"
+    title: str | Promise = "Not found"
 
 
 class Forbidden(DomainError):
     code = "forbidden"
     status = 403
-    title = "Forbidden"
+    title: str | Promise = "Forbidden"

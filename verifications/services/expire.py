@@ -9,6 +9,7 @@ from functools import partial
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from verifications.models import Status, Verification
 from verifications.providers import base
@@ -40,7 +41,7 @@ def _claim(now: datetime) -> list[Verification]:
     rows = list(
         Verification.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("user", "service")
-        .filter(status=Status.WAITING, expires_at__lte=now - grace, next_poll_at__lte=now)
+        .filter(Q(next_poll_at=None) | Q(next_poll_at__lte=now), status=Status.WAITING, expires_at__lte=now - grace)
         .order_by("expires_at")[:BATCH]
     )
     lease = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)

@@ -29,7 +29,18 @@ def recover_due(*, now: datetime) -> int:
         .filter(next_recovery_at__lte=now)
         .order_by("next_recovery_at")[:BATCH]
     )
-    return crowd.each(due, lambda row: _recover(row, now), name=lambda row: str(row.pk))
+    return crowd.each(_within_reach(due), lambda row: _recover(row, now), name=lambda row: str(row.pk))
+
+
+def _within_reach(due: list[Verification]) -> list[Verification]:
+    """Of a provider that is down only one is asked at a time, so that the workers don't all stand and wait for it."""
+    sales = [row for row in due if not row.provider_id]
+    others = [row for row in due if row.provider_id]
+    if providers.purchase_breaker().state().state == "open":
+        sales = sales[:1]
+    if providers.poll_breaker().state().state == "open":
+        others = others[:1]
+    return sales + others
 
 
 def _recover(row: Verification, now: datetime) -> None:

@@ -232,3 +232,16 @@ def test_a_silent_provider_does_not_keep_the_money_and_its_number_goes_back_when
     failed.refresh_from_db()
     assert (failed.cancelled_at_provider, failed.next_recovery_at) == (True, None)
     assert_balanced(shop, user=customer)
+
+
+def test_while_the_provider_is_down_one_order_at_a_time_is_asked_about(
+    shop: RunningSandbox, customer: User, settings: Any
+) -> None:
+    shop.fault(ORDER, "drop_before", times=3)
+    for _ in range(3):
+        services.buy(user=customer, service_name="test_pending")
+    for _ in range(settings.BREAKER_FAILURES):
+        providers.purchase_breaker().failure()
+    assert services.recover_due(now=later(2)) == 1
+    providers.purchase_breaker().success()
+    assert Verification.objects.filter(status=Status.WAITING).count() == 1

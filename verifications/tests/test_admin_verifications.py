@@ -1,0 +1,65 @@
+"""The console shows verifications, and not what was in their texts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.tests.factories import make_user
+from config.sandbox.testing import RunningSandbox
+from verifications import services
+from verifications.models import Message, Verification
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff() -> Client:
+    client = Client()
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+    return client
+
+
+@pytest.fixture
+def completed(shop: RunningSandbox, waiting: Verification) -> Verification:
+    shop.sms(waiting.phone_number, "987654 is your code")
+    services.poll_due(now=timezone.now() + timedelta(seconds=3))
+    return waiting
+
+
+def pages(verification: Verification) -> list[str]:
+    message = Message.objects.get()
+    return [
+        reverse("admin:verifications_verification_changelist"),
+        reverse("admin:verifications_verification_change", args=[verification.pk]),
+        reverse("admin:verifications_message_changelist"),
+        reverse("admin:verifications_message_change", args=[message.pk]),
+    ]
+
+
+def test_staff_see_verifications_without_texts_and_codes(staff: Client, completed: Verification) -> None:
+    for path in pages(completed):
+        answer = staff.get(path)
+        assert (answer.status_code, b"987654" in answer.content) == (200, False), path
+
+
+def test_nothing_can_be_changed_there(staff: Client, completed: Verification) -> None:
+    for path in pages(completed)[1::2]:
+        assert staff.post(path, {"status": "failed"}).status_code == 403
+    assert staff.get(reverse("admin:verifications_verification_add")).status_code == 403
+
+
+@pytest.mark.parametrize("search", ["whatever", "example.test", "987654"])
+def test_any_search_is_answered(staff: Client, completed: Verification, search: Any) -> None:
+    for name in ("verification", "message"):
+        assert staff.get(reverse(f"admin:verifications_{name}_changelist"), {"q": search}).status_code == 200
+
+
+def test_a_verification_is_found_by_its_id(staff: Client, completed: Verification) -> None:
+    answer = staff.get(reverse("admin:verifications_verification_changelist"), {"q": str(completed.pk)})
+    assert completed.phone_number.encode() in answer.content
