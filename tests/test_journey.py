@@ -89,7 +89,7 @@ def test_a_number_without_a_code_brings_its_money_back_by_itself(
     expect = _expect()
     user = customer(cents=5_00)
     sign_in(page, user)
-    buy(page, "Test: timeout")
+    buy(page, "Test Timeout")
     expect(page.locator("[data-available]").first).to_have_text("$4.50")
     unreloaded = mark_unreloaded(page)
     live.sandbox.advance(21)
@@ -104,7 +104,7 @@ def test_a_cancelled_number_brings_its_money_back_at_once(live: LiveStack, page:
     expect = _expect()
     user = customer(cents=5_00)
     sign_in(page, user)
-    buy(page, "Test: pending")
+    buy(page, "Test Pending")
     page.get_by_role("button", name=re.compile("Cancel and get")).click()
     expect(page.get_by_text("$0.50 is back in your wallet.")).to_be_visible()
     expect(page.locator("[data-available]").first).to_have_text("$5.00")
@@ -121,7 +121,7 @@ def test_a_stopped_redis_shows_no_error_and_the_page_catches_up(
     expect(page.locator("[data-realtime-state]")).to_have_attribute("data-realtime-state", "live")
     console.expect("WebSocket")
     with without_redis(seconds=10):
-        buy(page, "Test: success")
+        buy(page, "Test Success")
         expect(page.locator("#number")).to_be_visible()
     expect(page.locator("#code")).to_have_text("123456", timeout=60_000)
     expect(page.locator("[data-available]").first).to_have_text("$4.50")
@@ -135,7 +135,7 @@ def test_a_stopped_redis_shows_no_error_and_the_page_catches_up(
 def test_no_page_of_the_journey_is_wider_than_a_phone(live: LiveStack, page: Page, catalogue: None) -> None:
     user = customer(cents=5_00)
     sign_in(page, user)
-    buy(page, "Test: pending")
+    buy(page, "Test Pending")
     addresses = [page.url, "/", "/buy", "/buy/test_success", "/history", "/wallet", "/wallet/top-up", "/payments"]
     addresses += ["/notifications", "/activity", "/settings/profile", "/settings/security", "/settings/keys", "/help"]
     too_wide = []

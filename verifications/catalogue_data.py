@@ -70,13 +70,13 @@ POPULAR = (
 
 # The vendor's own test services, in the order in which a newcomer tries them.
 TEST_SERVICES = {
-    "test_success": "Test: code after 3 seconds",
-    "test_delayed_success": "Test: code after 30 seconds",
-    "test_pending": "Test: waits, no code",
-    "test_timeout": "Test: ends without a code",
-    "test_reactivatable": "Test: can be used again",
-    "test_no_numbers": "Test: out of stock",
-    "test_insufficient_balance": "Test: provider's float empty",
+    "test_success": "Test Success",
+    "test_delayed_success": "Test Delayed Success",
+    "test_pending": "Test Pending",
+    "test_timeout": "Test Timeout",
+    "test_reactivatable": "Test Reactivatable",
+    "test_no_numbers": "Test No Numbers",
+    "test_insufficient_balance": "Test Insufficient Balance",
 }
 
 _TABLE = {
