@@ -130,9 +130,8 @@ def _charge_of(verification: Verification) -> Transaction:
 
 
 def _tell(refund: Refund, verification: Verification) -> None:
-    if verification.ended_at is not None:
-        latency = (timezone.now() - verification.ended_at).total_seconds()
-        metrics.refund_latency_seconds.observe(max(latency, 0))
+    latency = timezone.now() - (verification.ended_at or refund.created_at)
+    metrics.refund_latency_seconds.observe(max(latency.total_seconds(), 0))
     logger.info(
         "Auto-refund processed",
         user=refund.user_id,

@@ -17,12 +17,6 @@ class JournalIsImmutable(Exception):
     """The journal only grows; a correction is a new row."""
 
 
-class WalletQuerySet(models.QuerySet["Wallet"]):
-    def lock(self, pk: int) -> Wallet:
-        """The wallet's row, locked until the transaction ends."""
-        return self.select_for_update().get(pk=pk)
-
-
 class Wallet(models.Model):
     """A customer's prepaid money. `version` is the sequence of the last journal row."""
 
@@ -31,8 +25,6 @@ class Wallet(models.Model):
     held = models.BigIntegerField(default=0)
     version = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
-
-    objects = WalletQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -39,11 +39,6 @@ def transactions_of(
     return rows
 
 
-def hold_of(*, reference: str) -> Hold:
-    """The hold of that reference, its wallet with it. Raises Hold.DoesNotExist."""
-    return Hold.objects.select_related("wallet").get(reference=reference)
-
-
 def transaction_of(*, reference: str) -> Transaction:
     """The journal row of that reference, its wallet with it. Raises Transaction.DoesNotExist."""
     return Transaction.objects.select_related("wallet").get(reference=reference)
