@@ -161,6 +161,7 @@ async def test_following_a_verification_tells_its_state_and_then_its_changes():
         assert (await socket.next())["status"] == "completed"
         assert await socket.is_silent()
         await socket.say(type="unsubscribe", channel=channel)
+        assert await socket.is_silent()
         await in_thread(realtime.publish)(user_id=user.pk, frame=frame)
         assert await socket.is_silent()
 
