@@ -14,7 +14,7 @@ from accounts.tests.factories import make_user
 from config.sandbox.catalogue import OFFERS
 from verifications import providers, services, signals
 from verifications.models import Category, Offer, Service, Status, Verification
-from verifications.providers.base import ProviderError
+from verifications.providers.base import OutOfStock, ProviderError, Rejected
 from verifications.tests.factories import make_offer
 
 pytestmark = pytest.mark.django_db
@@ -189,6 +189,24 @@ def test_a_429_ends_the_run_and_keeps_what_it_has(shop):
 def test_an_outage_ends_the_run_too(shop):
     shop.fault("/pricing/.*", "error_500", times=2)
     assert services.sync_catalogue(now=NOW).stopped == "unavailable"
+
+
+@pytest.mark.parametrize(("error", "price", "stock"), [(OutOfStock, 50, 0), (Rejected, None, None)])
+def test_one_service_without_a_price_does_not_stop_the_others(shop, monkeypatch, error, price, stock):
+    refused = make_offer("test_success", quoted_at=None)
+    provider = providers.current()
+    quote = provider.quote
+
+    def refuse_one(spec):
+        if spec.service == "test_success":
+            raise error
+        return quote(spec)
+
+    monkeypatch.setattr(provider, "quote", refuse_one)
+    summary = services.sync_catalogue(now=NOW)
+    refused.refresh_from_db()
+    assert (summary.priced, summary.stopped) == (5, "")
+    assert (refused.price, refused.stock, refused.quoted_at) == (price, stock, NOW)
 
 
 @pytest.mark.parametrize(

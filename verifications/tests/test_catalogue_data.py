@@ -41,8 +41,13 @@ def test_titles_and_names_fit_their_columns():
         ("myOwnApp", Known("myOwnApp", "other")),
         ("_", Known("_", "other")),
         ("test_something_new", Known("Test: something new", "testing")),
-        ("test_success", Known("Test: code after 3 seconds", "testing")),
     ],
 )
 def test_a_service_has_a_title_and_a_kind(name, found):
     assert known(name) == found
+
+
+@pytest.mark.parametrize("name", catalogue_data.TEST_SERVICES)
+def test_the_vendor_s_test_services_are_for_testing(name):
+    assert known(name).category == "testing"
+    assert known(name).title.startswith("Test")

@@ -53,6 +53,12 @@ def test_wrong_credentials_are_unavailable(provider, settings):
         provider.balance()
 
 
+def test_an_auth_that_is_refused_or_unreadable_is_unavailable(provider, settings, sandbox):
+    settings.TEXTVERIFIED_BASE_URL = f"{sandbox.base_url}/checkout"  # answers 404, and never with a token
+    with pytest.raises(Unavailable):
+        provider.balance()
+
+
 def test_a_throttled_auth_is_not_asked_again_before_its_time(provider, sandbox):
     sandbox.fault("/auth$", "throttle_429")
     found = provider.fetch_many([f"lr_{n}" for n in range(20)], concurrency=5)
