@@ -29,7 +29,7 @@ class Inbox(models.Model):
 
 
 class Notification(models.Model):
-    """One event as its customer is told it, rendered when shown. Hidden rows keep their `seq`: a hole always means loss."""
+    """One event as its customer is told it, rendered when shown. Hidden rows keep their `seq`: a hole means loss."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="notifications")
     seq = models.BigIntegerField()
@@ -61,7 +61,7 @@ class Notification(models.Model):
 
 
 class Ticket(models.Model):
-    """A one-use pass to the sockets (60 s), standing for the key or session that asked for it. Only its SHA-256 is kept."""
+    """A one-use pass to the sockets (60 s), for the key or session that asked for it. Only its SHA-256 is kept."""
 
     digest = models.CharField(max_length=64, unique=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
