@@ -1,7 +1,42 @@
 """How allauth behaves here."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from anymail.exceptions import AnymailError
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from config.lib.http import client_ip
+
+log = structlog.get_logger(__name__)
+_MAX_EMAIL = 254  # of RFC 5321, and of our columns; the form fields let 320 pass
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    pass
+    def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
+        user.time_zone = form.cleaned_data.get("time_zone") or user.time_zone
+        return super().save_user(request, user, form, commit=commit)
+
+    def clean_email(self, email: str) -> str:
+        if len(email) > _MAX_EMAIL:
+            raise ValidationError(_("An e-mail address has at most %(most)s characters.") % {"most": _MAX_EMAIL})
+        return email
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Without an address (a Unix socket and no proxy) all share one limit, rather than nobody getting in."""
+        return client_ip(request) or "unknown"
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """A mail server that is away breaks no page: the account is there, and the mail can be asked for again."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except (OSError, AnymailError) as error:  # smtplib's errors are OSErrors
+            log.error("account_mail_failed", template=template_prefix, error=type(error).__name__)
+            if self.request is not None:
+                messages.error(self.request, _("Our e-mail didn't go out just now. Try again in a few minutes."))

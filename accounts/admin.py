@@ -2,49 +2,91 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
+from accounts import services
 from accounts.models import ApiKey, PolicyAcceptance, User
+from config.lib.admin import ReadOnlyAdmin, link
 
 
 @admin.register(User)
 class UserAdmin(ModelAdmin):
+    """The address and the password are their owner's alone; what staff may do is for superusers to say."""
+
     list_display = ("email", "name", "is_active", "is_staff", "purchases_frozen_at", "date_joined")
-    list_filter = ("is_active", "is_staff")
+    list_filter = ("is_active", "is_staff", ("purchases_frozen_at", admin.EmptyFieldListFilter))
     search_fields = ("email", "name")
-    readonly_fields = ("date_joined", "last_login", "purchases_frozen_at")
-    exclude = ("password",)
+    ordering = ("-id",)
+    show_full_result_count = False
+    actions = ("pause_purchases", "resume_purchases")
+    fields = (
+        "email",
+        "name",
+        "time_zone",
+        "is_active",
+        "purchases_frozen_at",
+        "date_joined",
+        "last_login",
+        "is_staff",
+        "is_superuser",
+        "groups",
+        "user_permissions",
+    )
     filter_horizontal = ("groups", "user_permissions")
+    _NEVER = ("email", "purchases_frozen_at", "date_joined", "last_login")
+    _POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
-    def has_add_permission(self, request: object) -> bool:
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        return self._NEVER if request.user.is_superuser else (*self._NEVER, *self._POWERS)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_delete_permission(self, request: object, obj: object = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Staff can't switch off those who may do more than they."""
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and (request.user.is_superuser or obj is None or not obj.is_staff)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        own = {field.name for field in User._meta.concrete_fields}
+        services.save_by_staff(user=obj, changed=[name for name in form.changed_data if name in own])
 
-class ReadOnly(ModelAdmin):
-    def has_add_permission(self, request: object) -> bool:
-        return False
+    @admin.action(description=_("Pause purchases"), permissions=["change"])
+    def pause_purchases(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        self._freeze(queryset, frozen=True)
 
-    def has_change_permission(self, request: object, obj: object = None) -> bool:
-        return False
+    @admin.action(description=_("Resume purchases"), permissions=["change"])
+    def resume_purchases(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        self._freeze(queryset, frozen=False)
 
-    def has_delete_permission(self, request: object, obj: object = None) -> bool:
-        return False
+    def _freeze(self, queryset: QuerySet[User], *, frozen: bool) -> None:
+        now = timezone.now()
+        for user in queryset:
+            services.set_purchases_frozen(user=user, frozen=frozen, now=now)
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnly):
-    list_display = ("prefix", "name", "user", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
+class ApiKeyAdmin(ReadOnlyAdmin):
+    list_display = ("prefix", "name", "customer", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
     search_fields = ("prefix", "name", "user__email")
     exclude = ("digest",)
     list_select_related = ("user",)
+    customer = link("user", description=_("customer"))
 
 
 @admin.register(PolicyAcceptance)
-class PolicyAcceptanceAdmin(ReadOnly):
-    list_display = ("user", "version", "accepted_at", "ip_address")
+class PolicyAcceptanceAdmin(ReadOnlyAdmin):
+    list_display = ("customer", "version", "accepted_at", "ip_address")
     search_fields = ("user__email",)
     list_select_related = ("user",)
+    customer = link("user", description=_("customer"))

@@ -6,4 +6,11 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from accounts import receivers  # noqa: F401  connects them
+        from django.contrib import admin
+
+        from accounts import (
+            console,
+            receivers,  # noqa: F401  connects them
+        )
+
+        console.guard(admin.site)

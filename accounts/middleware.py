@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+
+from accounts.zones import zone
 
 
 class TimezoneMiddleware:
@@ -18,11 +19,3 @@ class TimezoneMiddleware:
             with timezone.override(zone(request.user.time_zone)):
                 return self.get_response(request)
         return self.get_response(request)
-
-
-def zone(name: str) -> zoneinfo.ZoneInfo:
-    """The time zone of that name, UTC for one that this machine does not know."""
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        return zoneinfo.ZoneInfo("UTC")

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.models import ApiKey, PolicyAcceptance, User
+
+
+def customer(request: Any) -> User:
+    """Who is signed in, in a view that lets nobody else in."""
+    user = request.user
+    if not isinstance(user, User):
+        raise TypeError("This view must require a signed-in user.")
+    return user
 
 
 def accepted_policy(*, user: User) -> bool:
@@ -14,5 +24,5 @@ def accepted_policy(*, user: User) -> bool:
 
 
 def keys_of(*, user: User) -> QuerySet[ApiKey]:
-    """The user's live keys, newest first."""
+    """The user's keys that were not revoked, newest first."""
     return ApiKey.objects.filter(user=user, revoked_at=None)

@@ -18,7 +18,7 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
 
 class NewApiKeySerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=80)
-    scopes = serializers.MultipleChoiceField(choices=ApiKey.SCOPES, default=list(ApiKey.SCOPES), allow_empty=False)
+    scopes = serializers.MultipleChoiceField(choices=ApiKey.SCOPES, required=False, allow_empty=False)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
     def validate_expires_at(self, value: Any) -> Any:
@@ -30,7 +30,8 @@ class NewApiKeySerializer(serializers.Serializer[Any]):
 class CreatedApiKeySerializer(ApiKeySerializer):
     key = serializers.CharField(help_text="The secret. It is shown this once.")
 
-    class Meta(ApiKeySerializer.Meta):
+    class Meta:
+        model = ApiKey
         fields = (*ApiKeySerializer.Meta.fields, "key")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from zoneinfo import available_timezones
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -14,9 +15,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import signals
+from accounts import signals, zones
 from accounts.models import ApiKey, PolicyAcceptance, User
-from config.lib.errors import DomainError, NotFound
+from config.lib.errors import DomainError, Forbidden, NotFound
 
 KEY_PREFIX = "rf_"
 _LAST_USED_EVERY = timedelta(minutes=1)
@@ -25,6 +26,7 @@ _LAST_USED_EVERY = timedelta(minutes=1)
 class InvalidSetting(DomainError):
     code = "validation_error"
     status = 400
+    title = _("Invalid request")
 
 
 def digest(secret: str) -> str:
@@ -34,18 +36,31 @@ def digest(secret: str) -> str:
 
 @transaction.atomic
 def create_api_key(
-    *, user: User, name: str, scopes: Sequence[str] = ApiKey.SCOPES, expires_at: datetime | None = None
+    *,
+    user: User,
+    name: str,
+    scopes: Sequence[str] | None = None,
+    expires_at: datetime | None = None,
+    by: ApiKey | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its secret, which is shown this once."""
-    unknown = sorted(set(scopes) - set(ApiKey.SCOPES))
-    if unknown or not scopes:
-        raise InvalidSetting(
-            _("A key's scopes are one or more of read, buy, pay and manage."), errors={"scopes": unknown}
-        )
+    """A new key and its secret, which is shown this once.
+
+    `by` is the key that asks for it, where a program does: the new one can do no more than that, for no longer; what
+    is left out (scopes, end) is then as with that. Raises InvalidSetting, and Forbidden for more than `by` has.
+    """
+    if scopes is None:
+        scopes = by.scopes if by else ApiKey.SCOPES
+    if expires_at is None and by:
+        expires_at = by.expires_at
+    name = _one_line("name", name)
+    if not name:
+        raise _invalid("name", _("Give the key a name, such as where it is used."))
+    if not scopes or not set(scopes) <= set(ApiKey.SCOPES):
+        raise _invalid("scopes", _("A key's scopes are one or more of read, buy, pay and manage."))
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidSetting(
-            _("A key can't have expired before it is made."), errors={"expires_at": [expires_at.isoformat()]}
-        )
+        raise _invalid("expires_at", _("A key can't have expired before it is made: give a time that is to come."))
+    if by:
+        _refuse_more_than(by, scopes=scopes, expires_at=expires_at)
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
         user=user,
@@ -57,6 +72,28 @@ def create_api_key(
     )
     signals.api_key_created.send(sender=ApiKey, user=user, api_key=key)
     return key, secret
+
+
+def _refuse_more_than(by: ApiKey, *, scopes: Sequence[str], expires_at: datetime | None) -> None:
+    lacking = sorted(set(scopes) - set(by.scopes))
+    if lacking:
+        raise Forbidden(
+            _("A key can't make one that may do more than itself: this one lacks %(scopes)s.")
+            % {"scopes": ", ".join(lacking)}
+        )
+    if by.expires_at is not None and (expires_at is None or expires_at > by.expires_at):
+        raise Forbidden(_("A key can't make one that lives longer than itself."))
+
+
+def _one_line(field: str, text: str) -> str:
+    """Names end up in lists, logs and mails: one line without control characters."""
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise _invalid(field, _("Use one line without control characters."))
+    return text.strip()
+
+
+def _invalid(field: str, sentence: Any) -> InvalidSetting:
+    return InvalidSetting(sentence, errors={field: [str(sentence)]})
 
 
 @transaction.atomic
@@ -101,13 +138,14 @@ def accept_policy(*, user: User, ip_address: str | None) -> PolicyAcceptance:
 @transaction.atomic
 def update_profile(*, user: User, name: str, time_zone: str) -> User:
     """Name and time zone. Raises InvalidSetting for a zone that the IANA list does not have."""
-    if time_zone not in available_timezones():
-        raise InvalidSetting(_("Choose a time zone from the list."), errors={"time_zone": [time_zone]})
+    if not zones.is_known(time_zone):
+        raise _invalid("time_zone", _("Choose a time zone from the list."))
+    name = _one_line("name", name)
     changed = [field for field, value in (("name", name), ("time_zone", time_zone)) if getattr(user, field) != value]
     user.name, user.time_zone = name, time_zone
     user.save(update_fields=["name", "time_zone"])
     for field in changed:
-        signals.settings_changed.send(sender=User, user=user, what=str(User._meta.get_field(field).verbose_name))
+        signals.settings_changed.send(sender=User, user=user, what=_label(field))
     return user
 
 
@@ -115,3 +153,16 @@ def update_profile(*, user: User, name: str, time_zone: str) -> User:
 def set_purchases_frozen(*, user: User, frozen: bool, now: datetime) -> None:
     """Pauses or resumes a customer's purchases."""
     User.objects.filter(pk=user.pk).update(purchases_frozen_at=now if frozen else None)
+
+
+@transaction.atomic
+def save_by_staff(*, user: User, changed: Sequence[str]) -> User:
+    """Keeps what staff changed in the console. The customer sees each in the activity, as any change of settings."""
+    user.save(update_fields=list(changed))
+    for field in changed:
+        signals.settings_changed.send(sender=User, user=user, what=_label(field), actor="staff")
+    return user
+
+
+def _label(field: str) -> str:
+    return str(getattr(User._meta.get_field(field), "verbose_name", field))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.views import redirect_to_login
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -21,12 +24,17 @@ from config.lib.http import client_ip
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
-    initial = {"name": request.user.name, "time_zone": request.user.time_zone}
+    user = selectors.customer(request)
+    initial = {"name": user.name, "time_zone": user.time_zone}
     form = ProfileForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        services.update_profile(user=request.user, **form.cleaned_data)
-        messages.success(request, _("Your profile is saved."))
-        return redirect("settings-profile")
+        try:
+            services.update_profile(user=user, **form.cleaned_data)
+        except DomainError as error:
+            _show(form, error)
+        else:
+            messages.success(request, _("Your profile is saved."))
+            return redirect("settings-profile")
     return render(request, "accounts/profile.html", {"form": form})
 
 
@@ -45,11 +53,15 @@ def keys(request: HttpRequest) -> HttpResponse:
     secret = ""
     if request.method == "POST" and form.is_valid():
         name, scopes = form.cleaned_data["name"], form.cleaned_data["scopes"]
-        _key, secret = services.create_api_key(
-            user=request.user, name=name, scopes=scopes, expires_at=form.expires_at()
-        )
-        form = ApiKeyForm()
-    context = {"form": form, "secret": secret, "keys": selectors.keys_of(user=request.user)}
+        try:
+            _key, secret = services.create_api_key(
+                user=selectors.customer(request), name=name, scopes=scopes, expires_at=form.expires_at()
+            )
+        except DomainError as error:
+            _show(form, error)
+        else:
+            form = ApiKeyForm()
+    context = {"form": form, "secret": secret, "keys": selectors.keys_of(user=selectors.customer(request))}
     return render(request, "accounts/keys.html", context)
 
 
@@ -57,7 +69,7 @@ def keys(request: HttpRequest) -> HttpResponse:
 @require_POST
 def revoke_key(request: HttpRequest, key_id: int) -> HttpResponse:
     try:
-        key = services.revoke_api_key(user=request.user, key_id=key_id)
+        key = services.revoke_api_key(user=selectors.customer(request), key_id=key_id)
     except DomainError as error:
         messages.error(request, str(error.detail))
     else:
@@ -68,11 +80,23 @@ def revoke_key(request: HttpRequest, key_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def policy(request: HttpRequest) -> HttpResponse:
     """The policy; a POST accepts it and goes on to `next`."""
-    if request.method == "POST" and request.user.is_authenticated:
-        services.accept_policy(user=request.user, ip_address=client_ip(request))
-        target = request.POST.get("next", "")
-        if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
-            target = "/buy"
-        return redirect(target)
-    accepted = request.user.is_authenticated and selectors.accepted_policy(user=request.user)
+    if request.method == "POST":
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.path)
+        services.accept_policy(user=selectors.customer(request), ip_address=client_ip(request))
+        return HttpResponseRedirect(_inside(request, request.POST.get("next", "")) or reverse("buy"))
+    accepted = request.user.is_authenticated and selectors.accepted_policy(user=selectors.customer(request))
     return render(request, "accounts/policy.html", {"version": settings.POLICY_VERSION, "accepted": accepted})
+
+
+def _inside(request: HttpRequest, target: str) -> str:
+    """The address where it is one of ours and starts with a slash, else ''."""
+    hosts, secure = {request.get_host()}, request.is_secure()
+    ours = target.startswith("/") and url_has_allowed_host_and_scheme(target, allowed_hosts=hosts, require_https=secure)
+    return target if ours and target.isprintable() else ""
+
+
+def _show(form: Form, error: DomainError) -> None:
+    """The refusal beside the field that it is about."""
+    fields = [name for name in error.extra.get("errors", {}) if name in form.fields]
+    form.add_error(fields[0] if fields else None, str(error.detail))

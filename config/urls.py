@@ -20,5 +20,7 @@ urlpatterns = [
     re_path(r"^api/.*$", views.api_not_found),
 ]
 
-handler404 = "config.views.page_not_found"
-handler500 = "config.views.server_error"
+handler400 = "config.failures.bad_request"
+handler403 = "config.failures.permission_denied"
+handler404 = "config.failures.page_not_found"
+handler500 = "config.failures.server_error"

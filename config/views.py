@@ -6,7 +6,7 @@ import hmac
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -49,8 +49,11 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """The database answers; Redis is named but not required, since the product runs without it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        return JsonResponse({"status": "down", "database": type(error).__name__}, status=503)
     try:
         redis = bool(cache.client.get_client().ping())  # type: ignore[attr-defined]
     except RedisError as error:
@@ -62,7 +65,8 @@ def ready(request: HttpRequest) -> JsonResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' page: with METRICS_TOKEN as bearer, or open while DEBUG is on."""
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    allowed = bool(settings.METRICS_TOKEN) and hmac.compare_digest(given, settings.METRICS_TOKEN)
+    token = settings.METRICS_TOKEN
+    allowed = bool(token) and hmac.compare_digest(given.encode(), token.encode())
     if not (allowed or settings.METRICS_OPEN):
         return HttpResponse(status=401)
     return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
@@ -74,19 +78,9 @@ def _registry() -> CollectorRegistry:
     if not settings.PROMETHEUS_MULTIPROC_DIR:
         return REGISTRY
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    multiprocess.MultiProcessCollector(registry)
     return registry
 
 
 def api_not_found(request: HttpRequest) -> JsonResponse:
     return not_found_json(request.path)
-
-
-def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if request.path.startswith("/api/"):
-        return not_found_json(request.path)
-    return render(request, "errors/404.html", status=404)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    return render(request, "errors/500.html", status=500)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
+from django.http import Http404
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
+from rest_framework import exceptions, serializers
 from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
 from config.lib import money
@@ -62,6 +67,36 @@ class RangeSerializer(serializers.Serializer):
         if "start_date" in attrs and "end_date" in attrs and attrs["start_date"] > attrs["end_date"]:
             raise serializers.ValidationError({"end_date": [_("The range must end after it starts.")]})
         return attrs
+
+
+class Negotiation(DefaultContentNegotiation):
+    """What we can't render is 406 however it is asked for; DRF alone calls an unknown `?format=` 404."""
+
+    def filter_renderers(self, renderers: Any, format: str) -> Any:  # noqa: A002  DRF's name
+        try:
+            return super().filter_renderers(renderers, format)
+        except Http404 as error:
+            raise exceptions.NotAcceptable(available_renderers=renderers) from error
+
+
+class TooLarge(exceptions.APIException):
+    status_code = 413
+    default_code = "too_large"
+    default_detail = _lazy("The request is too large.")
+
+
+class BoundedJSONParser(JSONParser):
+    """JSON that nobody can hurt us with: not larger than a form may be, nor nested deeper than Python can go."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 2_621_440
+        body = stream.read(most + 1)
+        if len(body) > most:
+            raise TooLarge(_("Send at most {most} bytes.").format(most=most))
+        try:
+            return super().parse(io.BytesIO(body), media_type, parser_context)
+        except RecursionError as error:
+            raise exceptions.ParseError(_("JSON parse error - nested too deeply")) from error
 
 
 class FormatIsAField(DefaultContentNegotiation):

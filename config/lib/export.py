@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, cast
@@ -11,7 +12,8 @@ from typing import Any, cast
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 class _Echo:
@@ -40,7 +42,7 @@ def safe_cell(value: Any) -> Any:
 
 
 def _is_number(value: str) -> bool:
-    return value.lstrip("+-").replace(".", "", 1).isdigit()
+    return _NUMBER.fullmatch(value) is not None
 
 
 def csv_response(*, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import uuid
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -46,5 +48,13 @@ class AdminPolicyMiddleware:
 
 
 def client_ip(request: HttpRequest) -> str | None:
-    """The caller's address as the server saw it (a proxy in front must set REMOTE_ADDR)."""
-    return request.META.get("REMOTE_ADDR") or None
+    """The caller's address: the peer's, or what the outermost of our own TRUSTED_PROXIES saw. None for what is none."""
+    given = request.META.get("REMOTE_ADDR", "")
+    if settings.TRUSTED_PROXIES > 0:
+        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+        given = hops[-settings.TRUSTED_PROXIES] if len(hops) >= settings.TRUSTED_PROXIES else ""
+        given = given or request.META.get("REMOTE_ADDR", "")
+    try:
+        return str(ipaddress.ip_address(given.partition("%")[0]))
+    except ValueError:
+        return None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
 from django.conf import settings
 
 CENT = Decimal("0.01")
+# What Decimal reads besides (digits of other scripts, "1_000", "1e9") nobody means as an amount. No longer than ours.
+_PLAIN = re.compile(r"\s*[+-]?[0-9]{1,20}(\.[0-9]{1,20})?\s*", re.ASCII)
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "NGN": "₦"}
 
 
@@ -17,13 +20,15 @@ def to_decimal(cents: int) -> Decimal:
 
 def to_cents(amount: Decimal | str | int) -> int:
     """An amount as whole cents. Raises ValueError when it is no number, not finite, or has parts of a cent."""
+    if isinstance(amount, float | bool) or (isinstance(amount, str) and not _PLAIN.fullmatch(amount)):
+        raise ValueError(f"{amount!r:.40} is not an amount of money")
     try:
         value = Decimal(amount)
         whole = value.is_finite() and value == value.quantize(CENT)  # which refuses more digits than it can keep
     except (InvalidOperation, TypeError) as error:
-        raise ValueError(f"{amount!r} is not an amount of money") from error
+        raise ValueError(f"{amount!r:.40} is not an amount of money") from error
     if not whole:
-        raise ValueError(f"{amount!r} is not a whole number of cents")
+        raise ValueError(f"{amount!r:.40} is not a whole number of cents")
     return int(value * 100)
 
 

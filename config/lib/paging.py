@@ -13,7 +13,7 @@ PAGE_SIZE = 25
 
 @dataclass(frozen=True)
 class Page:
-    """`rows` of this page; `older` is the query string of the next one, '' on the last; `first` when nothing is newer."""
+    """`rows` of this page; `older` is the query string of the next, '' on the last; `first` when nothing is newer."""
 
     rows: list[Any]
     older: str
@@ -21,10 +21,11 @@ class Page:
 
 
 def keyset_page(request: HttpRequest, queryset: QuerySet[Any], *, key: str, size: int = PAGE_SIZE) -> Page:
-    """The page after `?before=` of rows ordered by the whole number `key`, newest first. A bad cursor is the first page."""
+    """The page after `?before=` of rows with a whole number `key`, newest first. A bad cursor is the first page."""
     before = request.GET.get("before", "")
     cursor = int(before) if before.isdecimal() and len(before) <= 18 else None
-    rows = list((queryset if cursor is None else queryset.filter(**{f"{key}__lt": cursor})).order_by(f"-{key}")[: size + 1])
+    after = queryset if cursor is None else queryset.filter(**{f"{key}__lt": cursor})
+    rows = list(after.order_by(f"-{key}")[: size + 1])
     query = request.GET.copy()
     older = ""
     if len(rows) > size:

@@ -65,7 +65,7 @@ def _api_exception(error: exceptions.APIException) -> Response:
     codes = {400: "validation_error", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 429: "throttled"}
     extra: dict[str, Any] = {}
     if isinstance(error, exceptions.Throttled):
-        extra["retry_after"] = math.ceil(error.wait or 1)
+        extra["retry_after"] = math.ceil(getattr(error, "wait", None) or 1)
     detail = str(error.detail)
     response = problem(
         code=codes.get(error.status_code, str(error.default_code)),
@@ -74,8 +74,8 @@ def _api_exception(error: exceptions.APIException) -> Response:
         detail=detail,
         **extra,
     )
-    if getattr(error, "auth_header", None):
-        response["WWW-Authenticate"] = error.auth_header
+    if header := getattr(error, "auth_header", None):
+        response["WWW-Authenticate"] = header
     return response
 
 
@@ -93,13 +93,19 @@ def _first_sentence(detail: Any) -> str:
     return str(detail)
 
 
-def not_found_json(path: str) -> JsonResponse:
-    """The 404 of an address under /api/ that no route knows."""
+def problem_json(status: int, code: str, title: str, detail: str) -> JsonResponse:
+    """The same document from outside DRF's views."""
     body = {
-        "type": f"{settings.PUBLIC_URL}/help#not_found",
-        "title": "Not found",
-        "status": 404,
-        "code": "not_found",
+        "type": f"{settings.PUBLIC_URL}/help#{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
         "errors": {},
     }
-    return JsonResponse({**body, "detail": f"There is nothing at {path}."}, status=404, content_type=PROBLEM_TYPE)
+    return JsonResponse(body, status=status, content_type=PROBLEM_TYPE)
+
+
+def not_found_json(path: str) -> JsonResponse:
+    """The 404 of an address under /api/ that no route knows."""
+    return problem_json(404, "not_found", _("Not found"), _("There is nothing at {path}.").format(path=path))

@@ -7,6 +7,8 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
+from config.lib.http import client_ip
+
 
 class KeyThrottle(SimpleRateThrottle):
     """So many a minute for each API key, else each user, else each address."""
@@ -20,7 +22,7 @@ class KeyThrottle(SimpleRateThrottle):
             if key
             else f"user-{request.user.pk}"
             if request.user.is_authenticated
-            else self.get_ident(request)
+            else f"address-{client_ip(request)}"
         )
         return self.cache_format % {"scope": self.scope, "ident": ident}
 

@@ -1,5 +1,6 @@
 """Headers, cookies, the content policy, and what production refuses to start without."""
 
+import base64
 import sys
 
 from csp.constants import NONE, SELF
@@ -56,7 +57,7 @@ CONSOLE_REQUIRES_MFA = env.bool("CONSOLE_REQUIRES_MFA", default=not DEBUG)
 
 REQUIRED_SECRETS = {
     "SECRET_KEY": SECRET_KEY,
-    "FIELD_ENCRYPTION_KEYS": "".join(FIELD_ENCRYPTION_KEYS),
+    "FIELD_ENCRYPTION_KEYS": ",".join(FIELD_ENCRYPTION_KEYS),
     "TEXTVERIFIED_API_KEY": TEXTVERIFIED_API_KEY,
     "TEXTVERIFIED_USERNAME": TEXTVERIFIED_USERNAME,
     "TEXTVERIFIED_WEBHOOK_SECRET": TEXTVERIFIED_WEBHOOK_SECRET,
@@ -71,9 +72,19 @@ def refuse_weak_secrets(secrets: dict[str, str]) -> None:
     """Raise ImproperlyConfigured, naming every secret that is missing or a published default."""
     missing = [name for name, value in secrets.items() if not value]
     weak = [name for name, value in secrets.items() if any(word in value.lower() for word in _KNOWN_TO_ALL)]
+    wrong = [key for key in filter(None, secrets.get("FIELD_ENCRYPTION_KEYS", "").split(",")) if not _is_key(key)]
     complaints = [f"{name} is not set." for name in missing] + [f"{name} is a default." for name in weak]
+    if wrong and "FIELD_ENCRYPTION_KEYS" not in weak:
+        complaints.append("FIELD_ENCRYPTION_KEYS holds what is no Fernet key (32 bytes in URL-safe base64).")
     if complaints:
         raise ImproperlyConfigured("Ringfence does not start without its secrets: " + " ".join(complaints))
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(text)) == 32
+    except ValueError:
+        return False
 
 
 if not DEBUG and "collectstatic" not in sys.argv:
