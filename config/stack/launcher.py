@@ -173,7 +173,8 @@ class _Launch:
         return database_url, redis_url
 
     def _web(self, number: int, port: int) -> None:
-        options = ("-v", "0", "-b", self.plan.bind, "-p", str(port))
+        # Our own heartbeat does the work of the server's pings, which cost it dear with many sockets.
+        options = ("-v", "0", "-b", self.plan.bind, "-p", str(port), "--ping-interval", "600")
         self._child(_numbered("web", number), "-m", "daphne", *options, "config.asgi:application")
 
     def _worker(self, number: int) -> None:

@@ -8,6 +8,7 @@ from django.core.management import call_command
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    os.environ.setdefault("LOG_LEVEL", "WARNING")  # the demo's history is no news
     django.setup()
     call_command("migrate", interactive=False)
     call_command("seed_demo")
