@@ -59,7 +59,7 @@ def _charge(verification: Verification, number: Number, now: datetime) -> Verifi
         next_recovery_at=now if current.cancel_requested_at else None,
     )
     wallet.capture(
-        hold=Hold.objects.get(reference=current.hold_reference),
+        hold=Hold.objects.select_related("wallet__user").get(reference=current.hold_reference),
         type=TransactionType.SMS_PURCHASE,
         news={
             "service_title": current.service.title,
