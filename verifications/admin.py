@@ -65,7 +65,7 @@ class ServiceAdmin(ModelAdmin):
     inlines = (OfferInline,)
     fixed = amount("fixed_price", description=_("fixed price"))
 
-    def save_model(self, request: HttpRequest, obj: Service, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         services.save_service(service=obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
