@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.http import CustomerRequest
 from config.lib.errors import NotFound
 from notifications import selectors, services
 
@@ -19,7 +20,7 @@ PAGE_SIZE = 25
 @login_required
 @never_cache
 @require_safe
-def notifications(request: HttpRequest) -> HttpResponse:
+def notifications(request: CustomerRequest) -> HttpResponse:
     category, before = request.GET.get("category", ""), request.GET.get("before", "")
     unread_only = request.GET.get("unread") == "1"
     found = selectors.listing(
@@ -43,14 +44,14 @@ def notifications(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def read_all(request: HttpRequest) -> HttpResponse:
+def read_all(request: CustomerRequest) -> HttpResponse:
     services.mark_read(user=request.user)
     return redirect("notifications")
 
 
 @login_required
 @require_POST
-def open_notification(request: HttpRequest, notification_id: int) -> HttpResponse:
+def open_notification(request: CustomerRequest, notification_id: int) -> HttpResponse:
     """Marks it clicked and goes where it points."""
     try:
         notification = selectors.notification_of(user=request.user, notification_id=notification_id)

@@ -7,5 +7,5 @@ from payments import views
 urlpatterns = [
     path("wallet/top-up", views.top_up, name="top-up"),
     path("payments", views.payments, name="payments"),
-    path("payments/<str:reference>", views.payment, name="payment"),
+    path("payments/<slug:reference>", views.payment, name="payment"),
 ]

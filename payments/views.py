@@ -6,13 +6,14 @@ import uuid
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.http import CustomerRequest
 from config.lib import money
 from config.lib.errors import DomainError, NotFound
 from config.lib.paging import keyset_page
@@ -25,7 +26,7 @@ CHOICES = (10_00, 20_00, 50_00, 100_00)
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def top_up(request: HttpRequest) -> HttpResponse:
+def top_up(request: CustomerRequest) -> HttpResponse:
     """The form; a POST opens the checkout. The form's own key keeps a double click from opening two."""
     error = ""
     if request.method == "POST":
@@ -51,7 +52,7 @@ def top_up(request: HttpRequest) -> HttpResponse:
     return render(request, "payments/top_up.html", context, status=400 if error else 200)
 
 
-def _amount(request: HttpRequest) -> int:
+def _amount(request: CustomerRequest) -> int:
     """In cents: what was typed, else what was chosen. Raises ValueError."""
     typed = request.POST.get("amount", "").strip().lstrip("$").replace(",", "")
     return money.to_cents(typed) if typed else int(request.POST.get("choice", ""))
@@ -59,7 +60,7 @@ def _amount(request: HttpRequest) -> int:
 
 @login_required
 @require_safe
-def payments(request: HttpRequest) -> HttpResponse:
+def payments(request: CustomerRequest) -> HttpResponse:
     page = keyset_page(request, selectors.payments_of(user=request.user), key="id")
     return render(request, "payments/payments.html", {"page": page})
 
@@ -67,7 +68,7 @@ def payments(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def payment(request: HttpRequest, reference: str) -> HttpResponse:
+def payment(request: CustomerRequest, reference: str) -> HttpResponse:
     """Where the checkout sends the customer back to. An open payment is asked about at once."""
     try:
         found = selectors.payment_of(user=request.user, reference=reference)

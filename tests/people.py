@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def customer(*, cents: int = 0, email: str = "") -> User:
 
 def sign_in(page: Page, user: User) -> None:
     page.goto("/account/login/")
-    page.get_by_label("Email").fill(user.email)
+    page.get_by_label(re.compile("^E-?mail", re.IGNORECASE)).fill(user.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Home").wait_for()

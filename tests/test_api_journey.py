@@ -138,9 +138,10 @@ def test_a_key_without_the_scope_is_403(person: User) -> None:
 
 def test_bad_input_names_the_field(api: APIClient) -> None:
     assert "service_name" in assert_problem(api.post("/api/v1/verify/create", {}), 400, "validation_error")["errors"]
-    assert "amount" in assert_problem(
-        api.post("/api/payments/initialize", {"amount": "1.001"}), 400, "validation_error"
-    )["errors"]
+    assert (
+        "amount"
+        in assert_problem(api.post("/api/payments/initialize", {"amount": "1.001"}), 400, "validation_error")["errors"]
+    )
 
 
 def test_too_little_money_is_402_and_nothing_is_written(shop: RunningSandbox) -> None:

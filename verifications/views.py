@@ -8,12 +8,13 @@ from datetime import datetime
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.http import CustomerRequest
 from accounts.selectors import accepted_policy
 from config.lib.errors import DomainError, NotFound
 from config.lib.http import client_ip
@@ -26,7 +27,7 @@ PAGE_SIZE = 25
 
 @login_required
 @require_safe
-def buy(request: HttpRequest) -> HttpResponse:
+def buy(request: CustomerRequest) -> HttpResponse:
     """The catalogue, searched as one types (the list alone for htmx)."""
     query = request.GET.get("q", "").strip()[:80]
     context = {"query": query, "offers": selectors.services_for_sale(country="US", query=query)[:60]}
@@ -37,7 +38,7 @@ def buy(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def buy_service(request: HttpRequest, name: str) -> HttpResponse:
+def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
     """Price and terms of one service; a POST buys, once for each form that was shown."""
     error, failed_id, status = "", "", 200
     if request.method == "POST":
@@ -80,7 +81,7 @@ def _whole(text: str) -> int | None:
 @login_required
 @never_cache
 @require_safe
-def verification(request: HttpRequest, verification_id: uuid.UUID) -> HttpResponse:
+def verification(request: CustomerRequest, verification_id: uuid.UUID) -> HttpResponse:
     """One number, live. Its scripts keep it current; `?part=1` answers with what they swap in."""
     try:
         found = selectors.verification_of(user=request.user, verification_id=verification_id)
@@ -94,7 +95,7 @@ def verification(request: HttpRequest, verification_id: uuid.UUID) -> HttpRespon
 
 @login_required
 @require_POST
-def cancel(request: HttpRequest, verification_id: uuid.UUID) -> HttpResponse:
+def cancel(request: CustomerRequest, verification_id: uuid.UUID) -> HttpResponse:
     """Cancels; a script gets JSON ({status, detail, retry_after}), a form goes back to the page."""
     scripted = request.headers.get("Accept", "").startswith("application/json")
     try:
@@ -123,7 +124,7 @@ def cancel(request: HttpRequest, verification_id: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_safe
-def history(request: HttpRequest) -> HttpResponse:
+def history(request: CustomerRequest) -> HttpResponse:
     status, query = request.GET.get("status", ""), request.GET.get("q", "").strip()[:80]
     rows = selectors.verifications_of(user=request.user)
     if status in Status.values:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.http import CustomerRequest
 from config.lib.paging import keyset_page
 from wallet import selectors
 from wallet.forms import TransactionFilter
@@ -15,7 +16,7 @@ from wallet.models import TransactionType
 
 @login_required
 @require_safe
-def wallet(request: HttpRequest) -> HttpResponse:
+def wallet(request: CustomerRequest) -> HttpResponse:
     chosen = TransactionFilter(request.GET)
     chosen.is_valid()  # a field that makes no sense filters nothing
     rows = selectors.transactions_of(user=request.user, **chosen.bounds())

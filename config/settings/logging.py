@@ -1,11 +1,13 @@
 """Structured logs: one line an event, JSON in production. No codes, tokens, numbers, addresses."""
 
+from typing import Any
+
 import structlog
 
 from .base import DEBUG
 from .env import env
 
-_shared = [
+_shared: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
