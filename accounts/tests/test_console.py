@@ -1,0 +1,123 @@
+"""Who gets into the console, and what of people can be changed there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from accounts.models import User
+from accounts.tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "correct-horse-battery"
+
+
+def staff(email: str = "staff@example.test", **fields: Any) -> User:
+    user = make_user(email, password=PASSWORD, is_staff=True, **{"is_superuser": True, **fields})
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
+
+
+def inside(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/accounts/user/", "/admin/login/"])
+def test_the_console_is_entered_through_the_products_own_sign_in(client: Client, path: str) -> None:
+    answer = client.get(path, follow=True)
+    assert answer.redirect_chain[-1][0].startswith("/account/login/?next=%2Fadmin%2F")
+
+
+def test_the_consoles_own_sign_in_takes_no_password(client: Client) -> None:
+    staff()
+    answer = client.post("/admin/login/", {"username": "staff@example.test", "password": PASSWORD})
+    assert answer["Location"].startswith("/account/login/")
+    assert client.get("/admin/").status_code == 302
+
+
+def test_a_second_factor_can_not_be_walked_around(client: Client) -> None:
+    user = staff()
+    Authenticator.objects.create(user=user, type="totp", data={"secret": "sealed"})
+    body = {"login": user.email, "password": PASSWORD, "next": "/admin/"}
+    assert client.post("/account/login/", body)["Location"].startswith("/account/2fa/authenticate/")
+    assert client.get("/admin/").status_code == 302
+
+
+def test_in_production_staff_set_up_a_second_factor_first(settings: Any) -> None:
+    settings.CONSOLE_REQUIRES_MFA = True
+    user = staff()
+    client = inside(user)
+    answer = client.get("/admin/", follow=True)
+    assert [path for path, _status in answer.redirect_chain][:2] == [
+        "/admin/login/?next=/admin/",
+        "/account/2fa/totp/activate/",
+    ]
+    assert client.get("/admin/accounts/user/").status_code == 302
+    Authenticator.objects.create(user=user, type="totp", data={"secret": "sealed"})
+    assert client.get("/admin/").status_code == 200
+
+
+def test_customers_are_told_that_it_is_not_theirs() -> None:
+    answer = inside(make_user()).get("/admin/", follow=True)
+    assert answer.status_code == 403
+    assert "This isn&#x27;t yours to open" in answer.content.decode()
+
+
+def test_superusers_change_people_and_it_is_written_down() -> None:
+    client, customer = inside(staff()), make_user("ada@example.test")
+    page = f"/admin/accounts/user/{customer.pk}/change/"
+    assert client.get(page).status_code == 200
+    body = {"email": "stolen@evil.test", "name": "Ada", "time_zone": "UTC", "is_active": "", "password": "x"}
+    assert client.post(page, body).status_code == 302
+    customer.refresh_from_db()
+    assert (customer.email, customer.name, customer.is_active) == ("ada@example.test", "Ada", False)
+    assert customer.check_password(PASSWORD)
+
+
+def test_staff_can_not_make_themselves_superusers() -> None:
+    clerk = staff("clerk@example.test", is_superuser=False)
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=("view_user", "change_user")))
+    client = inside(clerk)
+    customer = make_user()
+    for user in (clerk, customer):
+        page = f"/admin/accounts/user/{user.pk}/change/"
+        client.post(page, {"name": "x", "time_zone": "UTC", "is_active": "on", "is_staff": "on", "is_superuser": "on"})
+        user.refresh_from_db()
+    assert [(user.is_staff, user.is_superuser, user.name) for user in (clerk, customer)] == [
+        (True, False, ""),
+        (False, False, "x"),
+    ]
+
+
+@pytest.mark.parametrize(("action", "paused"), [("pause_purchases", True), ("resume_purchases", False)])
+def test_purchases_are_paused_and_resumed(action: str, paused: bool) -> None:
+    customer = make_user()
+    inside(staff()).post("/admin/accounts/user/", {"action": action, "_selected_action": [customer.pk]})
+    customer.refresh_from_db()
+    assert (customer.purchases_frozen_at is not None) == paused
+
+
+@pytest.mark.parametrize("path", ["user", "apikey", "policyacceptance"])
+def test_lists_open_and_nothing_is_added_or_removed_there(path: str) -> None:
+    client = inside(staff())
+    assert client.get(f"/admin/accounts/{path}/?q=ada").status_code == 200
+    assert client.get(f"/admin/accounts/{path}/add/").status_code == 403
+
+
+def test_a_keys_hash_is_not_shown() -> None:
+    from accounts import services
+
+    user = staff()
+    key, secret = services.create_api_key(user=user, name="CI")
+    page = inside(user).get(f"/admin/accounts/apikey/{key.pk}/change/").content.decode()
+    assert key.prefix in page
+    assert key.digest not in page
+    assert secret not in page
