@@ -20,11 +20,10 @@ from accounts.models import User
 from accounts.selectors import accepted_policy
 from config.lib import money
 from config.lib.breaker import Breaker, Open
-from config.lib.errors import DomainError
 from verifications import errors, providers, signals
 from verifications.models import OPEN, Status, Verification
 from verifications.providers import base
-from verifications.services import pricing, sale, there
+from verifications.services import pricing, refusals, sale, there
 from verifications.services.moves import lock_wallet, note
 from wallet import services as wallet
 
@@ -136,8 +135,8 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
         return verification
     except base.ProviderError as error:
         log.info("The provider refused %s: %s %s", verification.pk, type(error).__name__, error)
-        refusal = refusal_of(error)
-        failed = sale.refuse(verification=verification, why=refusal.detail, now=timezone.now())
+        refusal = refusals.refusal_of(error)
+        failed = sale.refuse(verification=verification, why=refusals.why(error), now=timezone.now())
         if failed.status != Status.FAILED:  # recovery was quicker, and got one
             return failed
         if isinstance(error, base.PriceMoved):
@@ -148,32 +147,6 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
     if sold.status == Status.FAILED:
         raise errors.ProviderUnavailable(sold.failure_reason, verification_id=str(sold.pk))
     return sold
-
-
-def refusal_of(error: base.ProviderError) -> DomainError:
-    """What a customer is told about the provider's refusal: nothing was charged, and what to try."""
-    if isinstance(error, base.OutOfStock):
-        return errors.OutOfStock()
-    if isinstance(error, base.PriceMoved):
-        return errors.PriceMoved(
-            _("The provider's price rose just now. Nothing was charged. Look at the new price and buy again.")
-        )
-    if isinstance(error, base.Throttled):
-        return errors.ProviderUnavailable(
-            _("Our number provider is very busy just now. Nothing was charged. Try again in a moment."),
-            retry_after=math.ceil(error.retry_after),
-        )
-    if isinstance(error, base.Rejected):
-        return errors.OutOfStock(
-            _("The provider has no number of this kind. Nothing was charged. Try another area code or service.")
-        )
-    if isinstance(error, base.ProviderFunds):
-        log.critical("Our float at the provider is too low to sell: %s", error)
-        return errors.ProviderUnavailable(
-            _("We can't order numbers just now; our staff knows. Nothing was charged. Try again later."),
-            retry_after=300,
-        )
-    return errors.ProviderUnavailable(retry_after=30)
 
 
 def _refuse_while_broken() -> Breaker:

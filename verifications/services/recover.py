@@ -11,8 +11,7 @@ from django.utils.translation import gettext as _
 from verifications import providers
 from verifications.models import Status, Verification
 from verifications.providers import base
-from verifications.services import crowd, end, receive, sale, there
-from verifications.services.buy import refusal_of
+from verifications.services import crowd, end, receive, refusals, sale, there
 from verifications.services.cancel import ask as ask_to_cancel
 from verifications.services.moves import note
 
@@ -70,23 +69,23 @@ def _sale(row: Verification, now: datetime) -> None:
     too_late = now - row.created_at > timedelta(seconds=settings.RECOVER_GIVE_UP_SECONDS)
     try:
         if too_late and not _may_have_sold(row):
-            sale.refuse(verification=row, why=_("The provider did not answer. Nothing was charged."), now=now)
+            sale.refuse(verification=row, why=_("The provider did not answer."), now=now)
             return
         number = there.purchase(row)
     except (base.OutcomeUnknown, base.Throttled, base.Unavailable) as error:
         if too_late:
-            sale.give_up(verification=row, why=_("The provider did not answer. Nothing was charged."), now=now)
+            sale.give_up(verification=row, why=_("The provider did not answer."), now=now)
         else:
             _later(row, error, now)
     except base.ProviderError as error:
-        sale.refuse(verification=row, why=refusal_of(error).detail, now=now)
+        sale.refuse(verification=row, why=refusals.why(error), now=now)
     else:
         _settle(row, number, now, too_late=too_late)
 
 
 def _settle(row: Verification, number: base.Number, now: datetime, *, too_late: bool) -> None:
     if too_late or number.state not in ("waiting", "completed"):
-        why = _("The number came too late to be of use. Nothing was charged.")
+        why = _("The number came too late to be of use.")
         sale.discard(verification=row, number=number, why=why, now=now)
         return
     current = sale.adopt(verification=row, number=number, now=now)
