@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account import signals as account
 from allauth.mfa import signals as mfa
+from allauth.mfa.models import Authenticator
 from django.contrib.auth import signals as auth
 from django.db import transaction
 from django.dispatch import receiver
@@ -38,9 +39,10 @@ def tell_failed_sign_in(sender: Any, credentials: dict[str, Any], request: HttpR
 
 
 def _tell_setting(what: str) -> Any:
-    def tell(sender: Any, user: User, **_: Any) -> None:
+    def tell(sender: Any, user: User, authenticator: Authenticator | None = None, **_: Any) -> None:
+        codes = authenticator is not None and authenticator.type == Authenticator.Type.RECOVERY_CODES
         with transaction.atomic():
-            signals.settings_changed.send(sender=User, user=user, what=what)
+            signals.settings_changed.send(sender=User, user=user, what="Recovery codes" if codes else what)
 
     return tell
 
@@ -49,7 +51,9 @@ _SETTINGS = (
     (account.password_changed, "Password"),
     (account.password_reset, "Password"),
     (account.password_set, "Password"),
+    (account.email_added, "E-mail address"),
     (account.email_changed, "E-mail address"),
+    (account.email_removed, "E-mail address"),
     (mfa.authenticator_added, "Two-factor authentication"),
     (mfa.authenticator_removed, "Two-factor authentication"),
     (mfa.authenticator_reset, "Two-factor authentication"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -11,6 +12,8 @@ from config.lib.problems import not_found_json, problem_json
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig):
+        return _refusal(request, 413, "too_large", _("The request is too large"))
     return _refusal(request, 400, "validation_error", _("The request makes no sense to us"))
 
 

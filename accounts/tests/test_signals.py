@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -68,15 +70,15 @@ def test_a_changed_password_is_told(ada: User) -> None:
     assert news == [{"user": ada, "what": "Password"}]
 
 
-def test_a_second_factor_is_told_and_then_asked_for(ada: User) -> None:
+def test_a_second_factor_is_told_and_then_asked_for(ada: User, django_capture_on_commit_callbacks: Any) -> None:
     client = sign_in()
     client.post("/account/reauthenticate/", {"password": PASSWORD})
     client.get("/account/2fa/totp/activate/")
     secret = client.session["mfa.totp.secret"]
     code = totp.format_hotp_value(totp.hotp_value(secret, next(iter(totp.yield_hotp_counters_from_time()))))
-    with heard(signals.settings_changed) as news:
+    with heard(signals.settings_changed) as news, django_capture_on_commit_callbacks(execute=True):
         client.post("/account/2fa/totp/activate/", {"code": code})
-    assert news[0] == {"user": ada, "what": "Two-factor authentication"}
+    assert news == [{"user": ada, "what": "Two-factor authentication"}, {"user": ada, "what": "Recovery codes"}]
     with heard(signals.signed_in) as signed_in:
         second = sign_in()
     assert signed_in == []

@@ -72,6 +72,11 @@ class RangeSerializer(serializers.Serializer):
 class Negotiation(DefaultContentNegotiation):
     """What we can't render is 406 however it is asked for; DRF alone calls an unknown `?format=` 404."""
 
+    def get_accept_list(self, request: Any) -> list[str]:
+        """An empty header is none."""
+        accepted: list[str] = super().get_accept_list(request)
+        return accepted if any(token.strip() for token in accepted) else ["*/*"]
+
     def filter_renderers(self, renderers: Any, format: str) -> Any:  # noqa: A002  DRF's name
         try:
             return super().filter_renderers(renderers, format)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
@@ -37,6 +37,9 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         return problem(
             code=error.code, status=error.status, title=str(error.title), detail=str(error.detail), **error.extra
         )
+    if isinstance(error, RequestDataTooBig):
+        title = _("The request is too large")
+        return problem(code="too_large", status=413, title=title, detail=title)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     if isinstance(error, PermissionDenied):

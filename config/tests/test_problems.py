@@ -1,0 +1,166 @@
+"""Every refusal of the API is one kind of document."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.test import Client, RequestFactory
+from rest_framework import exceptions
+
+from accounts.tests.factories import make_user
+from config import failures
+from config.lib.errors import DomainError
+from config.lib.problems import problem_handler
+
+
+class OutOfStock(DomainError):
+    code = "out_of_stock"
+    status = 409
+    title = "Out of stock"
+
+
+def answer(error: Exception) -> tuple[int, Any]:
+    response = problem_handler(error, {})
+    assert response is not None
+    assert response.content_type == "application/problem+json"
+    return response.status_code, response.data
+
+
+def test_a_refusal_of_ours_has_its_code_and_its_sentence() -> None:
+    status, body = answer(OutOfStock("None left in the US.", retry_after=2.2, verification_id="v1"))
+    assert (status, body) == (
+        409,
+        {
+            "type": "http://localhost:8000/help#out_of_stock",
+            "title": "Out of stock",
+            "status": 409,
+            "detail": "None left in the US.",
+            "code": "out_of_stock",
+            "errors": {},
+            "retry_after": 2.2,
+            "verification_id": "v1",
+        },
+    )
+
+
+def test_when_to_try_again_is_a_header_too() -> None:
+    response = problem_handler(OutOfStock(retry_after=2.2), {})
+    assert response is not None
+    assert response["Retry-After"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (Http404(), 404, "not_found"),
+        (PermissionDenied(), 403, "forbidden"),
+        (exceptions.NotAuthenticated(), 401, "not_authenticated"),
+        (exceptions.AuthenticationFailed(), 401, "not_authenticated"),
+        (exceptions.ParseError(), 400, "validation_error"),
+        (exceptions.MethodNotAllowed("PUT"), 405, "method_not_allowed"),
+        (exceptions.NotAcceptable(), 406, "not_acceptable"),
+        (exceptions.UnsupportedMediaType("text/xml"), 415, "unsupported_media_type"),
+        (exceptions.Throttled(wait=7.1), 429, "throttled"),
+    ],
+)
+def test_refusals_of_the_framework_have_codes_of_ours(error: Exception, status: int, code: str) -> None:
+    given, body = answer(error)
+    assert (given, body["status"], body["code"], body["errors"]) == (status, status, code, {})
+    assert {"type", "title", "status", "detail", "code", "errors"} <= set(body)
+
+
+def test_a_field_that_is_wrong_is_named_in_the_sentence() -> None:
+    _status, body = answer(exceptions.ValidationError({"name": ["This field is required."]}))
+    assert (body["detail"], body["errors"]) == ("name: This field is required.", {"name": ["This field is required."]})
+
+
+def test_a_bug_is_no_refusal() -> None:
+    assert problem_handler(ZeroDivisionError(), {}) is None
+
+
+@pytest.mark.django_db
+class TestOverHttp:
+    @pytest.fixture
+    def client(self) -> Client:
+        client = Client()
+        client.force_login(make_user())
+        return client
+
+    @pytest.mark.parametrize(
+        "body",
+        [b"{", b"[1", b"", b"nonsense", b'{"name": NaN}', b"\xff\xfe", b'{"name": "\xff"}', b"[" * 200_000, b'"text"',
+         b"[]", b"null", b"5", b'{"name": ' + b"9" * 5000 + b"}"],
+    )  # fmt: skip
+    def test_what_is_no_object_of_json_is_refused(self, client: Client, body: bytes) -> None:
+        answer = client.post("/api/keys", body, content_type="application/json")
+        assert (answer.status_code, answer.json()["code"]) == (400, "validation_error")
+        assert answer["Content-Type"] == "application/problem+json"
+
+    def test_a_body_larger_than_a_form_may_be_is_refused(self, client: Client, settings: Any) -> None:
+        body = b'{"name": "' + b"x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE + b'"}'
+        answer = client.post("/api/keys", body, content_type="application/json")
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+    @pytest.mark.parametrize(
+        "kind", ["text/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ";", "é"]
+    )
+    def test_only_json_is_taken(self, client: Client, kind: str) -> None:
+        answer = client.post("/api/keys", b"name=x", content_type=kind)
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+    @pytest.mark.parametrize("method", ["put", "patch", "delete", "trace"])
+    def test_a_method_that_an_address_lacks_is_told_with_those_that_it_has(self, client: Client, method: str) -> None:
+        answer = getattr(client, method)("/api/keys")
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+        assert answer["Allow"] == "GET, POST, HEAD, OPTIONS"
+
+    @pytest.mark.parametrize("accept", ["text/html", "application/xml", "nonsense", ";;", "a/b;q=x", "*/xml"])
+    def test_a_form_that_we_lack_is_406(self, client: Client, accept: str) -> None:
+        answer = client.get("/api/keys", headers={"Accept": accept})
+        assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+        assert answer["Content-Type"] == "application/problem+json"
+
+    @pytest.mark.parametrize("accept", ["*/*", "application/*", "application/json", "text/html, */*;q=0.1", ""])
+    def test_json_is_given_to_whoever_takes_it(self, client: Client, accept: str) -> None:
+        assert client.get("/api/keys", headers={"Accept": accept}).status_code == 200
+
+    def test_an_unknown_format_in_the_query_is_406_too(self, client: Client) -> None:
+        answer = client.get("/api/keys?format=xml")
+        assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+
+    @pytest.mark.parametrize(
+        "path", ["/api/", "/api/nothing", "/api/v1/verify/not-a-uuid", "/api/keys/", "/api/keys/x"]
+    )
+    def test_an_address_that_does_not_exist_is_a_problem_as_well(self, client: Client, path: str) -> None:
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (
+            404,
+            "not_found",
+            f"There is nothing at {path}.",
+        )
+        assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("view", "status", "code"),
+    [
+        (failures.bad_request, 400, "validation_error"),
+        (failures.permission_denied, 403, "forbidden"),
+        (failures.csrf_failure, 403, "forbidden"),
+        (failures.page_not_found, 404, "not_found"),
+        (failures.server_error, 500, "server_error"),
+    ],
+)
+def test_what_goes_wrong_outside_the_framework_is_a_problem_under_api(view: Any, status: int, code: str) -> None:
+    response = view(RequestFactory().get("/api/anything"))
+    body = json.loads(response.content)
+    assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
+    assert (body["status"], body["code"], set(body)) == (
+        status,
+        code,
+        {"type", "title", "status", "detail", "code", "errors"},
+    )
