@@ -45,7 +45,7 @@ def notifications(request: CustomerRequest) -> HttpResponse:
 @login_required
 @require_POST
 def read_all(request: CustomerRequest) -> HttpResponse:
-    services.mark_read(user=request.user)
+    services.mark_read(user=request.user, all=True)
     return redirect("notifications")
 
 

@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "config.lib.http.RequestIdMiddleware",
     "config.lib.http.AdminPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
+    "config.lib.http.NulMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
