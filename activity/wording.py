@@ -72,7 +72,7 @@ def present(kind: Kind, value: str) -> str:
     if kind is Kind.COUNTRY:
         return str(COUNTRY_NAMES.get(value, value))
     if kind is Kind.TIME and (moment := _time(value)):
-        return formats.date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+        return formats.date_format(timezone.localtime(moment), "j M Y, H:i")
     return value
 
 

@@ -107,7 +107,7 @@ def test_a_time_is_told_in_the_customers_own_zone() -> None:
 
     message = message_of(user, "security_signin", device="Firefox", place="203.0.113.9", time=MOMENT.isoformat())
 
-    assert message == "Firefox from 203.0.113.9 at 11/21/2026 9 p.m.. Not you? Change your password"
+    assert message == "Firefox from 203.0.113.9 at 21 Nov 2026, 21:00. Not you? Change your password"
 
 
 def test_a_code_is_read_from_the_verification_when_shown() -> None:

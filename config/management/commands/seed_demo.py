@@ -22,8 +22,9 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.models import User
-from accounts.signals import signed_in
+from accounts.signals import sign_in_failed, signed_in
 from config.lib.errors import DomainError
+from notifications.announcements import announce_to
 from payments import services as payments
 from payments.models import Payment
 from verifications import providers
@@ -104,7 +105,15 @@ def _account(email: str, password: str, name: str, **fields: Any) -> User:
 
 def _live_through_it(demo: User, sandbox: Sandbox) -> None:
     with transaction.atomic():
+        sign_in_failed.send(sender=User, user=demo, ip_address="127.0.0.1", user_agent=_BROWSER)
         signed_in.send(sender=User, user=demo, ip_address="127.0.0.1", user_agent=_BROWSER)
+    announce_to(
+        user_id=demo.pk,
+        title="Welcome to Ringfence",
+        text="This is a demo: numbers, codes and cards come from a sandbox, and the money is play money.",
+        link="/help",
+        now=timezone.now(),
+    )
     accounts.update_profile(user=demo, name=demo.name, time_zone="Europe/Lisbon")
     key, _secret = accounts.create_api_key(user=demo, name="Old laptop")
     accounts.revoke_api_key(user=demo, key_id=key.pk)
