@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from config.lib import metrics, money
+from config.lib import faults, metrics, money
 from config.lib.commands import Report, Step, no_step
 from refunds import signals
 from refunds.errors import NothingToRefund
@@ -51,6 +51,7 @@ def refund_verification(*, verification: Verification, reason: str, now: datetim
         },
         now=now,
     )
+    faults.point("refund.posted")
     if not posted.is_new:
         # The wallet's lock let another caller pass first; its refund is committed with its money.
         existing = _live_refund(verification)
@@ -69,6 +70,7 @@ def refund_verification(*, verification: Verification, reason: str, now: datetim
         completed_at=now,
     )
     signals.refund_completed.send(sender=Refund, refund=refund, transaction=posted)
+    faults.point("refund.made")
     db.on_commit(lambda: _tell(refund, verification), robust=True)
     return refund
 

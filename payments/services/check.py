@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from config.lib import money
+from config.lib import faults, money
 from config.lib.commands import Report, Step, no_step
 from payments import gateways
 from payments.gateways.base import Gateway, GatewayError, GatewayState, NotFound, OutcomeUnknown, Rejected
@@ -46,14 +46,17 @@ def check(*, payment: Payment, now: datetime) -> Payment:
 
 
 def _check(*, payment: Payment, now: datetime) -> Payment:
+    faults.point("check.claimed")
     if not payment.gateway_id:
         payment = open_checkout(payment=payment, now=now)
         if not payment.gateway_id:
             return payment  # refused, and ended by that
     gateway = gateways.by_name(payment.gateway)
     state = gateway.fetch(payment.gateway_id)
+    faults.point("check.answered")
     if state.status == "open" and now >= payment.expires_at:
         state = _close(gateway, payment.gateway_id)
+        faults.point("check.closed")
     return apply(payment=payment, state=state, now=now)
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from config.lib import money
+from config.lib import faults, money
 from config.lib.errors import DomainError
 from payments import gateways
 from payments.gateways.base import CheckoutRequest, CheckoutSession, OutcomeUnknown, Rejected, Throttled, Unavailable
@@ -40,7 +40,9 @@ def open_checkout(*, payment: Payment, now: datetime) -> Payment:
         session = gateways.by_name(payment.gateway).create(_request(payment))
     except Rejected as error:
         return _refused(payment=payment, error=error, now=now)
+    faults.point("topup.opened")
     _note(payment=payment, session=session)
+    faults.point("topup.noted")
     payment.refresh_from_db()
     return payment
 

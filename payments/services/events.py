@@ -11,6 +11,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from config.lib import faults
 from config.lib.errors import DomainError, NotFound
 from config.lib.metrics import gateway_events_total
 from payments import gateways
@@ -59,6 +60,7 @@ def receive_webhook(*, gateway: str, headers: Mapping[str, str], body: bytes, no
         event_id=data.id,
         defaults={"type": data.type, "payload": data.payload, "received_at": now, "next_attempt_at": now},
     )
+    faults.point("event.stored")
     if not created:
         _count(event, "duplicate")
     claimed = GatewayEvent.objects.filter(pk=event.pk, processed_at=None, next_attempt_at__lte=now).update(
@@ -108,6 +110,7 @@ def _attempt(*, event: GatewayEvent, now: datetime) -> Exception | None:
     """Apply a claimed event and note how it went. Never raises: the gateway's redelivery wouldn't help."""
     try:
         outcome = _apply(event=event, now=now)
+        faults.point("event.applied")
     except NotHandledYet as error:
         _note_error(event, str(error), again_at=now + LATER)
         _count(event, "kept")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
-from config.lib import money
+from config.lib import faults, money
 from config.lib.errors import DomainError
 from payments import gateways, signals
 from payments.models import Payment, PaymentStatus
@@ -60,6 +60,7 @@ def initiate(*, user: User, amount: int, gateway: str | None = None, key: str | 
         payment = _create(user=user, amount=amount, gateway=gateway, key=key, now=now)
     if payment.gateway_id or payment.status != PaymentStatus.INITIATED or now >= payment.expires_at:
         return payment
+    faults.point("topup.created")
     opened = open_for_customer(payment=payment, now=now)
     opened.replayed = payment.replayed
     return opened

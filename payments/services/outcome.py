@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from config.lib import money
+from config.lib import faults, money
 from payments import gateways, signals
 from payments.gateways.base import GatewayState
 from payments.models import Payment, PaymentStatus
@@ -54,6 +54,7 @@ def _paid(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
     payment.refresh_from_db()
     if not moved:
         return payment
+    faults.committed("topup.credited")
     title = gateways.by_name(payment.gateway).title
     posted = wallet.credit(
         user=payment.user,
@@ -67,6 +68,7 @@ def _paid(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
         now=now,
     )
     signals.payment_completed.send(sender=Payment, payment=payment, transaction=posted)
+    faults.point("topup.crediting")
     return payment
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from config.lib import faults
 from payments import gateways
 from payments.gateways.base import GatewayError, Throttled
 from payments.models import Payment, PaymentStatus
@@ -37,4 +38,5 @@ def settle(*, payment: Payment, now: datetime) -> Payment:
             reference=payment.reference,
             retry_after=error.retry_after if isinstance(error, Throttled) else 10,
         ) from error
+    faults.point("settle.answered")
     return apply(payment=payment, state=state, now=now)

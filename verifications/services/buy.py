@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.errors import PolicyNotAccepted, PurchasesFrozen
 from accounts.models import User
 from accounts.selectors import accepted_policy
-from config.lib import money
+from config.lib import faults, money
 from config.lib.breaker import Breaker, Open
 from verifications import errors, providers, signals
 from verifications.models import OPEN, Status, Verification
@@ -80,6 +80,7 @@ def buy(
     if replayed:
         breaker.release()
         return _replay(verification, fingerprint)
+    faults.point("buy.reserved")
     return Purchase(_order(verification, deal), replayed=False)
 
 
@@ -134,6 +135,7 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
         verification.refresh_from_db()
         return verification
     except base.ProviderError as error:
+        faults.point("buy.answered")
         log.info("The provider refused %s: %s %s", verification.pk, type(error).__name__, error)
         refusal = refusals.refusal_of(error)
         failed = sale.refuse(verification=verification, why=refusals.why(error), now=timezone.now())
@@ -143,6 +145,7 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
             pricing.ask_again(deal=deal, area_code=verification.area_code)
         refusal.extra["verification_id"] = str(failed.pk)
         raise refusal from error
+    faults.point("buy.answered")
     sold = sale.adopt(verification=verification, number=number, now=timezone.now())
     if sold.status == Status.FAILED:
         raise errors.ProviderUnavailable(sold.failure_reason, verification_id=str(sold.pk))

@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from config.lib import money
+from config.lib import faults, money
 from config.lib.errors import NotFound
 from verifications import errors, signals
 from verifications.models import Status, Verification
@@ -44,6 +44,7 @@ def cancel(*, user: User, verification_id: uuid.UUID | str) -> Cancellation:
     verification, ours = _claim(user, verification_id, now)
     if not ours:
         return Cancellation(verification, pending=verification.is_open)
+    faults.point("cancel.claimed")
     try:
         verification = ask(verification=verification, now=now)
     except base.TooEarly as error:
@@ -95,6 +96,7 @@ def ask(*, verification: Verification, now: datetime) -> Verification:
         raise
     except base.ProviderError as error:
         return _later(verification, error, now)
+    faults.point("cancel.answered")
     return end.end(verification=verification, to=Status.CANCELLED, now=now, settled=True)
 
 

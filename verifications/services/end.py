@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from config.lib import faults
 from verifications import signals
 from verifications.models import Status, Verification
 from verifications.providers import base
@@ -29,8 +30,10 @@ GIVE_BACK_FOR = timedelta(hours=1)
 
 def complete(verification: Verification, *, now: datetime) -> None:
     """The code is there. Call inside atomic(), with the row locked and waiting."""
+    faults.committed("end.completed")
     move(verification, Status.COMPLETED, now=now)
     signals.verification_completed.send(sender=Verification, verification=verification)
+    faults.point("end.completing")
 
 
 @transaction.atomic
@@ -45,6 +48,7 @@ def end(
     current = lock(verification.pk)
     if current.status != Status.WAITING:
         return current
+    faults.committed("end.ended")
     why = str(why or WHY[to])
     later = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
     move(
@@ -58,6 +62,7 @@ def end(
     signals.verification_ended.send(sender=Verification, verification=current, reason=REASONS[Status(to)], why=why)
     if settled is False:
         signals.provider_loss_booked.send(sender=Verification, verification=current)
+    faults.point("end.ending")
     return current
 
 
@@ -92,6 +97,7 @@ def give_back(*, verification: Verification, now: datetime) -> None:
     except base.ProviderError as error:
         log.info("Number of %s is not settled yet: %s %s", verification.pk, type(error).__name__, error)
         settled = None
+    faults.point("end.returned")
     age = now - (verification.ended_at or now)
     if settled is None and age > GIVE_BACK_FOR:
         settled = False

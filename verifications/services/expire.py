@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from config.lib import faults
 from verifications.models import Status, Verification
 from verifications.providers import base
 from verifications.services import crowd, end, receive, there
@@ -29,6 +30,7 @@ def expire_due(*, now: datetime) -> int:
         if not claimed:
             break
         seen += len(claimed)
+        faults.point("expire.claimed")
         answers = there.fetch_many(claimed)
         crowd.each(claimed, partial(_close, answers=answers, now=now), name=lambda row: str(row.pk))
     return seen
@@ -57,6 +59,7 @@ def _close(row: Verification, *, answers: there.Answers, now: datetime) -> None:
     current = receive.apply(verification=row, number=found, now=now, last=True)
     if current.status != Status.WAITING:
         return
+    faults.point("expire.fetched")
     try:
         there.cancel(row)
     except base.NotFound as error:
@@ -66,6 +69,7 @@ def _close(row: Verification, *, answers: there.Answers, now: datetime) -> None:
     except base.ProviderError as error:
         _unreached(row, error, now)
     else:
+        faults.point("expire.cancelled")
         end.end(verification=row, to=_how(row), now=now, settled=True)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.cache import cache
 
+from config.lib import faults
 from config.lib.breaker import Open
 from verifications import providers
 from verifications.models import Verification
@@ -54,6 +55,7 @@ def poll_due(*, now: datetime) -> int:
             break
         claimed = _claim(now)
         if claimed:
+            faults.point("poll.claimed")
             _ask(claimed, now)
         else:
             providers.poll_breaker().release()
@@ -89,6 +91,7 @@ def _may_ask() -> bool:
 
 def _ask(rows: list[Verification], now: datetime) -> None:
     answers = there.fetch_many(rows)
+    faults.point("poll.answered")
     if wait := there.longest_wait(answers):
         _pause(now, wait)
     failed = [answer for answer in answers.values() if isinstance(answer, base.ProviderError)]

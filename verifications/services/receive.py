@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from config.lib import faults
 from verifications import errors, providers, signals
 from verifications.models import Message, Status, Verification
 from verifications.providers import base
@@ -37,6 +38,7 @@ def receive_webhook(*, provider: str, headers: Mapping[str, str], body: bytes) -
     if known is None:
         log.info("A message came for number %s, which no verification has", incoming.provider_id)
         return
+    faults.point("message.verified")
     _receive(known, incoming.message, now=timezone.now())
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from config.lib import faults
 from verifications import providers
 from verifications.models import Status, Verification
 from verifications.providers import base
@@ -45,6 +46,7 @@ def _within_reach(due: list[Verification]) -> list[Verification]:
 def _recover(row: Verification, now: datetime) -> None:
     if not _claim(row, now):
         return
+    faults.point("recover.claimed")
     if row.status == Status.REQUESTED:
         _sale(row, now)
     elif row.status == Status.WAITING and row.cancel_requested_at:
@@ -80,6 +82,7 @@ def _sale(row: Verification, now: datetime) -> None:
     except base.ProviderError as error:
         sale.refuse(verification=row, why=refusals.why(error), now=now)
     else:
+        faults.point("recover.answered")
         _settle(row, number, now, too_late=too_late)
 
 

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from config.lib import faults
 from verifications import signals
 from verifications.models import Status, Verification
 from verifications.providers.base import Number
@@ -37,6 +38,7 @@ def adopt(*, verification: Verification, number: Number, now: datetime) -> Verif
 
 @transaction.atomic
 def _charge(verification: Verification, number: Number, now: datetime) -> Verification:
+    faults.committed("sale.charged")
     current = lock(verification.pk)
     if current.status != Status.REQUESTED:
         if current.status == Status.FAILED and not current.provider_id:
@@ -68,6 +70,7 @@ def _charge(verification: Verification, number: Number, now: datetime) -> Verifi
         },
     )
     signals.number_purchased.send(sender=Verification, verification=current)
+    faults.point("sale.charging")
     return current
 
 
@@ -114,6 +117,7 @@ def _fail(
     if hold is not None:
         wallet.release(hold=hold)
     signals.verification_refused.send(sender=Verification, verification=current, why=current.failure_reason)
+    faults.point("sale.failing")
     return current
 
 
