@@ -17,14 +17,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import selectors, services
 from accounts.forms import ApiKeyForm, ProfileForm
+from accounts.http import CustomerRequest
 from config.lib.errors import DomainError
 from config.lib.http import client_ip
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def profile(request: HttpRequest) -> HttpResponse:
-    user = selectors.customer(request)
+def profile(request: CustomerRequest) -> HttpResponse:
+    user = request.user
     initial = {"name": user.name, "time_zone": user.time_zone}
     form = ProfileForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
@@ -47,7 +48,7 @@ def security(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def keys(request: HttpRequest) -> HttpResponse:
+def keys(request: CustomerRequest) -> HttpResponse:
     """The keys, and a form for a new one, whose secret is shown once in the answer to the POST."""
     form = ApiKeyForm(request.POST or None)
     secret = ""
@@ -55,21 +56,21 @@ def keys(request: HttpRequest) -> HttpResponse:
         name, scopes = form.cleaned_data["name"], form.cleaned_data["scopes"]
         try:
             _key, secret = services.create_api_key(
-                user=selectors.customer(request), name=name, scopes=scopes, expires_at=form.expires_at()
+                user=request.user, name=name, scopes=scopes, expires_at=form.expires_at()
             )
         except DomainError as error:
             _show(form, error)
         else:
             form = ApiKeyForm()
-    context = {"form": form, "secret": secret, "keys": selectors.keys_of(user=selectors.customer(request))}
+    context = {"form": form, "secret": secret, "keys": selectors.keys_of(user=request.user)}
     return render(request, "accounts/keys.html", context)
 
 
 @login_required
 @require_POST
-def revoke_key(request: HttpRequest, key_id: int) -> HttpResponse:
+def revoke_key(request: CustomerRequest, key_id: int) -> HttpResponse:
     try:
-        key = services.revoke_api_key(user=selectors.customer(request), key_id=key_id)
+        key = services.revoke_api_key(user=request.user, key_id=key_id)
     except DomainError as error:
         messages.error(request, str(error.detail))
     else:
