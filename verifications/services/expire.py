@@ -56,7 +56,12 @@ def _close(row: Verification, *, answers: there.Answers, now: datetime) -> None:
     if isinstance(found, base.ProviderError):
         _unreached(row, found, now)
         return
-    current = receive.apply(verification=row, number=found, now=now, last=True)
+    try:
+        current = receive.apply(verification=row, number=found, now=now, last=True)
+    except Exception as error:
+        log.exception("What the provider says of %s can't be applied", row.pk)
+        _unreached(row, base.OutcomeUnknown(type(error).__name__), now)
+        return
     if current.status != Status.WAITING:
         return
     faults.point("expire.fetched")

@@ -95,7 +95,8 @@ def _record(current: Verification, texts: Sequence[base.Text]) -> list[Message]:
     """The texts that are new, written down. Older than the sale, after a refund or the purge: not its owner's."""
     if current.status not in (Status.WAITING, Status.COMPLETED) or current.purged_at:
         return []
-    since = current.sold_at or current.created_at
+    # To the second: a time that the provider cut to it is no older than a sale in the same second.
+    since = (current.sold_at or current.created_at).replace(microsecond=0)
     wanted = {digest(text): text for text in texts if text.received_at >= since}
     if not wanted:
         return []

@@ -58,9 +58,9 @@ class TextVerified:
             with words.reading("list of services"):
                 return [
                     ServiceListing(
-                        name=str(row["serviceName"]),
+                        name=words.writable(row["serviceName"]),
                         capability=words.CAPABILITIES[row["capability"]],
-                        title=str(row.get("description") or ""),
+                        title=words.writable(row.get("description")),
                     )
                     for row in rows
                 ]

@@ -52,6 +52,7 @@ ERRORS: dict[str, type[ProviderError]] = {
 CAPABILITIES = {"sms": "sms", "voice": "voice", "smsAndVoiceCombo": "sms_and_voice"}
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_NOT_WRITABLE = re.compile(r"[\x00\ud800-\udfff]")
 _SECONDS = re.compile(r"(\d{1,5}) ?s(?:ec|\b)")
 
 
@@ -158,12 +159,17 @@ def sale(row: Any) -> Sale:
         )
 
 
+def writable(value: Any) -> str:
+    """A text that can be stored: JSON may carry NUL and, where a message was cut inside a character, half of one."""
+    return _NOT_WRITABLE.sub("\ufffd", str(value or ""))
+
+
 def text(row: Any) -> Text:
     with reading("message"):
         return Text(
-            sender=str(row.get("from") or "")[:40],
-            text=str(row.get("smsContent") or ""),
-            code=str(row.get("parsedCode") or ""),
+            sender=writable(row.get("from"))[:40],
+            text=writable(row.get("smsContent")),
+            code=writable(row.get("parsedCode")),
             received_at=moment(row["createdAt"]),
         )
 
