@@ -1,0 +1,432 @@
+"""What every operation of the API's description has in common: a summary, its refusals as problem documents, headers.
+
+A view names the refusals of its own with `extensions=refusals("insufficient_funds", …)`; what any call may meet (no key,
+no scope, bad fields, too many calls) is added here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+
+_CODES = "x-error-codes"
+_ID = "0b6c7f7e-3c5e-4a53-9a55-0d8f3a0f2d11"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One error code: its status, an example of its title and sentence, and what its reader does about it."""
+
+    status: int
+    title: str
+    detail: str
+    remedy: str
+    more: tuple[tuple[str, Any], ...] = ()
+
+
+REFUSALS: dict[str, Refusal] = {
+    "validation_error": Refusal(
+        400,
+        "Invalid request",
+        "limit: Ensure this value is less than or equal to 100.",
+        "Mend the fields that errors names.",
+        (("errors", {"limit": ["Ensure this value is less than or equal to 100."]}),),
+    ),
+    "not_authenticated": Refusal(
+        401,
+        "Authentication credentials were not provided.",
+        "Authentication credentials were not provided.",
+        "Send Authorization: Bearer and a key that is neither revoked nor expired.",
+    ),
+    "insufficient_funds": Refusal(
+        402,
+        "Not enough money",
+        "This takes $2.50 and you have $1.00 available. Top up first.",
+        "Top up. Nothing was held or charged.",
+    ),
+    "forbidden": Refusal(
+        403,
+        "You do not have permission to perform this action.",
+        "This API key lacks the scope 'buy'.",
+        "Use a key that has the scope.",
+    ),
+    "policy_not_accepted": Refusal(
+        403,
+        "The acceptable-use policy is not accepted yet",
+        "Read and accept the acceptable-use policy first.",
+        "POST /api/policy with the version you have read.",
+    ),
+    "service_blocked": Refusal(
+        403,
+        "This service is not sold",
+        "Numbers for this service can't be bought here, by our acceptable-use policy. Choose another service.",
+        "Choose another service.",
+    ),
+    "purchases_frozen": Refusal(
+        403,
+        "Purchases are paused",
+        "Purchases on this account are paused. Write to support.",
+        "Write to support.",
+    ),
+    "not_found": Refusal(
+        404,
+        "Not found",
+        "You have no such verification.",
+        "Check the id. What belongs to somebody else is not found either.",
+    ),
+    "unknown_service": Refusal(
+        404,
+        "Unknown service",
+        "We don't sell numbers for this service. Choose one from the list of services.",
+        "Choose one from GET /api/v1/services.",
+    ),
+    "method_not_allowed": Refusal(
+        405,
+        "Method not allowed.",
+        'Method "PUT" not allowed.',
+        "Use a method that the Allow header names.",
+    ),
+    "not_acceptable": Refusal(
+        406,
+        "Could not satisfy the request Accept header.",
+        "Could not satisfy the request Accept header.",
+        "Accept application/json.",
+    ),
+    "price_moved": Refusal(
+        409,
+        "The price has changed",
+        "The price is $2.70 now, above your $2.50. Nothing was charged.",
+        "Look at the new price, and raise max_price if it suits you.",
+    ),
+    "out_of_stock": Refusal(
+        409,
+        "No number is free",
+        "No number is free for this service just now. Nothing was charged. Try again in a few minutes.",
+        "Try again in a few minutes, or without area_code.",
+        (("verification_id", _ID),),
+    ),
+    "too_early": Refusal(
+        409,
+        "Too early to give the number back",
+        "The provider does not take this number back yet. Try again in 12 seconds.",
+        "Wait for retry_after seconds.",
+        (("retry_after", 12),),
+    ),
+    "already_ended": Refusal(
+        409,
+        "This verification has already ended",
+        "The code has arrived, so the number can't be given back.",
+        "Read the verification: it has its code, or its refund.",
+    ),
+    "in_progress": Refusal(
+        409,
+        "The first request is still being answered",
+        "The first request with this key is still being answered. Ask again with the same key in a moment.",
+        "Ask again with the same key in a moment.",
+    ),
+    "too_large": Refusal(413, "The request is too large.", "Send at most 2621440 bytes.", "Send less at once."),
+    "unsupported_media_type": Refusal(
+        415,
+        "Unsupported media type in request.",
+        'Unsupported media type "text/plain" in request.',
+        "Send application/json.",
+    ),
+    "key_reused": Refusal(
+        422,
+        "The idempotency key was used for something else",
+        "This idempotency key was used for another request. Send a new key with a new request.",
+        "Send a new key with a new request.",
+    ),
+    "over_limit": Refusal(
+        429,
+        "Too many",
+        "You have reached a limit. Wait a little and try again.",
+        "Wait for retry_after seconds where it is given, else until something has ended.",
+        (("retry_after", 240),),
+    ),
+    "throttled": Refusal(
+        429,
+        "Request was throttled.",
+        "Request was throttled. Expected available in 12 seconds.",
+        "Wait for retry_after seconds.",
+        (("retry_after", 12),),
+    ),
+    "provider_unavailable": Refusal(
+        503,
+        "The provider can't be reached",
+        "Our number provider can't be reached just now. Nothing was charged. Try again in a minute.",
+        "Try again after retry_after seconds. Nothing was charged.",
+        (("retry_after", 30), ("verification_id", _ID)),
+    ),
+    "gateway_unavailable": Refusal(
+        503,
+        "The payment service can't be reached",
+        "The payment service can't be reached just now. Try again in a minute.",
+        "Try again with the same Idempotency-Key: it goes on with the same payment.",
+        (("retry_after", 30), ("reference", "pay_5f0c1d2e3a4b5c6d7e8f")),
+    ),
+}
+
+_PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457. Decide by `code`; show `detail`, a sentence for a person.",
+    "properties": {
+        "type": {"type": "string", "format": "uri", "description": "An address that explains the code."},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "description": "The HTTP status again."},
+        "detail": {"type": "string", "description": "What is wrong and what would be right."},
+        "code": {"type": "string", "description": "One of the words in the table above."},
+        "errors": {
+            "type": "object",
+            "additionalProperties": {},
+            "description": "With `validation_error`: each field that is wrong, with its sentences.",
+        },
+        "retry_after": {"type": "number", "description": "Seconds; the Retry-After header has them rounded up."},
+        "verification_id": {
+            "type": "string",
+            "format": "uuid",
+            "description": "Of a purchase that was refused after its price was held. The hold is released.",
+        },
+        "reference": {"type": "string", "description": "Of the payment that this is about."},
+    },
+    "required": ["type", "title", "status", "detail", "code", "errors"],
+}
+
+_HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-ID": {
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9-]{8,64}$"},
+        "required": True,
+        "description": "Yours, if you sent one of that shape, else ours. Name it when you write to support.",
+    },
+    "Retry-After": {
+        "schema": {"type": "integer", "minimum": 0},
+        "description": "Seconds to wait before trying again.",
+    },
+    "WWW-Authenticate": {
+        "schema": {"type": "string"},
+        "required": True,
+        "description": "How to authenticate.",
+    },
+}
+_WITH_RETRY = {"throttled", "over_limit", "too_early", "provider_unavailable", "gateway_unavailable"}
+
+TAGS = {
+    "catalogue": "What may be bought, where, for how much.",
+    "verifications": "Buy a number, wait for its code, give it back.",
+    "wallet": "What you have, and where every cent went.",
+    "payments": "Top up.",
+    "refunds": "What came back, and why.",
+    "notifications": "What you were told.",
+    "activities": "Everything that happened on your account.",
+    "websocket": "News as it happens.",
+    "keys": "API keys and what they may do.",
+    "policy": "The acceptable-use policy.",
+    "staff": "For staff alone.",
+}
+
+
+def refusals(*codes: str) -> dict[str, Any]:
+    """`extensions=` of an operation: the refusals of its own, beyond those that any call may meet."""
+    return {_CODES: list(codes)}
+
+
+def asked(title: str, value: Any) -> OpenApiExample:
+    """An example of a request's body."""
+    return OpenApiExample(title, value=value, request_only=True)
+
+
+def answered(title: str, value: Any, *statuses: int, media_type: str = "application/json") -> OpenApiExample:
+    """An example of an answer (200 unless told)."""
+    codes = [str(status) for status in statuses or (200,)]
+    return OpenApiExample(title, value=value, response_only=True, status_codes=codes, media_type=media_type)
+
+
+def idempotency_key(description: str) -> OpenApiParameter:
+    schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"}
+    return OpenApiParameter("Idempotency-Key", schema, OpenApiParameter.HEADER, description=description)
+
+
+REPLAYED = OpenApiParameter(
+    "Idempotent-Replayed",
+    {"type": "string", "enum": ["true"]},
+    OpenApiParameter.HEADER,
+    required=True,
+    response=[200],
+    description="This answers a request that was made before; nothing was done now.",
+)
+
+
+class Schema(AutoSchema):
+    """The house's reading of a view: its docstring's first sentence is the summary, its scope is said."""
+
+    def get_summary(self) -> str | None:
+        return super().get_summary() or self._own_words().partition("\n")[0].partition(". ")[0].rstrip(".")
+
+    def get_description(self) -> str:
+        return f"{self._own_words()}\n\n{self._who()}".strip()
+
+    def _own_words(self) -> str:
+        return str(super().get_description() or "").strip()
+
+    def _who(self) -> str:
+        from rest_framework.permissions import SAFE_METHODS, IsAdminUser
+
+        if not hasattr(self.view, "get_permissions") or not self.get_auth():
+            return ""
+        scope = "read" if self.method in SAFE_METHODS else getattr(self.view, "scope", "manage")
+        staff = any(isinstance(one, IsAdminUser) for one in self.view.get_permissions())
+        return f"Scope: `{scope}`." + (" Staff only." if staff else "")
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        if operation:
+            _complete(operation)
+        return operation
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    codes = sorted({*_any_call(operation), *operation.get(_CODES, ())}, key=lambda code: (REFUSALS[code].status, code))
+    operation[_CODES] = codes
+    for answer in operation["responses"].values():
+        answer["headers"] = {**answer.get("headers", {}), **_header_refs("X-Request-ID")}
+        answer["description"] = answer.get("description") or "Done."
+    by_status: dict[int, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(REFUSALS[code].status, []).append(code)
+    for status, these in by_status.items():
+        operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_name(these)}"}
+
+
+def _any_call(operation: dict[str, Any]) -> list[str]:
+    parameters = operation.get("parameters", [])
+    codes = ["not_authenticated", "forbidden", "throttled", "not_acceptable"]
+    if "requestBody" in operation:
+        codes += ["validation_error", "too_large", "unsupported_media_type"]
+    if any(parameter["in"] in ("query", "header") for parameter in parameters):
+        codes.append("validation_error")
+    if any(parameter["in"] == "path" for parameter in parameters):
+        codes.append("not_found")
+    return codes
+
+
+def _name(codes: Sequence[str]) -> str:
+    return "Or".join("".join(word.title() for word in code.split("_")) for code in codes)
+
+
+def _header_refs(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def describe(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """spectacular's postprocessing hook: what operations refer to, and the front page."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = _PROBLEM
+    components["headers"] = dict(_HEADERS)
+    answers = components.setdefault("responses", {})
+    used: set[str] = set()
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            used.update(operation.get("tags", ()))
+            by_status: dict[int, list[str]] = {}
+            for code in operation.get(_CODES, ()):
+                by_status.setdefault(REFUSALS[code].status, []).append(code)
+            for codes in by_status.values():
+                answers[_name(codes)] = _answer(codes)
+    components["responses"] = dict(sorted(answers.items()))
+    result["tags"] = [{"name": name, "description": about} for name, about in TAGS.items() if name in used]
+    result["info"]["description"] = front_page()
+    result["servers"] = [{"url": settings.PUBLIC_URL}]
+    return result
+
+
+def problem_example(code: str) -> dict[str, Any]:
+    refusal = REFUSALS[code]
+    return {
+        "type": f"{settings.PUBLIC_URL}/help#{code}",
+        "title": refusal.title,
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "code": code,
+        "errors": {},
+        **dict(refusal.more),
+    }
+
+
+def _answer(codes: Sequence[str]) -> dict[str, Any]:
+    status = REFUSALS[codes[0]].status
+    headers = ["X-Request-ID"]
+    if _WITH_RETRY & set(codes):
+        headers.append("Retry-After")
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.append("WWW-Authenticate")
+    return {
+        "description": f"{HTTPStatus(status).phrase}: " + ", ".join(f"`{code}`" for code in codes) + ".",
+        "headers": _header_refs(*headers),
+        "content": {
+            "application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {code: {"value": problem_example(code)} for code in codes},
+            }
+        },
+    }
+
+
+def front_page() -> str:
+    """What stands above the operations, as Markdown."""
+    rows = "\n".join(f"| `{code}` | {one.status} | {one.remedy} |" for code, one in REFUSALS.items())
+    rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
+    return _FRONT_PAGE.format(url=settings.PUBLIC_URL, rows=rows, key=rates["key"], purchase=rates["purchase"])
+
+
+_FRONT_PAGE = """\
+Buy a temporary number, receive the code, see where every cent went.
+
+## Quick start
+
+Make a key under *Settings, API keys*, and try it on a service that costs little and always gets its code
+(`test_success` is for sale where one tries things out):
+
+```
+export KEY=rf_…
+
+curl {url}/api/wallet/balance -H "Authorization: Bearer $KEY"
+
+curl -X POST {url}/api/v1/verify/create \\
+     -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\
+     -H "Idempotency-Key: $(uuidgen)" \\
+     -d '{{"service_name": "test_success", "country": "US", "max_price": "1.00"}}'
+
+curl {url}/api/v1/verify/ID -H "Authorization: Bearer $KEY"
+```
+
+Ask again until `status` is `completed` (then `code` is there) or one of `timed_out`, `cancelled`, `failed` (then `refund`
+is there, or nothing was charged). Or open a socket with `POST /api/websocket/ticket` and be told.
+
+## What holds everywhere
+
+* **Keys** go into `Authorization: Bearer KEY` and have scopes: `read` to look, `buy` for numbers, `pay` for top-ups,
+  `manage` for keys, notifications and the policy. Pages use their session and a CSRF token instead.
+* **Money** is a string with two places (`"2.50"`), **times** are ISO 8601 in UTC, **bodies** are JSON.
+* **Once only:** send an `Idempotency-Key` of your own with what costs money. The same request under the same key does
+  nothing twice: it is answered 200 with `Idempotent-Replayed: true`. Another request under a used key is 422.
+* **Lists** take `skip` and `limit` (1 to 100) and say the `total` of what the filters leave, whatever the page. Where rows
+  can be many, `before` goes on below a row and `after` above it, at the same cost however deep. Newest first.
+* **Throttles:** {key} a key, and {purchase} purchases a user. What is above is 429 with `Retry-After`.
+* **Unknown outcome:** where the provider's answer is lost, a purchase is 201 with the status `requested` and settles by
+  itself: read it again.
+* Each answer has an `X-Request-ID`.
+
+## Errors
+
+`application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `code`, `errors`. Decide by `code`.
+
+| code | status | what to do |
+| --- | --- | --- |
+{rows}
+"""
