@@ -22,6 +22,7 @@ def activity(request: CustomerRequest) -> HttpResponse:
     context = {
         "types": chosen.fields["type"].choices,  # type: ignore[attr-defined]
         "chosen": request.GET,
+        "filtered": bool(chosen.cleaned_data and any(chosen.cleaned_data.values())),
         "page": keyset_page(request, rows, key="id"),
     }
     return render(request, "activity/activity.html", context)

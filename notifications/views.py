@@ -15,6 +15,7 @@ from config.lib.errors import NotFound
 from notifications import selectors, services
 
 PAGE_SIZE = 25
+PANEL_SIZE = 15
 
 
 @login_required
@@ -37,6 +38,8 @@ def notifications(request: CustomerRequest) -> HttpResponse:
         query["before"] = str(shown[-1]["seq"])
         older = query.urlencode()
     rows = [{**row, "created_at": datetime.fromisoformat(row["created_at"])} for row in shown]
+    if request.GET.get("panel"):
+        return render(request, "notifications/partials/panel.html", {"rows": rows[:PANEL_SIZE]})
     categories = [entry for entry in selectors.categories(user=request.user) if entry["total"]]
     context = {"rows": rows, "older": older, "category": category, "unread_only": unread_only, "categories": categories}
     return render(request, "notifications/notifications.html", context)

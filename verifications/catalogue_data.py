@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from django.utils.translation import gettext_lazy as _
+
 TESTING = "testing"
 OTHER = "other"
 
@@ -77,6 +79,17 @@ TEST_SERVICES = {
     "test_reactivatable": "Test Reactivatable",
     "test_no_numbers": "Test No Numbers",
     "test_insufficient_balance": "Test Insufficient Balance",
+}
+
+# What they do, for those who try them.
+TEST_NOTES = {
+    "test_success": _("A code arrives after 3 seconds"),
+    "test_delayed_success": _("A code arrives after 30 seconds"),
+    "test_pending": _("No code ever: try cancelling it"),
+    "test_timeout": _("Ends after 20 seconds without a code, and is refunded"),
+    "test_reactivatable": _("A number that could be used again"),
+    "test_no_numbers": _("Out of stock: nothing is charged"),
+    "test_insufficient_balance": _("Our provider says no: nothing is charged"),
 }
 
 _TABLE = {

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from config.lib import money
 from config.lib.errors import NotFound
+from verifications.catalogue_data import POPULAR, TEST_NOTES, TEST_SERVICES
 from verifications.models import OPEN, Message, Offer, Service, Verification
 
 # What the provider sells in; it gives no names.
@@ -87,6 +91,46 @@ def services_for_sale(*, country: str = "US", query: str = "") -> QuerySet[Offer
     if words:
         offers = offers.filter(Q(service__title__icontains=words) | Q(service__name__icontains=words))
     return offers
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Some of the catalogue under one heading ('' where it is all that was found)."""
+
+    title: str | Promise
+    rows: list[tuple[Offer, str | Promise]]  # with a word on what it does, '' for most
+
+
+def shelves(*, country: str = "US", query: str = "", most: int = 60) -> tuple[list[Shelf], bool]:
+    """What the shop shows, and whether there is more: what may be tried and what is wanted most, before the rest."""
+    offers = services_for_sale(country=country, query=query)
+    if query.strip():
+        found = list(offers[: most + 1])
+        found.sort(key=lambda offer: _rank(offer.service.name))
+        return [Shelf("", _with_notes(found[:most]))] if found else [], len(found) > most
+    wanted = sorted(
+        offers.filter(service__name__in=[*TEST_SERVICES, *POPULAR]), key=lambda offer: _rank(offer.service.name)
+    )
+    others = offers.exclude(service__name__in=[*TEST_SERVICES, *POPULAR]).order_by(Lower("service__title"), "pk")
+    rest = list(others[: most + 1])
+    found_shelves = [
+        Shelf(_("Try it out: test services"), _with_notes(o for o in wanted if o.service.name in TEST_SERVICES)),
+        Shelf(_("Asked for most"), _with_notes(o for o in wanted if o.service.name not in TEST_SERVICES)),
+        Shelf(_("All others, from A to Z"), _with_notes(rest[:most])),
+    ]
+    return [shelf for shelf in found_shelves if shelf.rows], len(rest) > most
+
+
+def _with_notes(offers: Iterable[Offer]) -> list[tuple[Offer, str | Promise]]:
+    return [(offer, TEST_NOTES.get(offer.service.name, "")) for offer in offers]
+
+
+def _rank(name: str) -> int:
+    """Test services first (they are for sale only where one tries things out), then the popular ones."""
+    return _ORDER.get(name, len(_ORDER))
+
+
+_ORDER = {name: place for place, name in enumerate([*TEST_SERVICES, *POPULAR])}
 
 
 def countries() -> list[dict[str, Any]]:

@@ -30,7 +30,13 @@ PAGE_SIZE = 25
 def buy(request: CustomerRequest) -> HttpResponse:
     """The catalogue, searched as one types (the list alone for htmx)."""
     query = request.GET.get("q", "").strip()[:80]
-    context = {"query": query, "offers": selectors.services_for_sale(country="US", query=query)[:60]}
+    shelves, more = selectors.shelves(query=query)
+    context = {
+        "query": query,
+        "shelves": shelves,
+        "more": more,
+        "last_services": selectors.last_services(user=request.user),
+    }
     partial = request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request")
     return render(request, "verifications/partials/services.html" if partial else "verifications/buy.html", context)
 
@@ -61,12 +67,16 @@ def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
     except DomainError as refusal:
         messages.warning(request, error or str(refusal.detail))
         return redirect("buy")
+    wallet = wallets.balance_of(user=request.user)
     context = {
         "service": deal.offer.service,
         "offer": deal.offer,
+        "country": selectors.COUNTRY_NAMES.get(deal.offer.country, deal.offer.country),
         "price": deal.price,
         "accepted": accepted_policy(user=request.user),
-        "wallet": wallets.balance_of(user=request.user),
+        "wallet": wallet,
+        "left": wallet.available - deal.price,
+        "missing": deal.price - wallet.available,
         "key": uuid.uuid4(),
         "error": error,
         "failed_id": failed_id,
@@ -88,7 +98,12 @@ def verification(request: CustomerRequest, verification_id: uuid.UUID) -> HttpRe
     except NotFound:
         return render(request, "errors/404.html", status=404)
     trail = wallets.transactions_of(user=request.user).filter(resource_type="verification", resource_id=str(found.pk))
-    context = {"verification": found, "code": selectors.code_of(found), "trail": trail.order_by("sequence")}
+    context = {
+        "verification": found,
+        "code": selectors.code_of(found),
+        "trail": trail.order_by("sequence"),
+        "country": selectors.COUNTRY_NAMES.get(found.country, found.country),
+    }
     part = "verifications/partials/live.html" if request.GET.get("part") else "verifications/verification.html"
     return render(request, part, context)
 

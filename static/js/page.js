@@ -1,4 +1,5 @@
-// What every page does by itself: copying, asking once before something is lost, the reader's time zone.
+// What every page does by itself: copying, asking once before something is lost, showing that a form is under way,
+// light and dark, the reader's time zone.
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
@@ -7,8 +8,10 @@ document.addEventListener("click", async (event) => {
   if (!source) return;
   await copy((source.dataset.value || source.textContent).trim());
   const label = button.querySelector("[data-copy-label]") || button;
-  const before = label.textContent;
+  const before = label.dataset.before || label.textContent;
+  label.dataset.before = before;
   label.textContent = button.dataset.copied || "Copied";
+  say(label.textContent);
   setTimeout(() => { label.textContent = before; }, 1600);
 });
 
@@ -25,10 +28,75 @@ async function copy(text) {
   }
 }
 
+/** For those who don't see it. */
+function say(words) {
+  const region = document.querySelector("[data-said]");
+  if (region) region.textContent = words;
+}
+
+// <form data-confirm="What will happen?">: asked in #confirm, answered by the form's own words.
+
+const question = document.getElementById("confirm");
+let asked = null;
+
 document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
+  const form = event.target;
+  if (event.defaultPrevented || form.method === "dialog") return;
+  if (form.dataset.confirm && asked !== form) {
+    event.preventDefault();
+    ask(form, event.submitter);
+    return;
+  }
+  asked = null;
+  if (form.method === "post" && event.submitter?.matches(".button")) event.submitter.setAttribute("aria-busy", "true");
 });
+
+function ask(form, submitter) {
+  if (!question) {
+    if (window.confirm(form.dataset.confirm)) { asked = form; form.requestSubmit(submitter); }
+    return;
+  }
+  question.querySelector("[data-question]").textContent = form.dataset.confirm;
+  const yes = question.querySelector("[value=yes]");
+  yes.textContent = form.dataset.confirmYes || submitter?.textContent.trim() || yes.textContent;
+  question.returnValue = "";
+  question.showModal();
+  question.addEventListener("close", () => {
+    if (question.returnValue !== "yes") return;
+    asked = form;
+    form.requestSubmit(submitter);
+  }, { once: true });
+}
+
+// A page that comes back out of the browser's memory is not under way any more.
+window.addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("[aria-busy=true]")) button.removeAttribute("aria-busy");
+});
+
+// Light, dark, or the system's.
+
+const choices = document.querySelectorAll("[data-theme-choice]");
+showTheme();
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-theme-choice]");
+  if (!button) return;
+  const chosen = button.dataset.themeChoice;
+  if (chosen) document.documentElement.dataset.theme = chosen;
+  else delete document.documentElement.dataset.theme;
+  try {
+    if (chosen) localStorage.setItem("theme", chosen);
+    else localStorage.removeItem("theme");
+  } catch {
+    // No storage: it holds for this page.
+  }
+  showTheme();
+});
+
+function showTheme() {
+  const chosen = document.documentElement.dataset.theme || "";
+  for (const button of choices) button.setAttribute("aria-pressed", String(button.dataset.themeChoice === chosen));
+}
 
 for (const field of document.querySelectorAll("[data-time-zone]")) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";

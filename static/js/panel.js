@@ -1,0 +1,33 @@
+// The bell opens the latest notifications beside the page; without scripts, or with a modifier key, it is a link.
+
+const bell = document.querySelector("[data-bell]");
+const panel = document.getElementById("notifications-panel");
+const body = panel?.querySelector("[data-panel-body]");
+let shown = "";
+
+bell?.addEventListener("click", (event) => {
+  if (!panel || event.ctrlKey || event.metaKey || event.shiftKey || document.getElementById("inbox")) return;
+  event.preventDefault();
+  panel.showModal();
+  load();
+});
+
+panel?.addEventListener("click", (event) => { if (event.target === panel) panel.close(); });
+panel?.querySelector("[data-panel-close]").addEventListener("click", () => panel.close());
+document.addEventListener("ringfence:notification", () => { if (panel?.open) load(); });
+document.addEventListener("ringfence:unread", () => { if (panel?.open) load(); });
+
+async function load() {
+  try {
+    const answer = await fetch(`${bell.href}?panel=1`, { credentials: "same-origin", cache: "no-store" });
+    if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+    const html = await answer.text();
+    if (html === shown) return;
+    shown = html;
+    const fresh = new DOMParser().parseFromString(html, "text/html");
+    body.replaceChildren(...fresh.body.childNodes);
+  } catch {
+    shown = "";
+    body.textContent = panel.dataset.failed;
+  }
+}
