@@ -11,15 +11,19 @@ from activity.events import FINANCIAL_TYPES
 
 _BATCH = 2_000
 
-# What was unread leaves the counters in the same statement.
+# The inboxes are locked first, as everywhere: the other way round, this and somebody who reads just now would wait
+# for each other. What was unread leaves the counters in the same statement.
 _REMOVE = """
-WITH gone AS (
-    DELETE FROM notifications_notification WHERE id IN (
-        SELECT notification.id FROM notifications_notification notification
-        JOIN activity_activity activity ON activity.id = notification.activity_id
-        WHERE activity.created_at < %(before)s AND NOT activity.activity_type = ANY(%(kept)s)
-        LIMIT %(batch)s
-    )
+WITH batch AS MATERIALIZED (
+    SELECT notification.id, notification.user_id FROM notifications_notification notification
+    JOIN activity_activity activity ON activity.id = notification.activity_id
+    WHERE activity.created_at < %(before)s AND NOT activity.activity_type = ANY(%(kept)s)
+    LIMIT %(batch)s
+), inboxes AS MATERIALIZED (
+    SELECT user_id FROM notifications_inbox WHERE user_id IN (SELECT user_id FROM batch) ORDER BY user_id FOR UPDATE
+), gone AS (
+    DELETE FROM notifications_notification
+    WHERE (SELECT count(*) FROM inboxes) >= 0 AND id IN (SELECT id FROM batch)
     RETURNING user_id, read_at IS NULL AND archived_at IS NULL AND deleted_at IS NULL AS was_unread
 ), counted AS (
     SELECT user_id, count(*) AS unread FROM gone WHERE was_unread GROUP BY user_id

@@ -1,15 +1,19 @@
 """What may be removed at last, and what never is."""
 
+import threading
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
 from activity.models import Activity
 from activity.tests.factories import happened
+from config.testing.live import until
 from notifications import services
 from notifications.models import Inbox, Notification
 
@@ -59,3 +63,37 @@ def test_the_command_says_how_many_went() -> None:
 def test_the_command_wants_a_number_of_days(days: str) -> None:
     with pytest.raises(CommandError, match="days"):
         call_command("cleanup_activities", f"--days={days}")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.races
+@pytest.mark.drill
+def test_removing_waits_for_a_reader_instead_of_blocking_it(in_threads: Any) -> None:
+    """Both lock the inbox before its rows, as everybody does: the other way round they would wait for each other."""
+    user, now = make_user(), timezone.now()
+    happened(user, "security_signin", now=now - timedelta(days=91))
+    told = threading.Event()
+
+    def read_all() -> int:
+        with transaction.atomic():
+            happened(user, "low_balance", now=now)  # holds the inbox
+            told.set()
+            until(somebody_waits_for_a_lock, "the removal waits for the inbox")
+            return services.mark_read(user=user, all=True).changed
+
+    def remove() -> int:
+        told.wait(10)
+        return services.cleanup(days=90, now=now)
+
+    assert in_threads([read_all, remove]) == [2, 1]
+    assert list(Inbox.objects.values_list("seq", "unread")) == [(2, 0)]
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT EXISTS ("
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+        )
+        return bool(cursor.fetchone()[0])
