@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from config.lib import faults, metrics, money
 from config.lib.commands import Report, Step, no_step
+from config.lib.errors import DomainError
 from refunds import signals
 from refunds.errors import NothingToRefund
 from refunds.models import Refund, RefundStatus, new_reference
@@ -78,7 +79,8 @@ def refund_verification(*, verification: Verification, reason: str, now: datetim
 def reconcile_refunds(*, since: datetime, now: datetime, execute: bool, step: Step = no_step) -> Report:
     """Refund what ended since then, was charged, and has no refund; one transaction each.
 
-    A dry run does the same and rolls each back. What can't be refunded (no charge in the journal) is reported unmended.
+    A dry run does the same and rolls each back. What can't be refunded (the journal has no charge, or one that was
+    reversed by hand) is reported unmended.
     """
     report = Report("reconcile_refunds", ("verification", "user", "ended", "status", "amount", "result"))
     for pk in _unrefunded(since=since).values_list("pk", flat=True).iterator(chunk_size=500):
@@ -105,6 +107,9 @@ def _refund_if_due(pk: UUID, *, since: datetime, now: datetime, report: Report) 
         refund = refund_verification(verification=verification, reason=REASONS[Status(verification.status)], now=now)
     except NothingToRefund:
         report.add(**row, amount="0.00", result="charged says the verification, but not the journal")
+        return
+    except DomainError as error:  # the journal refuses: people have to look, and the others go on
+        report.add(**row, amount="0.00", result=f"not refunded: {error}")
         return
     report.add(cents=refund.amount, mended=True, **row, amount=money.to_text(refund.amount), result="refunded")
 

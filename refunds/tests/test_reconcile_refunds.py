@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -16,7 +17,9 @@ from accounts.tests.factories import make_user
 from refunds.models import Refund
 from refunds.tests.factories import bought, end
 from verifications.models import Status, Verification
+from wallet import services as wallet
 from wallet.models import Wallet
+from wallet.selectors import transaction_of
 from wallet.tests.factories import funded
 
 pytestmark = pytest.mark.django_db
@@ -130,3 +133,39 @@ def test_its_query_count_a_verification_is_constant(user: User, django_assert_ma
         end(bought(user, price=100))
     with django_assert_max_num_queries(3 * 60):
         run("--execute")
+
+
+def test_a_charge_that_was_reversed_by_hand_is_shown_and_stops_no_other(user: User) -> None:
+    """The journal undoes a row once: what gave it back under another reference is for people to look at."""
+    by_hand, plain = end(bought(user)), end(bought(user, price=100))
+    with transaction.atomic():
+        wallet.reverse(
+            transaction=transaction_of(reference=f"verification:{by_hand.pk}:capture"),
+            type="adjustment",
+            reference="by hand",
+            description="Given back by hand",
+        )
+
+    for arguments, refunds in ((["--dry-run"], 0), (["--execute"], 1)):
+        code, text = run(*arguments, "--json")
+        results = {row["verification"]: row["result"] for row in json.loads(text)["rows"]}
+        assert results == {
+            str(by_hand.pk): "not refunded: This was reversed before.",
+            str(plain.pk): "refunded",
+        }
+        assert (code, Refund.objects.count()) == (1, refunds)
+    assert Wallet.objects.get(user=user).balance == 1000
+
+
+def test_money_without_its_refund_row_gets_the_row_and_no_money(user: User) -> None:
+    verification = end(bought(user))
+    with transaction.atomic():
+        wallet.reverse(
+            transaction=transaction_of(reference=f"verification:{verification.pk}:capture"),
+            type="verification_refund",
+            reference=f"verification:{verification.pk}:refund",
+            description="Refund",
+        )
+    assert run("--execute")[0] == 1
+    assert state(user) == (1, 1000)
+    assert run("--execute")[0] == 0
