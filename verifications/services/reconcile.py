@@ -124,6 +124,7 @@ def _recovering(provider: Provider, since: datetime) -> list[tuple[str, datetime
         provider=provider.name,
         status=Status.FAILED,
         charged=False,
+        provider_id="",
         next_recovery_at__isnull=False,
         created_at__gte=since - longest,
     )

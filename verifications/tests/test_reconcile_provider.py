@@ -254,3 +254,10 @@ def test_the_command_speaks_json(provider, monkeypatch):
 def test_the_command_wants_to_know_whether_to_mend(provider):
     with pytest.raises(CommandError):
         call_command("reconcile_provider")
+
+
+def test_a_number_still_being_given_back_hides_no_orphan(provider):
+    """Whose number is known accounts for no other of the same service."""
+    mine, orphan = sold(provider), sold(provider, key="k2")
+    owned(mine, Status.FAILED, charged=False, next_recovery_at=timezone.now(), created_at=mine.created_at)
+    assert found(reconcile()) == [(orphan.provider_id, "orphan", "would cancel")]
