@@ -1,4 +1,4 @@
-"""API keys by API."""
+"""API keys and the acceptable-use policy by API."""
 
 from __future__ import annotations
 
@@ -10,24 +10,54 @@ from rest_framework.views import APIView
 from accounts import selectors, services
 from accounts.models import ApiKey
 from accounts.serializers import (
+    AcceptPolicySerializer,
     ApiKeySerializer,
     CreatedApiKeySerializer,
     KeyListSerializer,
     NewApiKeySerializer,
+    PolicySerializer,
 )
 from config.lib.api import PageSerializer, page
+from config.lib.http import client_ip
+from config.lib.openapi import answered, asked
+
+_KEY = {
+    "id": 7,
+    "name": "laptop",
+    "prefix": "rf_Ab3dE9x",
+    "scopes": ["buy", "read"],
+    "created_at": "2026-11-21T09:00:00Z",
+    "expires_at": None,
+    "last_used_at": None,
+}
+_POLICY = {"version": "2026-11", "accepted": True, "accepted_at": "2026-11-21T09:00:00Z"}
 
 
 class KeysView(APIView):
     scope = "manage"
 
-    @extend_schema(parameters=[PageSerializer], responses=KeyListSerializer, tags=["keys"], operation_id="keys_list")
+    @extend_schema(
+        operation_id="keys_list",
+        tags=["keys"],
+        parameters=[PageSerializer],
+        responses=KeyListSerializer,
+        examples=[answered("One key", {"total": 1, "keys": [_KEY]})],
+    )
     def get(self, request: Request) -> Response:
         """Your live keys, newest first."""
         total, keys = page(request, selectors.keys_of(user=selectors.customer(request)))
         return Response({"total": total, "keys": ApiKeySerializer(keys, many=True).data})
 
-    @extend_schema(request=NewApiKeySerializer, responses={201: CreatedApiKeySerializer}, tags=["keys"])
+    @extend_schema(
+        operation_id="keys_create",
+        tags=["keys"],
+        request=NewApiKeySerializer,
+        responses={201: CreatedApiKeySerializer},
+        examples=[
+            asked("For buying", {"name": "laptop", "scopes": ["read", "buy"]}),
+            answered("Made", {**_KEY, "key": "rf_Ab3dE9x-and-36-letters-more-shown-only-once"}, 201),
+        ],
+    )
     def post(self, request: Request) -> Response:
         """A new key. Its secret stands in this answer alone.
 
@@ -44,8 +74,39 @@ class KeysView(APIView):
 class KeyView(APIView):
     scope = "manage"
 
-    @extend_schema(responses={204: None}, tags=["keys"])
+    @extend_schema(operation_id="keys_revoke", tags=["keys"], responses={204: None})
     def delete(self, request: Request, key_id: int) -> Response:
         """Ends a key at once."""
         services.revoke_api_key(user=selectors.customer(request), key_id=key_id)
         return Response(status=204)
+
+
+class PolicyView(APIView):
+    scope = "manage"
+
+    @extend_schema(
+        operation_id="policy_retrieve",
+        tags=["policy"],
+        responses=PolicySerializer,
+        examples=[answered("Accepted", _POLICY)],
+    )
+    def get(self, request: Request) -> Response:
+        """The version of the acceptable-use policy in force, and whether you accepted it. Its text is at /policy."""
+        return Response(PolicySerializer(selectors.acceptance_of(user=selectors.customer(request))).data)
+
+    @extend_schema(
+        operation_id="policy_accept",
+        tags=["policy"],
+        request=AcceptPolicySerializer,
+        responses=PolicySerializer,
+        examples=[asked("The version you have read", {"version": "2026-11"}), answered("Accepted", _POLICY)],
+    )
+    def post(self, request: Request) -> Response:
+        """Accept the policy, which is needed before the first purchase. Again changes nothing.
+
+        Name the version that you have read, so that nobody accepts one unseen.
+        """
+        form = AcceptPolicySerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        acceptance = services.accept_policy(user=selectors.customer(request), ip_address=client_ip(request))
+        return Response(PolicySerializer(acceptance).data)

@@ -23,6 +23,11 @@ def accepted_policy(*, user: User) -> bool:
     return PolicyAcceptance.objects.filter(user=user, version=settings.POLICY_VERSION).exists()
 
 
+def acceptance_of(*, user: User) -> PolicyAcceptance | None:
+    """When and how the user accepted the policy's current version; None if that was never."""
+    return PolicyAcceptance.objects.filter(user=user, version=settings.POLICY_VERSION).first()
+
+
 def keys_of(*, user: User) -> QuerySet[ApiKey]:
     """The user's keys that were not revoked, newest first."""
     return ApiKey.objects.filter(user=user, revoked_at=None)

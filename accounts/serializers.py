@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from accounts.models import ApiKey
+from accounts.models import ApiKey, PolicyAcceptance
+from config.lib.api import BodySerializer
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=ApiKey.SCOPES), read_only=True)
+
     class Meta:
         model = ApiKey
         fields = ("id", "name", "prefix", "scopes", "created_at", "expires_at", "last_used_at")
+        extra_kwargs = {"prefix": {"help_text": "The secret's first letters, to tell keys apart."}}
 
 
-class NewApiKeySerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=80)
-    scopes = serializers.MultipleChoiceField(choices=ApiKey.SCOPES, required=False, allow_empty=False)
-    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+class NewApiKeySerializer(BodySerializer):
+    name = serializers.CharField(max_length=80, help_text="Where the key is used. One line.")
+    scopes = serializers.MultipleChoiceField(
+        choices=ApiKey.SCOPES,
+        required=False,
+        allow_empty=False,
+        help_text="All of them where it is left out; of a key that asks, those that it has itself.",
+    )
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="Null: it doesn't expire.")
 
     def validate_expires_at(self, value: Any) -> Any:
         if value is not None and value <= timezone.now():
-            raise serializers.ValidationError("Give a time that is still to come.")
+            raise serializers.ValidationError(_("Give a time that is still to come."))
         return value
 
 
@@ -38,3 +49,27 @@ class CreatedApiKeySerializer(ApiKeySerializer):
 class KeyListSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     keys = ApiKeySerializer(many=True)
+
+
+class PolicySerializer(serializers.Serializer[Any]):
+    version = serializers.CharField(help_text="The version in force.")
+    accepted = serializers.BooleanField(help_text="Whether you accepted that version.")
+    accepted_at = serializers.DateTimeField(allow_null=True)
+
+    def to_representation(self, instance: PolicyAcceptance | None) -> dict[str, Any]:
+        accepted_at = instance.accepted_at if instance else None
+        current = {"version": settings.POLICY_VERSION, "accepted": instance is not None, "accepted_at": accepted_at}
+        return super().to_representation(current)
+
+
+class AcceptPolicySerializer(BodySerializer):
+    version = serializers.CharField(max_length=20, help_text="The version that you have read: the one in force.")
+
+    def validate_version(self, value: str) -> str:
+        if value != settings.POLICY_VERSION:
+            raise serializers.ValidationError(
+                _("The version in force is {version}. Read it, then accept that one.").format(
+                    version=settings.POLICY_VERSION
+                )
+            )
+        return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from allauth.mfa.totp.internal import auth as totp
 from django.test import Client
 
 from accounts import services, signals
+from accounts.adapters import MFAAdapter
 from accounts.models import User
 from accounts.tests.factories import make_user
 from accounts.tests.test_services import heard
@@ -97,3 +99,8 @@ def test_what_staff_change_is_told_as_theirs(ada: User) -> None:
     with heard(signals.settings_changed) as news:
         services.save_by_staff(user=ada, changed=["is_active"])
     assert news == [{"user": ada, "what": "active", "actor": "staff"}]
+
+
+def test_the_square_for_the_camera_stands_on_white() -> None:
+    svg = MFAAdapter().build_totp_svg("otpauth://totp/Ringfence:ada?secret=ABC")
+    assert re.search(r"<svg [^>]*><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/><path ", svg)
