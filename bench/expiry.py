@@ -1,0 +1,126 @@
+"""Thousands of numbers whose time ends in the same second: until every customer has the money back, once."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from bench import numbers, people, pgbench
+from bench.context import Context
+from bench.machine import Busy, database_pids, said
+from bench.postings import SCRIPT
+from bench.report import Row, below
+from bench.statements import Statements
+from verifications.models import Verification
+from verifications.services import expire_due
+
+BEAT_SECONDS = 2.0  # how often the schedule starts a run
+WORKER_THREADS = 8
+_MOST_SECONDS = 300
+
+_PROOF = {
+    "numbers that wait still": "SELECT count(*) FROM verifications_verification WHERE status = 'waiting' AND {mine}",
+    "verifications without exactly one refund": """
+        SELECT count(*) FROM verifications_verification v WHERE {mine} AND 1 <> (
+            SELECT count(*) FROM refunds_refund r WHERE r.verification_id = v.id AND r.status = 'completed')""",
+    "wallets that are not their journal's sum": """
+        SELECT count(*) FROM wallet_wallet w WHERE {mine} AND (w.balance, w.version) <> (
+            SELECT sum(amount), count(*) FROM wallet_transaction t WHERE t.wallet_id = w.id)""",
+    "inboxes that are not their rows' count": """
+        SELECT count(*) FROM notifications_inbox i WHERE {mine} AND i.seq <> (
+            SELECT count(*) FROM notifications_notification n WHERE n.user_id = i.user_id)""",
+    "events without an inbox row": """
+        SELECT count(*) FROM activity_activity a WHERE {mine} AND NOT EXISTS (
+            SELECT 1 FROM notifications_notification n WHERE n.activity_id = a.id)""",
+}
+
+
+def run(context: Context) -> list[Row]:
+    count = context.size(10_000, 400)
+    with context.sandbox() as sandbox:
+        began = timezone.now() - timedelta(minutes=15)
+        ends = timezone.now() - timedelta(seconds=15)
+        ids = numbers.buy(context, count, service="test_timeout", customers=count // 4, sold=began, ends=ends)
+        numbers.control(context, "/__ctl/clock", advance=30)  # there they end after 20 s
+        listing, round_trips = _one_alone(ids)
+        busy = Busy()
+        busy.start({"the worker": [os.getpid()], "database": database_pids, "sandbox": [sandbox.pid]})
+        seconds = _expire(ids)
+        shares = busy.stop()
+    wrong = _wrong(ids)
+    if wrong:
+        raise RuntimeError(f"The expiry went wrong: {wrong}")
+    print(listing)
+    wallets = people.make(min(count, 1000), cents=1_000_00)
+    script = SCRIPT.format(first=wallets[0], last=wallets[-1])
+    rate = pgbench.transactions_a_second(script, folder=context.folder, clients=12, seconds=3)
+    floor, scaled = count / rate, seconds * 10_000 / count
+    return [
+        Row(
+            what=f"{count:,} verifications expiring in the same second, one worker: until all are refunded, once each",
+            measured=f"{seconds:.1f} s ({1000 * seconds / count:.1f} ms each)"
+            + ("" if count == 10_000 else f"; at this rate {scaled:.0f} s for 10,000"),
+            floor=f"pgbench, so many journal rows alone: {floor:.1f} s",
+            ratio=seconds / floor,
+            must="< 60 s",
+            aim="< 20 s",
+            met=below(scaled, must=60, aim=20),
+            limit=f"{round_trips} round trips a row; of a core: {said(shares)}.",
+        )
+    ]
+
+    return os.getpid()
+
+
+def _one_alone(ids: list[int]) -> tuple[str, int]:
+    """The statements of one ending."""
+    others = Verification.objects.filter(user_id__in=ids).exclude(pk=Verification.objects.filter(user_id=ids[0])[:1])
+    later = timezone.now() + timedelta(hours=1)
+    kept = list(others.filter(expires_at__lt=later).values_list("pk", flat=True))
+    ends = others[0].expires_at
+    Verification.objects.filter(pk__in=kept).update(expires_at=later)
+    with Statements() as statements:
+        expire_due(now=timezone.now())
+    Verification.objects.filter(pk__in=kept).update(expires_at=ends)
+    return statements.listing("one ending, with its claim"), statements.round_trips
+
+
+def _expire(ids: list[int]) -> float:
+    """Seconds until the last refund, with a run of the job started every two seconds, as the schedule does."""
+    waiting = Verification.objects.filter(user_id__in=ids, status="waiting")
+    began = time.monotonic()
+    runs: list[Future[int]] = []
+    with ThreadPoolExecutor(WORKER_THREADS) as threads:
+        while waiting.exists():
+            took = time.monotonic() - began
+            if took > _MOST_SECONDS:
+                raise TimeoutError(f"{waiting.count()} numbers are not refunded after {_MOST_SECONDS} s")
+            running = [run for run in runs if not run.done()]
+            if len(running) < WORKER_THREADS and took >= BEAT_SECONDS * len(runs):
+                runs.append(threads.submit(_run))
+            time.sleep(0.05)
+        seconds = time.monotonic() - began
+    for run in runs:
+        run.result()
+    return seconds
+
+
+def _run() -> int:
+    try:
+        return expire_due(now=timezone.now())
+    finally:
+        close_old_connections()
+
+
+def _wrong(ids: list[int]) -> dict[str, int]:
+    found = {}
+    with connection.cursor() as cursor:
+        for what, statement in _PROOF.items():
+            cursor.execute(statement.format(mine="user_id = ANY(%s)"), [ids])
+            found[what] = cursor.fetchone()[0]
+    return {what: count for what, count in found.items() if count}

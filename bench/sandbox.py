@@ -1,0 +1,45 @@
+"""`python -m bench.sandbox`: the sandbox in a process of its own, which also sells by the thousand."""
+
+from __future__ import annotations
+
+import os
+
+from aiohttp import web
+
+from config.sandbox import numbers
+from config.sandbox.app import create_app
+from config.sandbox.catalogue import OFFERS
+from config.sandbox.config import SandboxConfig
+from config.sandbox.world import WORLD
+
+
+async def ready(request: web.Request) -> web.Response:
+    return web.Response()
+
+
+async def sell(request: web.Request) -> web.Response:
+    """`{service, count}` -> `[[id, number], …]`."""
+    world, given = request.app[WORLD], await request.json()
+    world.state.balance += 100 * given["count"]
+    sold = [
+        numbers.sell(world, offer=OFFERS[given["service"]], key=None, areas=[], carriers=[], max_price=None)
+        for _ in range(given["count"])
+    ]
+    return web.json_response([[number.id, number.number] for number in sold])
+
+
+def main() -> None:
+    config = SandboxConfig(
+        textverified_api_key=os.environ["TEXTVERIFIED_API_KEY"],
+        textverified_username=os.environ["TEXTVERIFIED_USERNAME"],
+        textverified_webhook_secret=os.environ["TEXTVERIFIED_WEBHOOK_SECRET"],
+        webhook_enabled=False,
+    )
+    app = create_app(config)
+    app.router.add_get("/__bench/ready", ready)
+    app.router.add_post("/__bench/sell", sell)
+    web.run_app(app, host="127.0.0.1", port=int(os.environ["SANDBOX_PORT"]), access_log=None, print=lambda *_: None)
+
+
+if __name__ == "__main__":
+    main()
