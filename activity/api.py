@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -12,16 +13,36 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from activity import exports, selectors
+from activity.models import Activity
 from activity.serializers import (
     EXPORTED,
     ActivityListSerializer,
     ActivitySerializer,
+    FeedCursorSerializer,
     FeedExportSerializer,
     FeedQuerySerializer,
     OverviewSerializer,
-    RangeSerializer,
 )
-from config.lib.api import PageSerializer, page
+from config.lib.api import RangeSerializer, between, page
+from config.lib.openapi import answered, asked, refusals
+
+_EVENT = {
+    "id": 911,
+    "event": "verification_complete",
+    "activity_type": "verification",
+    "resource_type": "verification",
+    "resource_id": "0b6c7f7e-3c5e-4a53-9a55-0d8f3a0f2d11",
+    "action": "completed",
+    "status": "completed",
+    "title": "Code received",
+    "description": "The code for WhatsApp has arrived.",
+    "data": {"service": "WhatsApp"},
+    "actor": "system",
+    "ip_address": None,
+    "user_agent": "",
+    "created_at": "2026-11-21T10:00:21.000000Z",
+}
+_LIST = answered("One", {"total": 1, "activities": [_EVENT]})
 
 
 def _customer(request: Request) -> User:
@@ -33,25 +54,39 @@ def _filters(given: dict[str, Any]) -> dict[str, Any]:
     return words | {"start": given.get("start_date"), "end": given.get("end_date")}
 
 
+def _page(request: Request, rows: QuerySet[Activity], given: dict[str, Any]) -> Response:
+    user = _customer(request)
+    places = {
+        name: selectors.activity_of(user=user, activity_id=given[name]) for name in ("before", "after") if name in given
+    }
+    total, shown = page(request, rows, between=between(rows, **places), upward="after" in given)
+    return Response({"total": total, "activities": [selectors.render(row) for row in shown]})
+
+
 class ActivitiesView(APIView):
     @extend_schema(
         operation_id="activities_list",
         tags=["activities"],
         parameters=[FeedQuerySerializer],
         responses=ActivityListSerializer,
+        examples=[_LIST],
+        extensions=refusals("not_found"),
     )
     def get(self, request: Request) -> Response:
         """Everything that happened on your account, newest first."""
         query = FeedQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         given, user = query.validated_data, _customer(request)
-        before = selectors.activity_of(user=user, activity_id=given["before"]) if "before" in given else None
-        total, rows = page(request, selectors.feed(user=user, before=before, **_filters(given)))
-        return Response({"total": total, "activities": [selectors.render(row) for row in rows]})
+        return _page(request, selectors.feed(user=user, **_filters(given)), given)
 
 
 class ActivityView(APIView):
-    @extend_schema(operation_id="activities_retrieve", tags=["activities"], responses=ActivitySerializer)
+    @extend_schema(
+        operation_id="activities_retrieve",
+        tags=["activities"],
+        responses=ActivitySerializer,
+        examples=[answered("A code came", _EVENT)],
+    )
     def get(self, request: Request, activity_id: int) -> Response:
         """One of them."""
         return Response(selectors.render(selectors.activity_of(user=_customer(request), activity_id=activity_id)))
@@ -62,17 +97,29 @@ class ResourceView(APIView):
         operation_id="activities_of_resource",
         tags=["activities"],
         parameters=[
-            PageSerializer,
-            OpenApiParameter("resource_type", str, OpenApiParameter.PATH, description='Such as "verification".'),
-            OpenApiParameter("resource_id", str, OpenApiParameter.PATH, description="Its id or reference."),
+            FeedCursorSerializer,
+            OpenApiParameter(
+                "resource_type",
+                {"type": "string", "pattern": "^[a-z_]{1,20}$"},
+                OpenApiParameter.PATH,
+                description='Such as "verification".',
+            ),
+            OpenApiParameter(
+                "resource_id",
+                {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$"},
+                OpenApiParameter.PATH,
+                description="Its id or reference.",
+            ),
         ],
         responses=ActivityListSerializer,
+        examples=[_LIST],
     )
     def get(self, request: Request, resource_type: str, resource_id: str) -> Response:
         """What happened to one verification, payment or refund, newest first."""
+        query = FeedCursorSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
         rows = selectors.of_resource(user=_customer(request), resource_type=resource_type, resource_id=resource_id)
-        total, shown = page(request, rows)
-        return Response({"total": total, "activities": [selectors.render(row) for row in shown]})
+        return _page(request, rows, query.validated_data)
 
 
 class OverviewView(APIView):
@@ -81,6 +128,17 @@ class OverviewView(APIView):
         tags=["activities"],
         parameters=[RangeSerializer],
         responses=OverviewSerializer,
+        examples=[
+            answered(
+                "Some",
+                {
+                    "total": 3,
+                    "by_type": {"verification": 2, "wallet": 1},
+                    "by_status": {"completed": 3},
+                    "last_at": "2026-11-21T10:00:21.000000Z",
+                },
+            )
+        ],
     )
     def get(self, request: Request) -> Response:
         """How many there are of each type and status."""
@@ -95,7 +153,15 @@ class ExportView(APIView):
     scope = "read"
 
     @extend_schema(
-        operation_id="activities_export", tags=["activities"], request=FeedExportSerializer, responses=EXPORTED
+        operation_id="activities_export",
+        tags=["activities"],
+        request=FeedExportSerializer,
+        responses=EXPORTED,
+        examples=[
+            asked("Of one month", {"format": "json", "start_date": "2026-11-01", "end_date": "2026-11-30"}),
+            answered("CSV", "created_at,event\r\n2026-11-21T10:00:21Z,login\r\n", media_type="text/csv"),
+            answered("JSON", [_EVENT]),
+        ],
     )
     def post(self, request: Request) -> StreamingHttpResponse:
         """All that the filters leave, as CSV or JSON."""

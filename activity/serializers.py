@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
-
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from activity import events
 from activity.models import Actor
-from config.lib.api import PageSerializer
+from config.lib.api import BodySerializer, PageSerializer, RangeSerializer
 
 _LARGEST_ID = 2**63 - 1
-
-
-class StartField(serializers.DateTimeField):
-    """A time, or a day: its beginning."""
-
-
-class EndField(serializers.DateTimeField):
-    """A time that is no longer in the range, or its last day."""
-
-    def to_internal_value(self, value: Any) -> datetime:
-        moment = super().to_internal_value(value)
-        is_day = isinstance(value, str) and len(value.strip()) == len("2026-01-31")
-        try:
-            return moment + timedelta(days=1) if is_day else moment
-        except OverflowError:
-            return moment
-
-
-class RangeSerializer(serializers.Serializer):
-    start_date = StartField(required=False, help_text="From this time (ISO 8601) or day on.")
-    end_date = EndField(required=False, help_text="Before this time (ISO 8601), or up to and with this day.")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "start_date" in attrs and "end_date" in attrs and attrs["start_date"] > attrs["end_date"]:
-            raise serializers.ValidationError({"end_date": _("The range must end after it starts.")})
-        return attrs
 
 
 class FeedFilterSerializer(RangeSerializer):
@@ -50,13 +20,20 @@ class FeedFilterSerializer(RangeSerializer):
     q = serializers.CharField(max_length=200, required=False, help_text="Words of the title, text or resource.")
 
 
-class FeedQuerySerializer(FeedFilterSerializer, PageSerializer):
+class FeedCursorSerializer(PageSerializer):
     before = serializers.IntegerField(
-        min_value=1, max_value=_LARGEST_ID, required=False, help_text="Id of an activity: go on below it (deep lists)."
+        min_value=1, max_value=_LARGEST_ID, required=False, help_text="An id: go on below it (deep lists)."
+    )
+    after = serializers.IntegerField(
+        min_value=1, max_value=_LARGEST_ID, required=False, help_text="An id: the page just above it."
     )
 
 
-class FeedExportSerializer(FeedFilterSerializer):
+class FeedQuerySerializer(FeedFilterSerializer, FeedCursorSerializer):
+    pass
+
+
+class FeedExportSerializer(FeedFilterSerializer, BodySerializer):
     format = serializers.ChoiceField(choices=("csv", "json"), default="csv")
 
 

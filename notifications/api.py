@@ -7,15 +7,15 @@ from typing import Any, cast
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
 from config.lib import money
-from config.lib.api import page
+from config.lib.api import FormatIsAField, page
 from config.lib.metrics import notification_polls_total
+from config.lib.openapi import answered, asked
 from notifications import exports, selectors, services
 from notifications.models import Notification
 from notifications.serializers import (
@@ -35,6 +35,54 @@ from notifications.serializers import (
 from verifications import selectors as verifications
 
 _TAGS = ["notifications"]
+_ID = "0b6c7f7e-3c5e-4a53-9a55-0d8f3a0f2d11"
+_TOLD = {
+    "id": 4712,
+    "seq": 17,
+    "type": "number_purchased",
+    "category": "verification",
+    "priority": "normal",
+    "title": "Number bought",
+    "message": "Your number for WhatsApp is +1 212 555 0123.",
+    "link": f"/verifications/{_ID}",
+    "icon": "phone",
+    "is_read": False,
+    "created_at": "2026-11-21T10:00:01.000000Z",
+}
+_WAITING = {
+    "id": _ID,
+    "status": "waiting",
+    "service_name": "whatsapp",
+    "service_title": "WhatsApp",
+    "country": "US",
+    "phone_number": "2125550123",
+    "price": "2.50",
+    "currency": "USD",
+    "code": "",
+    "text": "",
+    "messages": 0,
+    "cancelling": False,
+    "charged": True,
+    "failure_reason": "",
+    "created_at": "2026-11-21T10:00:00+00:00",
+    "expires_at": "2026-11-21T10:15:00+00:00",
+    "ended_at": None,
+}
+_INBOX = {
+    "total": 1,
+    "unread": 1,
+    "seq": 17,
+    "balance": "25.00",
+    "available": "22.50",
+    "version": 16,
+    "open_verifications": [_WAITING],
+    "notifications": [_TOLD],
+}
+_WHICH = [
+    asked("Two", {"ids": [4711, 4712]}),
+    asked("All", {"all": True}),
+    answered("Done", {"changed": 2, "unread": 0, "seq": 18}),
+]
 
 
 def _customer(request: Request) -> User:
@@ -55,7 +103,11 @@ def _listing(request: Request, given: dict[str, Any]) -> QuerySet[Notification]:
 
 class InboxView(APIView):
     @extend_schema(
-        operation_id="notifications_list", tags=_TAGS, parameters=[InboxQuerySerializer], responses=InboxSerializer
+        operation_id="notifications_list",
+        tags=_TAGS,
+        parameters=[InboxQuerySerializer],
+        responses=InboxSerializer,
+        examples=[answered("A number was bought", _INBOX)],
     )
     def get(self, request: Request) -> Response:
         """What you were told, with all that a page shows live: for programs, and for browsers without a socket.
@@ -69,6 +121,8 @@ class InboxView(APIView):
             notification_polls_total.inc()
         rows = selectors.after(user=user, seq=given["after"]) if "after" in given else selectors.visible(user=user)
         position = selectors.position_of(user=user, rows=rows)  # before the rows and all else
+        if "before" in given:
+            rows = rows.filter(seq__lt=given["before"])
         shown = rows[given["skip"] : given["skip"] + given["limit"]]
         waiting = verifications.open_verifications(user=user).prefetch_related(None).prefetch_related("messages")
         return Response(
@@ -87,15 +141,24 @@ class InboxView(APIView):
 
 class CentreView(APIView):
     @extend_schema(
-        operation_id="notifications_center", tags=_TAGS, parameters=[CentreQuerySerializer], responses=CentreSerializer
+        operation_id="notifications_center",
+        tags=_TAGS,
+        parameters=[CentreQuerySerializer],
+        responses=CentreSerializer,
+        examples=[answered("One", {"total": 1, "unread": 1, "seq": 17, "notifications": [_TOLD]})],
     )
     def get(self, request: Request) -> Response:
         """The inbox by category, read state and time."""
         query = CentreQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         user = _customer(request)
-        inbox = selectors.inbox_of(user=user)
-        total, rows = page(request, _listing(request, query.validated_data))
+        inbox, given = selectors.inbox_of(user=user), query.validated_data
+        found = between = _listing(request, {**given, "before": None})
+        if "before" in given:
+            between = between.filter(seq__lt=given["before"])
+        if "after" in given:
+            between = between.filter(seq__gt=given["after"])
+        total, rows = page(request, found, between=between, upward="after" in given)
         return Response(
             {
                 "total": total,
@@ -107,7 +170,17 @@ class CentreView(APIView):
 
 
 class CategoriesView(APIView):
-    @extend_schema(operation_id="notifications_categories", tags=_TAGS, responses=CategoriesSerializer)
+    @extend_schema(
+        operation_id="notifications_categories",
+        tags=_TAGS,
+        responses=CategoriesSerializer,
+        examples=[
+            answered(
+                "Some",
+                {"categories": [{"category": "verification", "title": "Verifications", "total": 4, "unread": 1}]},
+            )
+        ],
+    )
     def get(self, request: Request) -> Response:
         """Every category, with how many you have there and how many of them are unread."""
         return Response({"categories": selectors.categories(user=_customer(request))})
@@ -116,7 +189,16 @@ class CategoriesView(APIView):
 class SearchView(APIView):
     scope = "read"
 
-    @extend_schema(operation_id="notifications_search", tags=_TAGS, request=SearchSerializer, responses=FoundSerializer)
+    @extend_schema(
+        operation_id="notifications_search",
+        tags=_TAGS,
+        request=SearchSerializer,
+        responses=FoundSerializer,
+        examples=[
+            asked("One word", {"query": "whatsapp", "limit": 10}),
+            answered("Found", {"total": 1, "suggestions": ["Number bought", "WhatsApp"], "notifications": [_TOLD]}),
+        ],
+    )
     def post(self, request: Request) -> Response:
         """Look for words, such as a service, a reference or a number. Codes are not searched."""
         form = SearchSerializer(data=request.data)
@@ -135,7 +217,11 @@ class SearchView(APIView):
 
 class BulkReadView(APIView):
     @extend_schema(
-        operation_id="notifications_bulk_read", tags=_TAGS, request=WhichSerializer, responses=ChangedSerializer
+        operation_id="notifications_bulk_read",
+        tags=_TAGS,
+        request=WhichSerializer,
+        responses=ChangedSerializer,
+        examples=_WHICH,
     )
     def post(self, request: Request) -> Response:
         """Mark these, or all, as read."""
@@ -144,7 +230,11 @@ class BulkReadView(APIView):
 
 class BulkDeleteView(APIView):
     @extend_schema(
-        operation_id="notifications_bulk_delete", tags=_TAGS, request=WhichSerializer, responses=ChangedSerializer
+        operation_id="notifications_bulk_delete",
+        tags=_TAGS,
+        request=WhichSerializer,
+        responses=ChangedSerializer,
+        examples=_WHICH,
     )
     def post(self, request: Request) -> Response:
         """Hide these, or all, for good."""
@@ -153,7 +243,11 @@ class BulkDeleteView(APIView):
 
 class BulkArchiveView(APIView):
     @extend_schema(
-        operation_id="notifications_bulk_archive", tags=_TAGS, request=WhichSerializer, responses=ChangedSerializer
+        operation_id="notifications_bulk_archive",
+        tags=_TAGS,
+        request=WhichSerializer,
+        responses=ChangedSerializer,
+        examples=_WHICH,
     )
     def post(self, request: Request) -> Response:
         """Put these, or all, away."""
@@ -170,18 +264,18 @@ def _changed(result: services.Changed) -> dict[str, int]:
     return {"changed": result.changed, "unread": result.unread, "seq": result.seq}
 
 
-class _FormatIsAField(DefaultContentNegotiation):
-    """`?format=csv` asks for an export, not for one of DRF's renderers."""
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
 class ExportView(APIView):
-    content_negotiation_class = _FormatIsAField
+    content_negotiation_class = FormatIsAField
 
     @extend_schema(
-        operation_id="notifications_export", tags=_TAGS, parameters=[ExportQuerySerializer], responses=EXPORTED
+        operation_id="notifications_export",
+        tags=_TAGS,
+        parameters=[ExportQuerySerializer],
+        responses=EXPORTED,
+        examples=[
+            answered("CSV", "created_at,seq,type\r\n2026-11-21T10:00:01Z,17,login\r\n", media_type="text/csv"),
+            answered("JSON", [_TOLD]),
+        ],
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """All that the filters leave, as CSV or JSON."""
@@ -192,7 +286,13 @@ class ExportView(APIView):
 
 
 class ReadView(APIView):
-    @extend_schema(operation_id="notifications_read", tags=_TAGS, request=None, responses=NotificationSerializer)
+    @extend_schema(
+        operation_id="notifications_read",
+        tags=_TAGS,
+        request=None,
+        responses=NotificationSerializer,
+        examples=[answered("Read", {**_TOLD, "is_read": True})],
+    )
     def post(self, request: Request, notification_id: int) -> Response:
         """Mark one as read."""
         user = _customer(request)
@@ -201,7 +301,13 @@ class ReadView(APIView):
 
 
 class ClickView(APIView):
-    @extend_schema(operation_id="notifications_click", tags=_TAGS, request=None, responses=NotificationSerializer)
+    @extend_schema(
+        operation_id="notifications_click",
+        tags=_TAGS,
+        request=None,
+        responses=NotificationSerializer,
+        examples=[answered("Read", {**_TOLD, "is_read": True})],
+    )
     def post(self, request: Request, notification_id: int) -> Response:
         """Note that it was followed; that reads it too."""
         user = _customer(request)

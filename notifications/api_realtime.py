@@ -16,6 +16,8 @@ from rest_framework.views import APIView
 
 from accounts.models import ApiKey, User
 from accounts.permissions import HasScope
+from config.lib.api import BodySerializer
+from config.lib.openapi import answered, asked, refusals
 from notifications import announcements, hub, realtime, tickets
 
 _TAGS = ["websocket"]
@@ -34,7 +36,7 @@ class StatusSerializer(serializers.Serializer):
     complete = serializers.BooleanField(help_text="Whether the other processes are in these numbers.")
 
 
-class BroadcastSerializer(serializers.Serializer):
+class BroadcastSerializer(BodySerializer):
     title = serializers.CharField(max_length=80)
     text = serializers.CharField(max_length=200)
     link = serializers.RegexField(
@@ -56,7 +58,23 @@ class BroadcastedSerializer(serializers.Serializer):
 class TicketView(APIView):
     scope = "read"
 
-    @extend_schema(request=None, responses={201: TicketSerializer}, tags=_TAGS)
+    @extend_schema(
+        operation_id="websocket_ticket",
+        tags=_TAGS,
+        request=None,
+        responses={201: TicketSerializer},
+        examples=[
+            answered(
+                "For a minute",
+                {
+                    "ticket": "Zm9yLW9uZS1jb25uZWN0aW9u",
+                    "expires_in": 60,
+                    "url": "wss://ringfence.example/ws/notifications/12?token=Zm9yLW9uZS1jb25uZWN0aW9u",
+                },
+                201,
+            )
+        ],
+    )
     def post(self, request: Request) -> Response:
         """A pass for one connection, where neither a cookie nor a header can be sent. Good once, for a minute."""
         user = cast(User, request.user)
@@ -75,7 +93,12 @@ class TicketView(APIView):
 
 
 class StatusView(APIView):
-    @extend_schema(responses=StatusSerializer, tags=_TAGS)
+    @extend_schema(
+        operation_id="websocket_status",
+        tags=_TAGS,
+        responses=StatusSerializer,
+        examples=[answered("Now", {"connections": 812, "messages": 90210, "here": 406, "complete": True})],
+    )
     def get(self, request: Request) -> Response:
         """How many sockets are open, and how many frames were published."""
         here, shared = hub.connections(), realtime.shared_counts()
@@ -95,7 +118,15 @@ class BroadcastView(APIView):
     permission_classes = [HasScope, IsAdminUser]
 
     @extend_schema(
-        request=BroadcastSerializer, responses={200: BroadcastedSerializer, 202: BroadcastedSerializer}, tags=_TAGS
+        operation_id="websocket_broadcast",
+        tags=[*_TAGS, "staff"],
+        request=BroadcastSerializer,
+        responses={200: BroadcastedSerializer, 202: BroadcastedSerializer},
+        examples=[
+            asked("To all", {"title": "Maintenance", "text": "We are back at 10:00 UTC.", "link": "/help"}),
+            answered("Announced", {"announcement_id": "0b6c7f7e3c5e4a53", "recipients": 812}, 200, 202),
+        ],
+        extensions=refusals("not_found"),
     )
     def post(self, request: Request) -> Response:
         """Announce something to one customer (200), or to all (202: a worker tells them one after the other). Staff."""

@@ -9,8 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from activity.serializers import RangeSerializer
-from config.lib.api import PageSerializer
+from config.lib.api import BodySerializer, PageSerializer, RangeSerializer
 from notifications import catalog, selectors
 
 _LARGEST = 2**63 - 1
@@ -54,8 +53,19 @@ class InboxSerializer(serializers.Serializer):
 
 class InboxQuerySerializer(PageSerializer):
     after = serializers.IntegerField(
-        min_value=0, max_value=_LARGEST, required=False, help_text="Only what came after this seq, oldest first."
+        min_value=0,
+        max_value=_LARGEST,
+        required=False,
+        help_text="Only what came after this seq, oldest first. The total counts these alone.",
     )
+    before = serializers.IntegerField(
+        min_value=1, max_value=_LARGEST, required=False, help_text="A seq: go on below it (deep lists, newest first)."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if {"before", "after"} <= attrs.keys():
+            raise serializers.ValidationError({"before": _("Send either before or after.")})
+        return attrs
 
 
 class CentreSerializer(serializers.Serializer):
@@ -80,7 +90,14 @@ class CentreFilterSerializer(RangeSerializer):
 
 
 class CentreQuerySerializer(CentreFilterSerializer, PageSerializer):
-    pass
+    after = serializers.IntegerField(
+        min_value=0, max_value=_LARGEST, required=False, help_text="A seq: the page just above it (newest first)."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "after" in attrs and attrs["sort"] != "newest":
+            raise serializers.ValidationError({"after": _("after goes with the sort newest.")})
+        return super().validate(attrs)
 
 
 class CategorySerializer(serializers.Serializer):
@@ -94,7 +111,7 @@ class CategoriesSerializer(serializers.Serializer):
     categories = CategorySerializer(many=True)
 
 
-class SearchSerializer(PageSerializer):
+class SearchSerializer(BodySerializer, PageSerializer):
     query = serializers.CharField(max_length=200, help_text="Words that all have to be there.")
 
 
@@ -104,7 +121,7 @@ class FoundSerializer(serializers.Serializer):
     notifications = NotificationSerializer(many=True)
 
 
-class WhichSerializer(serializers.Serializer):
+class WhichSerializer(BodySerializer):
     """Either `ids` or `all: true`. Ids that aren't yours are passed over."""
 
     ids = serializers.ListField(

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from config.lib.api import PageSerializer, page
+from config.lib.api import between, page
+from config.lib.openapi import REPLAYED, answered, asked, idempotency_key, refusals
 from payments import selectors, services
 from payments.serializers import (
     InitializedSerializer,
     InitializeSerializer,
     PaymentListSerializer,
+    PaymentQuerySerializer,
     PaymentSerializer,
 )
 
-_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="Up to 255 plain characters. The same key again answers with the payment that is there.",
+_KEY = idempotency_key(
+    "Up to 255 plain characters, of your own making. The same key again answers with the payment that is there, and "
+    "goes on with it where the gateway did not answer before."
 )
-_EXAMPLES = [
-    OpenApiExample("Twenty dollars", value={"amount": "20.00"}, request_only=True),
-    OpenApiExample(
-        "Begun",
-        value={
-            "reference": "pay_5f0c1d2e3a4b5c6d7e8f",
-            "checkout_url": "https://checkout.stripe.com/c/pay/cs_live_a1",
-            "status": "initiated",
-        },
-        response_only=True,
-    ),
-]
+_BEGUN = {
+    "reference": "pay_5f0c1d2e3a4b5c6d7e8f",
+    "checkout_url": "https://checkout.stripe.com/c/pay/cs_live_a1",
+    "status": "initiated",
+}
+_COMPLETED: dict[str, Any] = {
+    "reference": "pay_5f0c1d2e3a4b5c6d7e8f",
+    "gateway": "stripe",
+    "amount": "20.00",
+    "currency": "USD",
+    "status": "completed",
+    "checkout_url": "",
+    "failure_reason": "",
+    "created_at": "2026-11-21T09:00:00.000000Z",
+    "expires_at": "2026-11-21T11:00:00.000000Z",
+    "completed_at": "2026-11-21T09:01:12.000000Z",
+}
 
 
 def _customer(request: Request) -> User:
@@ -50,13 +55,14 @@ class InitializeView(APIView):
     @extend_schema(
         operation_id="payments_initialize",
         tags=["payments"],
-        parameters=[_KEY],
+        parameters=[_KEY, REPLAYED],
         request=InitializeSerializer,
         responses={
             201: OpenApiResponse(InitializedSerializer, description="Begun: send the customer to checkout_url."),
             200: OpenApiResponse(InitializedSerializer, description="A known Idempotency-Key: the payment as it is."),
         },
-        examples=_EXAMPLES,
+        examples=[asked("Twenty dollars", {"amount": "20.00"}), answered("Begun", _BEGUN, 200, 201)],
+        extensions=refusals("key_reused", "over_limit", "gateway_unavailable"),
     )
     def post(self, request: Request) -> Response:
         """Begin a top-up.
@@ -80,16 +86,35 @@ class InitializeView(APIView):
 
 class PaymentsView(APIView):
     @extend_schema(
-        operation_id="payments_list", tags=["payments"], parameters=[PageSerializer], responses=PaymentListSerializer
+        operation_id="payments_list",
+        tags=["payments"],
+        parameters=[PaymentQuerySerializer],
+        responses=PaymentListSerializer,
+        examples=[answered("One payment", {"total": 1, "payments": [_COMPLETED]})],
+        extensions=refusals("not_found"),
     )
     def get(self, request: Request) -> Response:
         """Your payments, newest first."""
-        total, payments = page(request, selectors.payments_of(user=_customer(request)))
+        query = PaymentQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        user, given = _customer(request), query.validated_data
+        rows = selectors.payments_of(user=user)
+        places = {
+            name: selectors.payment_of(user=user, reference=given[name])
+            for name in ("before", "after")
+            if name in given
+        }
+        total, payments = page(request, rows, between=between(rows, **places), upward="after" in given)
         return Response({"total": total, "payments": PaymentSerializer(payments, many=True).data})
 
 
 class PaymentView(APIView):
-    @extend_schema(operation_id="payments_retrieve", tags=["payments"], responses=PaymentSerializer)
+    @extend_schema(
+        operation_id="payments_retrieve",
+        tags=["payments"],
+        responses=PaymentSerializer,
+        examples=[answered("Completed", _COMPLETED)],
+    )
     def get(self, request: Request, reference: str) -> Response:
         """One payment."""
         return Response(PaymentSerializer(selectors.payment_of(user=_customer(request), reference=reference)).data)
@@ -98,7 +123,14 @@ class PaymentView(APIView):
 class VerifyView(APIView):
     scope = "pay"
 
-    @extend_schema(operation_id="payments_verify", tags=["payments"], request=None, responses=PaymentSerializer)
+    @extend_schema(
+        operation_id="payments_verify",
+        tags=["payments"],
+        request=None,
+        responses=PaymentSerializer,
+        examples=[answered("Completed", _COMPLETED)],
+        extensions=refusals("gateway_unavailable"),
+    )
     def post(self, request: Request, reference: str) -> Response:
         """Ask the gateway now, instead of waiting for its webhook, and answer with the payment as it is then."""
         payment = selectors.payment_of(user=_customer(request), reference=reference)

@@ -6,12 +6,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.lib.api import MoneyField
+from config.lib.api import BodySerializer, MoneyField, PageSerializer
 from payments import gateways
 from payments.models import Payment, PaymentStatus
 
 
-class InitializeSerializer(serializers.Serializer):
+class InitializeSerializer(BodySerializer):
     amount = MoneyField(help_text='How much to add to the wallet, as a string with two places: "20.00".')
     gateway = serializers.ChoiceField(
         choices=sorted(gateways.GATEWAYS), required=False, help_text="The house's own choice where it is left out."
@@ -55,6 +55,11 @@ class PaymentSerializer(serializers.ModelSerializer):
             "completed_at",
         )
         read_only_fields = fields
+
+
+class PaymentQuerySerializer(PageSerializer):
+    before = serializers.SlugField(max_length=40, required=False, help_text="A reference: go on below it (deep lists).")
+    after = serializers.SlugField(max_length=40, required=False, help_text="A reference: the page just above it.")
 
 
 class PaymentListSerializer(serializers.Serializer):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import cast
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from config.lib.api import PageSerializer, page
+from config.lib.api import between, page
+from config.lib.openapi import answered, refusals
 from refunds import selectors
-from refunds.serializers import RefundListSerializer, RefundSerializer
+from refunds.serializers import RefundListSerializer, RefundQuerySerializer, RefundSerializer
 
 _TAGS = ["refunds"]
 _REFUND = {
@@ -38,13 +39,20 @@ class RefundsView(APIView):
     @extend_schema(
         operation_id="refunds_list",
         tags=_TAGS,
-        parameters=[PageSerializer],
+        parameters=[RefundQuerySerializer],
         responses=RefundListSerializer,
-        examples=[OpenApiExample("One", value={"total": 1, "refunds": [_REFUND]}, response_only=True)],
+        examples=[answered("One", {"total": 1, "refunds": [_REFUND]})],
+        extensions=refusals("not_found"),
     )
     def get(self, request: Request) -> Response:
         """Your refunds, newest first."""
-        total, refunds = page(request, selectors.refunds_of(user=_customer(request)))
+        query = RefundQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        user, given = _customer(request), query.validated_data
+        rows = selectors.refunds_of(user=user)
+        names = [name for name in ("before", "after") if name in given]
+        places = {name: selectors.refund_of(user=user, reference=given[name]) for name in names}
+        total, refunds = page(request, rows, between=between(rows, **places), upward="after" in given)
         return Response({"total": total, "refunds": RefundSerializer(refunds, many=True).data})
 
 
@@ -53,7 +61,7 @@ class RefundView(APIView):
         operation_id="refunds_retrieve",
         tags=_TAGS,
         responses=RefundSerializer,
-        examples=[OpenApiExample("No code came", value=_REFUND, response_only=True)],
+        examples=[answered("No code came", _REFUND)],
     )
     def get(self, request: Request, reference: str) -> Response:
         """One refund."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from rest_framework import serializers
 
-from config.lib.api import MoneyField
+from config.lib.api import MoneyField, PageSerializer
 from refunds.models import Refund
 
 
@@ -38,6 +38,11 @@ class RefundSerializer(serializers.ModelSerializer[Refund]):
 
     def get_destination(self, refund: Refund) -> str:
         return "wallet"
+
+
+class RefundQuerySerializer(PageSerializer):
+    before = serializers.SlugField(max_length=40, required=False, help_text="A reference: go on below it (deep lists).")
+    after = serializers.SlugField(max_length=40, required=False, help_text="A reference: the page just above it.")
 
 
 class RefundListSerializer(serializers.Serializer):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import uuid
 from typing import Any, cast
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from accounts.models import User
-from config.lib.api import page
+from config.lib.api import PageSerializer, page
 from config.lib.http import client_ip
+from config.lib.openapi import REPLAYED, answered, asked, idempotency_key, refusals
 from config.lib.throttling import PurchaseThrottle
 from verifications import selectors, services
 from verifications.serializers import (
@@ -29,11 +30,9 @@ from verifications.serializers import (
 from wallet.selectors import balance_of
 
 _TAG = ["verifications"]
-_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="Up to 255 plain characters. The same request again under the same key buys nothing, and answers 200.",
+_KEY = idempotency_key(
+    "Up to 255 plain characters, of your own making. The same request again under the same key buys nothing, and "
+    "answers 200 with what was bought. The body's idempotency_key does the same."
 )
 _ID = "0b6c7f7e-3c5e-4a53-9a55-0d8f3a0f2d11"
 _WAITING: dict[str, Any] = {
@@ -76,11 +75,19 @@ def _customer(request: Request) -> User:
 
 
 class CountriesView(APIView):
-    @extend_schema(operation_id="countries_list", tags=["catalogue"], responses=CountryListSerializer)
+    @extend_schema(
+        operation_id="countries_list",
+        tags=["catalogue"],
+        parameters=[PageSerializer],
+        responses=CountryListSerializer,
+        examples=[
+            answered("One", {"total": 1, "countries": [{"code": "US", "name": "United States", "services": 310}]})
+        ],
+    )
     def get(self, request: Request) -> Response:
         """Countries in which numbers are sold."""
-        found = selectors.countries()
-        return Response(CountryListSerializer({"total": len(found), "countries": found}).data)
+        total, found = page(request, selectors.countries())
+        return Response(CountryListSerializer({"total": total, "countries": found}).data)
 
 
 class ServicesView(APIView):
@@ -90,9 +97,9 @@ class ServicesView(APIView):
         parameters=[ServiceQuerySerializer],
         responses=ServiceListSerializer,
         examples=[
-            OpenApiExample(
+            answered(
                 "WhatsApp",
-                value={
+                {
                     "total": 1,
                     "services": [
                         {
@@ -107,7 +114,6 @@ class ServicesView(APIView):
                         }
                     ],
                 },
-                response_only=True,
             )
         ],
     )
@@ -129,7 +135,7 @@ class CreateView(APIView):
     @extend_schema(
         operation_id="verify_create",
         tags=_TAG,
-        parameters=[_KEY],
+        parameters=[_KEY, REPLAYED],
         request=CreateSerializer,
         responses={
             201: OpenApiResponse(
@@ -139,13 +145,22 @@ class CreateView(APIView):
             200: OpenApiResponse(VerificationSerializer, description="A known key: the verification as it stands."),
         },
         examples=[
-            OpenApiExample(
-                "A number for WhatsApp",
-                value={"service_name": "whatsapp", "country": "US", "max_price": "3.00", "idempotency_key": _ID},
-                request_only=True,
-            ),
-            OpenApiExample("Waiting for the code", value=_WAITING, response_only=True),
+            asked("A number for WhatsApp", {"service_name": "whatsapp", "country": "US", "max_price": "3.00"}),
+            answered("Waiting for the code", _WAITING, 200, 201),
         ],
+        extensions=refusals(
+            "insufficient_funds",
+            "policy_not_accepted",
+            "service_blocked",
+            "purchases_frozen",
+            "unknown_service",
+            "price_moved",
+            "out_of_stock",
+            "in_progress",
+            "key_reused",
+            "over_limit",
+            "provider_unavailable",
+        ),
     )
     def post(self, request: Request) -> Response:
         """Buy a number. Its price is held first, and charged when there is a number.
@@ -171,14 +186,21 @@ class VerificationsView(APIView):
         tags=_TAG,
         parameters=[VerificationQuerySerializer],
         responses=VerificationListSerializer,
-        examples=[OpenApiExample("One", value={"total": 1, "verifications": [_COMPLETED]}, response_only=True)],
+        examples=[answered("One", {"total": 1, "verifications": [_COMPLETED]})],
+        extensions=refusals("not_found"),
     )
     def get(self, request: Request) -> Response:
         """Your verifications, newest first."""
         query = VerificationQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        wanted = {name: query.validated_data.get(name) for name in ("status", "before", "after")}
-        total, rows = page(request, selectors.verifications_of(user=_customer(request), **wanted))
+        user, given = _customer(request), query.validated_data
+        status, before, after = (given.get(name) for name in ("status", "before", "after"))
+        total, rows = page(
+            request,
+            selectors.verifications_of(user=user, status=status),
+            between=selectors.verifications_of(user=user, status=status, before=before, after=after),
+            upward=after is not None,
+        )
         return Response(VerificationListSerializer({"total": total, "verifications": rows}).data)
 
 
@@ -187,7 +209,7 @@ class VerificationView(APIView):
         operation_id="verify_retrieve",
         tags=_TAG,
         responses=VerificationSerializer,
-        examples=[OpenApiExample("Completed", value=_COMPLETED, response_only=True)],
+        examples=[answered("Completed", _COMPLETED)],
     )
     def get(self, request: Request, verification_id: uuid.UUID) -> Response:
         """One verification, with its code once it is there."""
@@ -209,12 +231,10 @@ class CancelView(APIView):
             ),
         },
         examples=[
-            OpenApiExample(
-                "Cancelled",
-                value={"status": "cancelled", "refund_amount": "2.50", "new_balance": "25.00"},
-                response_only=True,
-            )
+            answered("Cancelled", {"status": "cancelled", "refund_amount": "2.50", "new_balance": "25.00"}),
+            answered("Asked for", {"status": "waiting", "refund_amount": "0.00", "new_balance": "22.50"}, 202),
         ],
+        extensions=refusals("too_early", "already_ended", "provider_unavailable"),
     )
     def post(self, request: Request, verification_id: uuid.UUID) -> Response:
         """Give a number back that got no code, for a refund of the whole price."""

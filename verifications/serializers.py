@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.lib.api import MoneyField, PageSerializer
+from config.lib.api import BodySerializer, MoneyField, PageSerializer
 from verifications import selectors
 from verifications.models import Message, Offer, Status, Verification
 
@@ -16,7 +16,7 @@ _KEY = r"^[\x21-\x7e]+( [\x21-\x7e]+)*\Z"
 _KEY_ERROR: dict[str, Any] = {"invalid": "A key has 1 to 255 plain characters. A UUID does well."}
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "pattern": r"^\d+\.\d{2}$", "example": "0.50"})
+@extend_schema_field({"type": "string", "pattern": r"^\d{1,17}\.\d{2}$", "example": "0.50"})
 class Price(MoneyField):
     """An amount in the deployment's currency."""
 
@@ -57,11 +57,11 @@ class ServiceListSerializer(serializers.Serializer):
 
 class VerificationQuerySerializer(PageSerializer):
     status = serializers.ChoiceField(choices=Status.values, required=False)
-    before = serializers.UUIDField(required=False, help_text="Only older ones than this verification")
-    after = serializers.UUIDField(required=False, help_text="Only newer ones than this verification")
+    before = serializers.UUIDField(required=False, help_text="An id: go on below it (deep lists).")
+    after = serializers.UUIDField(required=False, help_text="An id: the page just above it.")
 
 
-class CreateSerializer(serializers.Serializer):
+class CreateSerializer(BodySerializer):
     service_name = serializers.CharField(max_length=80, help_text="From GET /api/v1/services")
     country = serializers.RegexField(r"^[A-Z]{2}\Z", default="US", error_messages=_COUNTRY_ERROR)
     capability = serializers.ChoiceField(choices=["sms"], default="sms")

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from accounts.models import User
 from accounts.permissions import HasScope
 from config.lib.api import FormatIsAField
+from config.lib.openapi import answered
 from wallet import exports, selectors
 from wallet.models import Transaction
 from wallet.serializers import (
@@ -44,7 +45,30 @@ _PURCHASE = {
     "balance_after": "22.50",
     "reference": "verification:0b6c7f7e-3c5e-4a53-9a55-0d8f3a0f2d11:capture",
 }
-_LIST = OpenApiExample("One purchase", value={"total": 17, "transactions": [_PURCHASE]}, response_only=True)
+_LIST = answered("One purchase", {"total": 17, "transactions": [_PURCHASE]})
+_HELD = {"balance": "25.00", "held": "2.50", "available": "22.50", "currency": "USD", "version": 16}
+_MONITOR = {
+    "total_transactions": 3,
+    "credits_added": "20.00",
+    "credits_spent": "2.50",
+    "refunds_issued": "2.50",
+    "unique_users": 1,
+    "by_type": {
+        "credit": {"count": 1, "amount": "20.00"},
+        "sms_purchase": {"count": 1, "amount": "-2.50"},
+        "verification_refund": {"count": 1, "amount": "2.50"},
+    },
+    "recent_transactions": [
+        {
+            "id": 4711,
+            "user_id": 12,
+            "amount": "-2.50",
+            "type": "sms_purchase",
+            "description": "WhatsApp, US",
+            "created_at": "2026-11-21T09:30:00.000000Z",
+        }
+    ],
+}
 
 
 def _customer(request: Request) -> User:
@@ -56,13 +80,7 @@ class BalanceView(APIView):
         operation_id="wallet_balance",
         tags=_TAGS,
         responses=BalanceSerializer,
-        examples=[
-            OpenApiExample(
-                "A purchase under way",
-                value={"balance": "25.00", "held": "2.50", "available": "22.50", "currency": "USD", "version": 16},
-                response_only=True,
-            )
-        ],
+        examples=[answered("A purchase under way", _HELD)],
     )
     def get(self, request: Request) -> Response:
         """What you have, what of it is set aside, and what you can spend."""
@@ -114,6 +132,10 @@ class ExportView(APIView):
             (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="One line a transaction, under a header."),
             (200, "application/json"): TransactionSerializer(many=True),
         },
+        examples=[
+            answered("CSV", "id,sequence,amount,type\r\n4711,17,-2.50,sms_purchase\r\n", media_type="text/csv"),
+            answered("JSON", [_PURCHASE]),
+        ],
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """All that the filters leave, as a file."""
@@ -131,6 +153,7 @@ class MonitorView(APIView):
         tags=["staff"],
         parameters=[MonitorQuerySerializer],
         responses=MonitorSerializer,
+        examples=[answered("An hour", _MONITOR)],
     )
     def get(self, request: Request) -> Response:
         """What moved in the last minutes, for staff."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -20,7 +22,7 @@ from rest_framework.request import Request
 from config.lib import money
 
 
-@extend_schema_field({"type": "string", "pattern": r"^-?\d+\.\d{2}$", "example": "-2.50"})
+@extend_schema_field({"type": "string", "pattern": r"^-?\d{1,17}\.\d{2}$", "example": "-2.50"})
 class MoneyField(serializers.Field):
     """Cents inside, a string with two places outside ("-2.50")."""
 
@@ -28,7 +30,7 @@ class MoneyField(serializers.Field):
         return money.to_text(value)
 
     def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool | float) or not isinstance(data, str | int):
+        if not isinstance(data, str):
             raise serializers.ValidationError(_('Send the amount as a string with two places, such as "20.00".'))
         try:
             return money.to_cents(data)
@@ -41,10 +43,52 @@ class MoneyField(serializers.Field):
 class PageSerializer(serializers.Serializer):
     """The query of every list: `skip` (0 or more) and `limit` (1 to 100)."""
 
-    skip = serializers.IntegerField(min_value=0, max_value=1_000_000, default=0)
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+    skip = serializers.IntegerField(
+        min_value=0, max_value=1_000_000, default=0, help_text="How many rows to leave out first."
+    )
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=20, help_text="How many rows at most.")
 
 
+class BodySerializer(serializers.Serializer):
+    """A JSON body, taken at its word: DRF alone would read 5 as "5", and "yes" as true."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            wrong = {name: _wrong_type(field, data.get(name)) for name, field in self.fields.items()}
+            if errors := {name: [sentence] for name, sentence in wrong.items() if sentence}:
+                raise serializers.ValidationError(errors)
+        return super().to_internal_value(data)
+
+
+def _wrong_type(field: serializers.Field, value: Any) -> str:
+    """What is wrong about the type of a value that came as JSON, '' for nothing."""
+    if value is None:
+        return ""
+    if isinstance(field, serializers.BooleanField):
+        return "" if isinstance(value, bool) else _("Send true or false.")
+    if isinstance(field, serializers.IntegerField):
+        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        return "" if whole and not isinstance(value, bool) else _("Send a whole number.")
+    if isinstance(field, serializers.ListField):
+        if not isinstance(value, list):
+            return _("Send a list.")
+        return next((sentence for one in value if (sentence := _wrong_type(field.child, one))), "")
+    if isinstance(field, serializers.MultipleChoiceField):
+        return "" if isinstance(value, list) else _("Send a list.")
+    if isinstance(field, serializers.CharField | serializers.ChoiceField | serializers.DateTimeField):
+        return "" if isinstance(value, str) else _("Send a text.")
+    return ""
+
+
+_A_TIME = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
+
+
+@extend_schema_field(_A_TIME)
+class StartField(serializers.DateTimeField):
+    """A time, or a day: its beginning."""
+
+
+@extend_schema_field(_A_TIME)
 class EndField(serializers.DateTimeField):
     """A time that is no longer in the range, or its last day."""
 
@@ -60,7 +104,7 @@ class EndField(serializers.DateTimeField):
 class RangeSerializer(serializers.Serializer):
     """`start_date` (included) and `end_date` (a time, not included; or a day, wholly included)."""
 
-    start_date = serializers.DateTimeField(required=False, help_text="From this time (ISO 8601) or day on.")
+    start_date = StartField(required=False, help_text="From this time (ISO 8601) or day on.")
     end_date = EndField(required=False, help_text="Before this time (ISO 8601), or up to and with this day.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -99,9 +143,14 @@ class BoundedJSONParser(JSONParser):
         if len(body) > most:
             raise TooLarge(_("Send at most {most} bytes.").format(most=most))
         try:
-            return super().parse(io.BytesIO(body), media_type, parser_context)
+            parsed = super().parse(io.BytesIO(body), media_type, parser_context)
+            if b"\\u" in body:
+                json.dumps(parsed, ensure_ascii=False).encode()
         except RecursionError as error:
             raise exceptions.ParseError(_("JSON parse error - nested too deeply")) from error
+        except UnicodeEncodeError as error:  # neither the database nor our answer could carry it
+            raise exceptions.ParseError(_("JSON parse error - half of a character (a lone surrogate)")) from error
+        return parsed
 
 
 class FormatIsAField(DefaultContentNegotiation):
@@ -111,9 +160,30 @@ class FormatIsAField(DefaultContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-def page(request: Request, queryset: QuerySet[Any]) -> tuple[int, list[Any]]:
-    """(total, the rows of the page asked for). Raises ValidationError for a bad `skip` or `limit`."""
+def page(
+    request: Request, queryset: QuerySet[Any] | list[Any], *, between: QuerySet[Any] | None = None, upward: bool = False
+) -> tuple[int, list[Any]]:
+    """(total, the rows of the page asked for). Raises ValidationError for a bad `skip` or `limit`.
+
+    `between` is what the cursors leave of the queryset, which alone is counted; `upward` takes its last rows, those
+    just above the cursor, and shows them in the list's order all the same.
+    """
     query = PageSerializer(data={k: request.query_params[k] for k in ("skip", "limit") if k in request.query_params})
     query.is_valid(raise_exception=True)
     skip, limit = query.validated_data["skip"], query.validated_data["limit"]
-    return queryset.count(), list(queryset[skip : skip + limit])
+    if isinstance(queryset, list):
+        return len(queryset), queryset[skip : skip + limit]
+    rows = queryset if between is None else between
+    shown = list((rows.reverse() if upward else rows)[skip : skip + limit])
+    return queryset.count(), shown[::-1] if upward else shown
+
+
+def between(rows: QuerySet[Any], *, before: Model | None = None, after: Model | None = None) -> QuerySet[Any]:
+    """What of a list by `-created_at, -pk` is older than one of its rows, and newer than another."""
+    for place, comparison in ((before, "lt"), (after, "gt")):
+        if place is not None:
+            moment = place.created_at  # type: ignore[attr-defined]
+            rows = rows.filter(**{f"created_at__{comparison}e": moment}).filter(
+                Q(**{f"created_at__{comparison}": moment}) | Q(**{f"pk__{comparison}": place.pk})
+            )
+    return rows

@@ -1,7 +1,7 @@
 """What every operation of the API's description has in common: a summary, its refusals as problem documents, headers.
 
-A view names the refusals of its own with `extensions=refusals("insufficient_funds", …)`; what any call may meet (no key,
-no scope, bad fields, too many calls) is added here.
+A view names the refusals of its own with `extensions=refusals("insufficient_funds", …)`; what any call may meet (no
+key, no scope, bad fields, too many calls) is added here.
 """
 
 from __future__ import annotations
@@ -268,7 +268,7 @@ class Schema(AutoSchema):
     def get_summary(self) -> str | None:
         return super().get_summary() or self._own_words().partition("\n")[0].partition(". ")[0].rstrip(".")
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # spectacular's own, the stubs are of DRF's
         return f"{self._own_words()}\n\n{self._who()}".strip()
 
     def _own_words(self) -> str:
@@ -380,8 +380,9 @@ def _answer(codes: Sequence[str]) -> dict[str, Any]:
 def front_page() -> str:
     """What stands above the operations, as Markdown."""
     rows = "\n".join(f"| `{code}` | {one.status} | {one.remedy} |" for code, one in REFUSALS.items())
-    rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
-    return _FRONT_PAGE.format(url=settings.PUBLIC_URL, rows=rows, key=rates["key"], purchase=rates["purchase"])
+    rates: dict[str, Any] = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]  # type: ignore[assignment,index,call-overload]
+    words = {name: rate.replace("/", " a ").replace("a s", "a second") for name, rate in rates.items()}
+    return _FRONT_PAGE.format(url=settings.PUBLIC_URL, rows=rows, **words)
 
 
 _FRONT_PAGE = """\
@@ -405,8 +406,8 @@ curl -X POST {url}/api/v1/verify/create \\
 curl {url}/api/v1/verify/ID -H "Authorization: Bearer $KEY"
 ```
 
-Ask again until `status` is `completed` (then `code` is there) or one of `timed_out`, `cancelled`, `failed` (then `refund`
-is there, or nothing was charged). Or open a socket with `POST /api/websocket/ticket` and be told.
+Ask again until `status` is `completed` (then `code` is there) or one of `timed_out`, `cancelled`, `failed` (then
+`refund` is there, or nothing was charged). Or open a socket with `POST /api/websocket/ticket` and be told.
 
 ## What holds everywhere
 
@@ -415,9 +416,10 @@ is there, or nothing was charged). Or open a socket with `POST /api/websocket/ti
 * **Money** is a string with two places (`"2.50"`), **times** are ISO 8601 in UTC, **bodies** are JSON.
 * **Once only:** send an `Idempotency-Key` of your own with what costs money. The same request under the same key does
   nothing twice: it is answered 200 with `Idempotent-Replayed: true`. Another request under a used key is 422.
-* **Lists** take `skip` and `limit` (1 to 100) and say the `total` of what the filters leave, whatever the page. Where rows
-  can be many, `before` goes on below a row and `after` above it, at the same cost however deep. Newest first.
-* **Throttles:** {key} a key, and {purchase} purchases a user. What is above is 429 with `Retry-After`.
+* **Lists** take `skip` and `limit` (1 to 100) and say the `total` of what the filters leave, whatever the page. Where
+  rows can be many, `before` goes on below a row and `after` above it, at the same cost however deep. Newest first.
+* **Throttles:** {key} for each key (without one: each user), and for purchases {purchase} for each user. What is above
+  is 429 with `Retry-After`.
 * **Unknown outcome:** where the provider's answer is lost, a purchase is 201 with the status `requested` and settles by
   itself: read it again.
 * Each answer has an `X-Request-ID`.

@@ -314,8 +314,9 @@ def test_the_list_is_paged_and_filtered(shop: RunningSandbox, api: Api) -> None:
     assert listed() == (3, ids)
     assert listed(skip=1, limit=1) == (3, ids[1:2])
     assert listed(status="cancelled") == (1, ids[2:])
-    assert listed(before=ids[1]) == (1, ids[2:])
-    assert listed(after=ids[1]) == (1, ids[:1])
+    assert listed(before=ids[1]) == (3, ids[2:])
+    assert listed(after=ids[1]) == (3, ids[:1])
+    assert listed(after=ids[2], limit=1) == (3, ids[1:2])
 
 
 @pytest.mark.parametrize("path", ["/api/v1/verify", "/api/v1/services"])
