@@ -165,12 +165,8 @@ async def main() -> None:
             seen.lags.clear()
         elif "seen" in command:
             lost = sum(socket.lost for socket in sockets)
-            answer = {
-                "frames": seen.frames,
-                "lags": sorted(seen.lags)[-200:],
-                "lag_count": len(seen.lags),
-                "lost": lost,
-            }
+            late = sum(lag > 0.005 for lag in seen.lags) / max(1, len(seen.lags))
+            answer = {"frames": seen.frames, "late": late, "lost": lost}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
     watching.cancel()

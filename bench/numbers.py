@@ -24,7 +24,8 @@ WITH given AS (
 ), bought AS (
     INSERT INTO verifications_verification (
         id, user_id, service_id, country, capability, area_code, price, cost, currency, status, failure_reason, charged,
-        fingerprint, provider, provider_id, phone_number, created_at, answered_at, sold_at, expires_at, next_poll_at, polls
+        fingerprint, provider, provider_id, phone_number, created_at, answered_at, sold_at, expires_at,
+        next_poll_at, polls
     )
     SELECT id, user_id, %(service)s, 'US', 'sms', '', %(price)s, 0.25, %(currency)s, 'waiting', '', true,
         '', 'textverified', provider_id, phone, %(sold)s, %(sold)s, %(sold)s, %(ends)s, %(poll)s, 0

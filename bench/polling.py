@@ -63,7 +63,7 @@ def run(context: Context) -> list[Row]:
     polls = sum(map(len, asked.values()))
     return [
         Row(
-            what=f"{count:,} active verifications, all in their first minute, polled in one worker: time between answers",
+            what=f"{count:,} active verifications in their first minute, polled by one worker: time between answers",
             measured=f"p50 {quantile(gaps, 0.5):.1f} s, p99 {quantile(gaps, 0.99):.1f} s, longest {max(gaps):.1f} s; "
             f"{polls / (ended - began):,.0f} polls/s; late {late}, never {never}",
             floor=f"the same fetches alone, all at once: {floor:.1f} s a round",

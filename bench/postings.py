@@ -63,14 +63,14 @@ def _rows(context: Context, users: list[int], label: str) -> list[Row]:
             ratio=bare / rate,
             must="1/2 of pgbench",
             met=above(bare / rate, must=0.5),
-            limit="BEGIN, statement and COMMIT are a round trip each where pgbench has one; Python's share of two cores.",
+            limit="BEGIN, statement and COMMIT are a round trip each where pgbench has one; Python.",
         ),
         Row(
             what=f"the same, {label}: with event, inbox row and hints",
             measured=f"{full:,.0f}/s",
             floor=f"pgbench, the journal alone: {rate:,.0f}/s",
             ratio=full / rate,
-            limit="Statements a posting: the journal's, the event's, the inbox's and its savepoint, two look-ups of rules.",
+            limit="Statements a posting: the journal's, the event's, the inbox's and its savepoint, a rule's look-up.",
         ),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -61,8 +62,7 @@ def table(rows: Iterable[Row]) -> str:
         ratio = "" if row.ratio is None or math.isnan(row.ratio) else f"{row.ratio:.2f}"
         cells = (row.what, row.measured, row.floor, ratio, row.must, row.aim, row.met)
         wrapped = [textwrap.wrap(cell, width) or [""] for cell, width in zip(cells, _WIDTHS, strict=True)]
-        for number in range(max(map(len, wrapped))):
-            lines.append(_line(tuple(part[number] if number < len(part) else "" for part in wrapped)))
+        lines += [_line(cells) for cells in itertools.zip_longest(*wrapped, fillvalue="")]
         if row.limit:
             lines += textwrap.wrap(row.limit, 150, initial_indent="    > ", subsequent_indent="      ")
     return "\n".join(lines)

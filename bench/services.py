@@ -1,4 +1,4 @@
-"""The PostgreSQL and Redis of one run, and the environment that the settings are read from. Commits are durable here."""
+"""The PostgreSQL and Redis of one run, and the environment of its settings. Commits are durable here."""
 
 from __future__ import annotations
 
