@@ -311,3 +311,13 @@ def test_replaying_what_was_applied_credits_nothing(begun, customer, sandbox, de
 def test_an_event_that_is_not_there_can_not_be_replayed(db):
     with pytest.raises(NotFound):
         services.replay_event(event_id=0, now=timezone.now())
+
+
+@pytest.mark.parametrize("half", ["\\ud83d", "\\ud83d\\ud83d!", "\\udc00"])
+def test_an_event_with_half_a_character_in_a_name_is_kept_and_credited(begun, customer, sandbox, client, half):
+    sandbox.pay(begun.reference)
+    body = event_body(session=begun.gateway_id)
+    body["data"]["object"]["customer_details"] = {"name": "NAME"}
+    raw = json.dumps(body).replace("NAME", half).encode()
+    assert client.post("/webhooks/stripe", **signed(raw)).status_code == 200
+    assert (GatewayEvent.objects.get().outcome, balance_of(user=customer).balance) == ("applied", 20_00)
