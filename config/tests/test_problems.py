@@ -93,7 +93,7 @@ class TestOverHttp:
     @pytest.mark.parametrize(
         "body",
         [b"{", b"[1", b"", b"nonsense", b'{"name": NaN}', b"\xff\xfe", b'{"name": "\xff"}', b"[" * 200_000, b'"text"',
-         b"[]", b"null", b"5", b'{"name": ' + b"9" * 5000 + b"}"],
+         b"[]", b"null", b"5", b'{"name": ' + b"9" * 5000 + b"}", b'{"name": "\\ud83d"}', b'{"scopes": ["\\udc00"]}'],
     )  # fmt: skip
     def test_what_is_no_object_of_json_is_refused(self, client: Client, body: bytes) -> None:
         answer = client.post("/api/keys", body, content_type="application/json")
