@@ -21,7 +21,7 @@ _down_until = 0.0  # of the process: Django makes a cache object for each thread
 
 
 class SharedCache(RedisCache):
-    """`add`, `get`, `set` and `delete` work without Redis; the rest are misses then (IGNORE_EXCEPTIONS)."""
+    """`add`, `get`, `set`, `incr` and `delete` work without Redis; the rest are misses then (IGNORE_EXCEPTIONS)."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
@@ -36,6 +36,9 @@ class SharedCache(RedisCache):
 
     def set(self, *args: Any, **kwargs: Any) -> Any:
         return self._either("set", args, kwargs)
+
+    def incr(self, *args: Any, **kwargs: Any) -> Any:
+        return self._either("incr", args, kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
         return self._either("delete", args, kwargs)
