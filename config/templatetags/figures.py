@@ -40,7 +40,7 @@ def percent(rate: Decimal) -> str:
 
 @register.filter
 def phone_parts(number: str) -> list[str]:
-    """"7195550100" -> ["719", "555", "0100"], to be set apart without a character between; others stay whole."""
+    """7195550100 -> ["719", "555", "0100"], to be set apart without a character between; others stay whole."""
     if len(number) == 10 and number.isdecimal():
         return [number[:3], number[3:6], number[6:]]
     return [number] if number else []

@@ -3,7 +3,9 @@
 //   #live[data-verification=ID]      what is swapped (answered by this address with ?part=1); inside it
 //     [data-status]                  the state that is drawn, on the first element that has it
 //     [data-countdown=ISO TIME]      gets the time left (countdown.js)
-//     form[data-cancel]              cancels by script; [data-cancel-words] says when it is too early, and counts down
+//     form[data-cancel]              cancels by script; [data-cancel-words] says when it is too early, once, and
+//     [data-cancel-wait="… {seconds} …"] counts down until it is not; the button is aria-disabled meanwhile: it keeps
+//                                    the focus, and so does what a reader was at when the state is drawn anew
 //   #live-words                      a live region: the new state, and the code, for those who don't see them
 
 import { countDown } from "./countdown.js";
@@ -58,34 +60,45 @@ async function draw() {
 function swap(html) {
   const before = status();
   const fresh = new DOMParser().parseFromString(html, "text/html");
-  const focused = live.contains(document.activeElement);
+  const focused = live.contains(document.activeElement) ? document.activeElement : null;
   live.replaceChildren(...fresh.body.childNodes);
-  if (focused) { live.tabIndex = -1; live.focus(); }
+  if (focused) stay(focused);
   tick();
   if (status() !== before) words.textContent = [text(".pill"), text("#code"), text(".readout-done .waiting")].filter(Boolean).join(". ");
 }
 
+// At the same thing as before where it is still there, else at the news.
+function stay(element) {
+  const same = element.dataset.copy ? live.querySelector(`[data-copy="${element.dataset.copy}"]`)
+    : element.closest("[data-cancel]") ? live.querySelector("[data-cancel] button")
+    : [...live.querySelectorAll("a")].find((link) => link.href === element.href);
+  if (same) { same.focus(); return; }
+  live.tabIndex = -1;
+  live.focus();
+}
+
 function tick() {
   countDown();
-  const wait = Math.ceil((retryAt - Date.now()) / 1000);
+  const wait = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
   const button = live.querySelector("[data-cancel] button");
-  if (button) button.disabled = wait > 0;
+  if (button) button.setAttribute("aria-disabled", String(wait > 0));
   const told = live.querySelector("[data-cancel-words]");
-  if (told && refusal) {
-    told.textContent = wait > 0 ? `${refusal} (${wait})` : "";
-    if (wait <= 0) refusal = "";
-  }
+  if (told && told.textContent !== (wait ? refusal : "")) told.textContent = wait ? refusal : "";
+  const counted = live.querySelector("[data-cancel-wait]");
+  if (counted) counted.textContent = wait ? counted.dataset.cancelWait.replace("{seconds}", wait) : "";
 }
 
 live.addEventListener("submit", async (event) => {
   if (!event.target.matches("[data-cancel]")) return;
   event.preventDefault();
   const form = event.target;
+  const button = form.querySelector("button");
+  if (button.getAttribute("aria-disabled") === "true" || button.getAttribute("aria-busy") === "true") return;
   if (form.dataset.confirm) {
     event.stopPropagation();  // asked here, so not once more by the page
     if (!window.confirm(form.dataset.confirm)) return;
   }
-  form.querySelector("button").disabled = true;
+  button.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(form.action, {
       method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, credentials: "same-origin",
@@ -98,6 +111,7 @@ live.addEventListener("submit", async (event) => {
     form.submit();  // the plain way answers with a page, whatever went wrong
     return;
   }
+  button.removeAttribute("aria-busy");
   tick();
 });
 
