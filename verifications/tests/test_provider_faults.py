@@ -2,6 +2,7 @@
 
 import pytest
 
+from verifications.providers import background
 from verifications.providers.base import (
     Number,
     OutcomeUnknown,
@@ -11,7 +12,7 @@ from verifications.providers.base import (
     Throttled,
     Unavailable,
 )
-from verifications.providers.textverified import TextVerified
+from verifications.providers.textverified import TextVerified, client, words
 
 SILENT = ["drop_before", "hang", "error_500", "html_502", "slow:0.6"]
 SILENT_BUT_DONE = ["drop_after", "hang_after", "error_500_after"]
@@ -235,3 +236,46 @@ def test_no_error_says_what_is_secret(provider, sandbox, settings):
             said.append(repr(raised(call)))
     secrets = (number.phone_number, settings.TEXTVERIFIED_API_KEY, "eyJh", "Bearer")
     assert not [line for line in said if any(secret in line for secret in secrets)]
+
+
+def test_an_answer_that_trips_us_up_is_no_answer_and_its_neighbours_have_theirs(provider, sandbox, monkeypatch):
+    """A mistake of ours over one number's answer must not keep all others from being polled, or from ending."""
+    bad, good = provider.purchase(PENDING, key="k1"), provider.purchase(PENDING, key="k2")
+    read = words.number
+
+    def trip(body):
+        if body["id"] == bad.provider_id:
+            raise RuntimeError("a mistake of ours")
+        return read(body)
+
+    monkeypatch.setattr(words, "number", trip)
+    answers = provider.fetch_many([bad.provider_id, good.provider_id], concurrency=2)
+    assert (type(answers[bad.provider_id]), answers[good.provider_id].state) == (Unavailable, "waiting")
+
+
+def test_a_purchase_whose_answer_trips_us_up_is_unknown(provider, sandbox, monkeypatch):
+    monkeypatch.setattr(words, "id_in_link", lambda *_: 1 / 0)
+    assert type(raised(lambda: provider.purchase(PENDING, key="k1"))) is OutcomeUnknown
+    monkeypatch.undo()
+    again = provider.purchase(PENDING, key="k1")
+    assert [number["id"] for number in sandbox.ledger()["numbers"]] == [again.provider_id]
+
+
+@pytest.mark.parametrize("href", ["https://[bad", "//[", "/verifications/a b"])
+def test_a_link_that_is_none_is_unreadable(href):
+    with pytest.raises(words.Unreadable):
+        words.id_in_link({"href": href}, "")
+
+
+def test_a_loop_that_does_not_answer_says_so_of_every_number(provider, monkeypatch):
+    def silent(work, *, limit):
+        work.close()
+        raise TimeoutError
+
+    monkeypatch.setattr(background, "run", silent)
+    assert type(raised(lambda: provider.fetch_many(["lr_1"], concurrency=1))) is Unavailable
+
+
+@pytest.mark.parametrize(("given", "seconds"), [("nan", 5), ("inf", 600), ("-3", 1), ("7", 7), ("soon", 5), ("", 5)])
+def test_a_wait_that_is_no_number_is_five_seconds(given, seconds):
+    assert client._retry_after({"Retry-After": given}) == seconds

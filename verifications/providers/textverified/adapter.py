@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -36,6 +38,7 @@ from verifications.providers.base import (
 from verifications.providers.textverified import webhook, words
 from verifications.providers.textverified.client import Attempt, Client, Credentials
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Work = Callable[[Client, Attempt], Awaitable[T]]
 
@@ -99,7 +102,10 @@ class TextVerified:
         work = self._fetch_many(dict.fromkeys(provider_ids), concurrency)
         # Halting bounds it to two rounds without an answer; with answers, each round is as long as the slowest of it.
         rounds = 2 + len(provider_ids) // max(concurrency, 1)
-        return background.run(work, limit=rounds * settings.PROVIDER_TIMEOUT_SECONDS)
+        try:
+            return background.run(work, limit=rounds * settings.PROVIDER_TIMEOUT_SECONDS)
+        except TimeoutError:
+            raise Unavailable("fetch: the loop does not answer") from None
 
     def cancel(self, provider_id: str) -> None:
         async def work(client: Client, attempt: Attempt) -> None:
@@ -172,6 +178,13 @@ class TextVerified:
         except ProviderError as error:
             outcome = outcome_of(error)
             raise
+        except Exception as error:  # noqa: BLE001  a mistake of ours keeps no number from ending
+            # Where it happened is logged; what it says is not, since that may quote the answer.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("%s: %s at %s:%s", operation, type(error).__name__, place.filename, place.lineno)
+            why = attempt.unanswered(f"{operation}: {type(error).__name__} of ours")
+            outcome = outcome_of(why)
+            raise why from None
         finally:
             metrics.provider_requests_total.labels(self.name, operation, outcome).inc()
             metrics.provider_latency_seconds.labels(self.name, operation).observe(time.perf_counter() - begun)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -207,9 +208,10 @@ def _checked(attempt: Attempt, reply: Reply, what: str) -> Reply:
 def _retry_after(headers: Mapping[str, str]) -> float:
     """Seconds; the vendor names none in its document, so its form is not relied on."""
     try:
-        return min(max(float(headers.get("Retry-After", "5")), 1.0), _LONGEST_WAIT)
+        seconds = float(headers.get("Retry-After", "5"))
     except ValueError:
         return 5.0
+    return 5.0 if math.isnan(seconds) else min(max(seconds, 1.0), _LONGEST_WAIT)
 
 
 def _json(content: bytes) -> Any:

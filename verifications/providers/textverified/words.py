@@ -115,7 +115,8 @@ def id_in_link(body: Any, location: str) -> str:
     href = body.get("href") if isinstance(body, dict) else None
     for link in (href, location):
         if isinstance(link, str) and link:
-            return identifier(urlsplit(link).path.rstrip("/").rpartition("/")[2])
+            with reading("link"):
+                return identifier(urlsplit(link).path.rstrip("/").rpartition("/")[2])
     raise Unreadable("link")
 
 
