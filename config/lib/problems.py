@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
@@ -14,7 +16,10 @@ from rest_framework.response import Response
 
 from config.lib.errors import DomainError
 
+log = logging.getLogger(__name__)
+
 PROBLEM_TYPE = "application/problem+json"
+_DATABASE_IS_BACK_IN = 5  # seconds: a restart, or a switch to the standby
 
 
 def problem(*, code: str, status: int, title: str, detail: str, errors: Any = None, **extra: Any) -> Response:
@@ -40,6 +45,15 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(error, RequestDataTooBig):
         title = _("The request is too large")
         return problem(code="too_large", status=413, title=title, detail=title)
+    if isinstance(error, OperationalError | InterfaceError):
+        log.error("The database went away during a call", exc_info=error)
+        return problem(
+            code="unavailable",
+            status=503,
+            title=_("We are not at our best for a moment"),
+            detail=_("Our database did not answer. What was begun is finished; ask again with the same key."),
+            retry_after=_DATABASE_IS_BACK_IN,
+        )
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     if isinstance(error, PermissionDenied):

@@ -95,6 +95,7 @@ TEMPLATES = [
 DATABASE_URL = env.str("DATABASE_URL", default="postgres://localhost/ringfence")
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool hands no connection out that died with a restart
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     pool={
         "min_size": env.int("DATABASE_POOL_MIN", default=1),

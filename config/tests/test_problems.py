@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import Http404
 from django.test import Client, RequestFactory
 from rest_framework import exceptions
@@ -28,6 +29,12 @@ def answer(error: Exception) -> tuple[int, Any]:
     assert response is not None
     assert response.content_type == "application/problem+json"
     return response.status_code, response.data
+
+
+def test_a_database_that_went_away_is_503_with_the_time_to_wait() -> None:
+    status, body = answer(OperationalError("terminating connection due to administrator command"))
+    assert (status, body["code"], body["retry_after"]) == (503, "unavailable", 5)
+    assert "administrator" not in body["detail"]
 
 
 def test_a_refusal_of_ours_has_its_code_and_its_sentence() -> None:
