@@ -1,4 +1,7 @@
-"""What leaves for the sockets after the commit. Hints: the database is the truth, so a lost one harms nobody."""
+"""What leaves for the sockets after the commit. Hints: the database is the truth, so a lost one harms nobody.
+
+All of a transaction leave together, in one round trip to Redis after the last of them is built.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,42 @@ Build = Callable[[], Mapping[str, Any]]
 
 def push(*, user_id: int, build: Build) -> None:
     """Publish the frame that `build` makes after the commit. A failure is logged, and undoes nothing."""
-    transaction.on_commit(lambda: realtime.publish(user_id=user_id, frame=build()), robust=True)
+    _after_commit(lambda: realtime.publish(user_id=user_id, frame=build()))
 
 
 def push_staff(*, build: Build) -> None:
     """The same for the console."""
-    transaction.on_commit(lambda: realtime.publish_staff(build()), robust=True)
+    _after_commit(lambda: realtime.publish_staff(build()))
+
+
+def _after_commit(publish: Callable[[], None]) -> None:
+    transaction.on_commit(_Hint(publish).leave, robust=True)
+
+
+class _Hint:
+    """One callback each, so that a savepoint which is rolled back takes its own along.
+
+    Django takes the callbacks off the list that they were put on, one by one: as long as another hint stands there,
+    this one's frame waits for it. Where that is not how they are called (by a test, or without a transaction), the
+    frame leaves at once.
+    """
+
+    def __init__(self, publish: Callable[[], None]) -> None:
+        self._publish = publish
+        self._callbacks: list[Any] = transaction.get_connection().run_on_commit
+        self._ready: list[realtime.Ready] = next((hint._ready for hint in self._waiting()), [])
+
+    def leave(self) -> None:
+        try:
+            with realtime.collecting(self._ready):
+                self._publish()
+        finally:
+            waiting = self._waiting()
+            if self in waiting or not any(hint._ready is self._ready for hint in waiting):
+                ready = self._ready.copy()
+                self._ready.clear()
+                realtime.send(ready)
+
+    def _waiting(self) -> list[_Hint]:
+        owners = (getattr(callback, "__self__", None) for _, callback, *_ in self._callbacks)
+        return [owner for owner in owners if isinstance(owner, _Hint)]
