@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import requests
@@ -13,8 +13,10 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from config.celery import app
+from config.testing.live import START_SECONDS, until
 from payments import services as payments
 from tests.faults.invariants import books, violations
+from tests.faults.nursery import Nursery
 from tests.people import customer
 from verifications import services as verifications
 from verifications.models import Verification
@@ -22,6 +24,8 @@ from verifications.services import poll
 from verifications.tests.factories import make_offer
 
 if TYPE_CHECKING:
+    import subprocess
+
     from config.sandbox.testing import RunningSandbox
     from config.testing.live import LiveProcess, LiveStack
 
@@ -39,8 +43,8 @@ IMPATIENT = {"PROVIDER_TIMEOUT_SECONDS": "1", "GATEWAY_TIMEOUT_SECONDS": "1", "B
 class Drill:
     """One customer with $10.00, and the processes that are killed under them."""
 
-    def __init__(self, stack: LiveStack, sandbox: RunningSandbox) -> None:
-        self.stack, self.sandbox = stack, sandbox
+    def __init__(self, stack: LiveStack, sandbox: RunningSandbox, nursery: Nursery) -> None:
+        self.stack, self.sandbox, self.nursery = stack, sandbox, nursery
         self.user = customer(cents=10_00)
         _key, secret = accounts.create_api_key(user=self.user, name="drill")
         self.headers = {"Authorization": f"Bearer {secret}"}
@@ -56,7 +60,12 @@ class Drill:
         """This process alone, from its beginning, with more environment."""
         process.end()
         self.forget_tasks()
-        process.start(**env)
+        if env.keys() <= {"FAULT_POINT"}:
+            child = self.nursery.start(process.argv, env={**process.env, **env}, log=process.log)
+            process.process = cast("subprocess.Popen[bytes]", child)
+            until(process._is_ready, f"{process.name} is ready", seconds=START_SECONDS)
+        else:
+            process.start(**env)  # other settings: from its very beginning
 
     def assert_killed(self, process: LiveProcess) -> None:
         """It died at its fault point, and left whole books behind."""
@@ -109,15 +118,26 @@ class Drill:
         return self.user.wallet.available
 
 
+@pytest.fixture(scope="session")
+def nursery(live_stack: LiveStack) -> Iterator[Nursery]:
+    nursery = Nursery(live_stack.env, live_stack.folder / "nursery.log")
+    try:
+        yield nursery
+    finally:
+        nursery.close()
+
+
 @pytest.fixture
-def drill(live_stack: LiveStack, sandbox: RunningSandbox, settings: Any, transactional_db: None) -> Iterator[Drill]:
+def drill(
+    live_stack: LiveStack, nursery: Nursery, sandbox: RunningSandbox, settings: Any, transactional_db: None
+) -> Iterator[Drill]:
     """No process runs but the one that the drill starts. Webhooks are written down, not sent, unless it says so."""
     settings.PUBLIC_URL = live_stack.url  # this process goes on where the live one died: it is one deployment
     poll._paused_until.clear()
     sandbox.settings(webhook_enabled=False, public_url=live_stack.url)
     for name in SERVICES:
         make_offer(name)
-    drill = Drill(live_stack, sandbox)
+    drill = Drill(live_stack, sandbox, nursery)
     try:
         yield drill
     finally:
