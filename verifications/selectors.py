@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, Value, When
 from django.db.models.functions import Lower
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -105,8 +105,7 @@ def shelves(*, country: str = "US", query: str = "", most: int = 60) -> tuple[li
     """What the shop shows, and whether there is more: what may be tried and what is wanted most, before the rest."""
     offers = services_for_sale(country=country, query=query)
     if query.strip():
-        found = list(offers[: most + 1])
-        found.sort(key=lambda offer: _rank(offer.service.name))
+        found = list(offers.order_by(_WANTED_FIRST, Lower("service__title"), "pk")[: most + 1])
         return [Shelf("", _with_notes(found[:most]))] if found else [], len(found) > most
     wanted = sorted(
         offers.filter(service__name__in=[*TEST_SERVICES, *POPULAR]), key=lambda offer: _rank(offer.service.name)
@@ -131,6 +130,9 @@ def _rank(name: str) -> int:
 
 
 _ORDER = {name: place for place, name in enumerate([*TEST_SERVICES, *POPULAR])}
+_WANTED_FIRST = Case(
+    *(When(service__name=name, then=Value(place)) for name, place in _ORDER.items()), default=Value(len(_ORDER))
+)
 
 
 def countries() -> list[dict[str, Any]]:

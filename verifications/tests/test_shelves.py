@@ -1,0 +1,58 @@
+"""What the shop shows first."""
+
+from __future__ import annotations
+
+import pytest
+
+from verifications import selectors
+from verifications.selectors import Shelf
+from verifications.tests.factories import make_offer
+
+pytestmark = pytest.mark.django_db
+
+
+def titles(shelves: list[Shelf]) -> list[list[str]]:
+    return [[offer.service.title for offer, _note in shelf.rows] for shelf in shelves]
+
+
+def test_test_services_come_first_then_the_popular_ones_then_the_rest_by_title() -> None:
+    for name, title in (("zoom", "Zoom"), ("ebay", "eBay"), ("airbnb", "Airbnb"), ("telegram", "Telegram")):
+        make_offer(name, title=title)
+    make_offer("whatsapp", title="WhatsApp")
+    make_offer("test_pending", title="Test Pending")
+    make_offer("test_success", title="Test Success")
+    shelves, more = selectors.shelves()
+    assert titles(shelves) == [["Test Success", "Test Pending"], ["WhatsApp", "Telegram"], ["Airbnb", "eBay", "Zoom"]]
+    assert not more
+
+
+def test_what_is_searched_stands_on_one_shelf_the_wanted_first() -> None:
+    make_offer("googlevoice", title="A Google Voice")
+    make_offer("google", title="Google")
+    assert titles(selectors.shelves(query="goog")[0]) == [["Google", "A Google Voice"]]
+
+
+def test_nothing_found_is_no_shelf() -> None:
+    assert selectors.shelves(query="nothing") == ([], False)
+
+
+def test_it_says_when_there_is_more() -> None:
+    for number in range(3):
+        make_offer(f"other{number}", title=f"Other {number}")
+    shelves, more = selectors.shelves(most=2)
+    assert titles(shelves) == [["Other 0", "Other 1"]]
+    assert more
+
+
+def test_test_services_say_what_they_do() -> None:
+    make_offer("test_success")
+    ((_offer, note),) = selectors.shelves()[0][0].rows
+    assert str(note) == "A code arrives after 3 seconds"
+
+
+def test_the_shop_asks_the_same_however_much_it_sells(django_assert_num_queries) -> None:
+    for number in range(3):
+        make_offer(f"other{number}")
+    make_offer("whatsapp")
+    with django_assert_num_queries(2):
+        titles(selectors.shelves()[0])
