@@ -46,8 +46,29 @@ def end(
     reached, which is booked as a loss and asked for a while longer). Answers the row as it stands.
     """
     current = lock(verification.pk)
-    if current.status != Status.WAITING:
-        return current
+    if current.status == Status.WAITING:
+        _end(current, to=to, now=now, settled=settled, why=why)
+    return current
+
+
+def end_as_there(current: Verification, number: base.Number, *, now: datetime) -> None:
+    """The provider has ended it. Call inside atomic(), with the row locked and waiting."""
+    over = current.expires_at is not None and now >= current.expires_at
+    if current.cancel_requested_at and number.state == "cancelled":
+        to = Status.CANCELLED
+    elif number.state == "timed_out" or over:
+        to = Status.TIMED_OUT
+    else:
+        to = Status.FAILED
+    _end(current, to=to, now=now, settled=None if number.can_report else True)
+
+
+def end_without_text(current: Verification, *, now: datetime) -> None:
+    """The provider calls it completed, and has nothing to show for it. Call inside atomic(), locked and waiting."""
+    _end(current, to=Status.TIMED_OUT, now=now, settled=False)
+
+
+def _end(current: Verification, *, to: str, now: datetime, settled: bool | None, why: str | Promise = "") -> None:
     faults.committed("end.ended")
     why = str(why or WHY[to])
     later = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
@@ -63,19 +84,6 @@ def end(
     if settled is False:
         signals.provider_loss_booked.send(sender=Verification, verification=current)
     faults.point("end.ending")
-    return current
-
-
-def end_as_there(current: Verification, number: base.Number, *, now: datetime) -> Verification:
-    """The provider has ended it. Call inside atomic(), with the row locked and waiting."""
-    over = current.expires_at is not None and now >= current.expires_at
-    if current.cancel_requested_at and number.state == "cancelled":
-        to = Status.CANCELLED
-    elif number.state == "timed_out" or over:
-        to = Status.TIMED_OUT
-    else:
-        to = Status.FAILED
-    return end(verification=current, to=to, now=now, settled=None if number.can_report else True)
 
 
 def report(verification: Verification) -> None:
@@ -122,11 +130,18 @@ def _return(verification: Verification) -> bool | None:
     return None if number.state == "waiting" else True
 
 
-@transaction.atomic
 def _settle(verification: Verification, *, settled: bool) -> None:
+    if settled:
+        Verification.objects.filter(pk=verification.pk).update(cancelled_at_provider=True, next_recovery_at=None)
+    else:
+        _book_loss(verification)
+
+
+@transaction.atomic
+def _book_loss(verification: Verification) -> None:
     current = lock(verification.pk)
     booked = current.cancelled_at_provider is False
-    Verification.objects.filter(pk=current.pk).update(cancelled_at_provider=settled, next_recovery_at=None)
-    current.cancelled_at_provider = settled
-    if not settled and not booked:
+    Verification.objects.filter(pk=current.pk).update(cancelled_at_provider=False, next_recovery_at=None)
+    current.cancelled_at_provider = False
+    if not booked:
         signals.provider_loss_booked.send(sender=Verification, verification=current)

@@ -83,9 +83,9 @@ def _apply(verification: Verification, number: base.Number, now: datetime, *, la
     if any(message.code for message in messages) or (number.state == "completed" and messages):
         end.complete(current, now=now)
     elif number.state == "completed" and last:
-        return end.end(verification=current, to=Status.TIMED_OUT, now=now, settled=False)
+        end.end_without_text(current, now=now)
     elif number.state not in ("waiting", "completed"):
-        return end.end_as_there(current, number, now=now)
+        end.end_as_there(current, number, now=now)
     elif fresh:
         signals.verification_updated.send(sender=Verification, verification=current)
     return current
