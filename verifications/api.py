@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, cast
 
+from django.db.models import prefetch_related_objects
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +13,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from accounts.models import User
-from config.lib.api import PageSerializer, page
+from config.lib.api import PageSerializer, key_of, page
 from config.lib.http import client_ip
 from config.lib.openapi import REPLAYED, answered, asked, idempotency_key, refusals
 from config.lib.throttling import PurchaseThrottle
@@ -167,12 +168,13 @@ class CreateView(APIView):
 
         What the provider refuses is not charged; the problem document then has a `verification_id`.
         """
-        form = CreateSerializer(data=request.data, context={"key": request.headers.get("Idempotency-Key")})
+        form = CreateSerializer(data=request.data, context={"key": key_of(request)})
         form.is_valid(raise_exception=True)
         order = dict(form.validated_data)
         purchase = services.buy(
             user=_customer(request), key=order.pop("idempotency_key"), ip_address=client_ip(request), **order
         )
+        prefetch_related_objects([purchase.verification], "messages", "refunds")  # each is shown more than once
         return Response(
             VerificationSerializer(purchase.verification).data,
             status=200 if purchase.replayed else 201,

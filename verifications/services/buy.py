@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Count, OuterRef, Subquery
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -93,9 +94,7 @@ def _reserve(
     lock_wallet(user)
     if key and (first := _first_with(user, key)):
         return first, True
-    if User.objects.filter(pk=user.pk, purchases_frozen_at__isnull=False).exists():
-        raise PurchasesFrozen
-    _refuse_over_limit(user, now)
+    _refuse_frozen_or_over_limit(user, now)
     offer = deal.offer
     verification = Verification.objects.create(
         user=user,
@@ -165,20 +164,30 @@ def _refuse_while_broken() -> Breaker:
     return breaker
 
 
-def _refuse_over_limit(user: User, now: datetime) -> None:
-    mine = Verification.objects.filter(user=user)
-    pending = mine.filter(status__in=OPEN).count()
-    if pending >= settings.MAX_PENDING:
+def _refuse_frozen_or_over_limit(user: User, now: datetime) -> None:
+    hour = timedelta(hours=1)
+    mine = Verification.objects.filter(user=OuterRef("pk")).order_by().values("user").annotate(times=Count("pk"))
+    frozen_at, pending, bought = (
+        User.objects.filter(pk=user.pk)
+        .values_list(
+            "purchases_frozen_at",
+            Subquery(mine.filter(status__in=OPEN).values("times")),
+            Subquery(mine.filter(created_at__gt=now - hour).values("times")),
+        )
+        .get()
+    )
+    if frozen_at is not None:
+        raise PurchasesFrozen
+    if (pending or 0) >= settings.MAX_PENDING:
         raise errors.OverLimit(
             _("You are waiting on {count} numbers, the most there can be at once. Cancel one or wait for one.").format(
-                count=pending
+                count=pending or 0
             ),
             retry_after=30,
         )
-    hour = timedelta(hours=1)
-    bought = mine.filter(created_at__gt=now - hour)
-    if bought.count() >= settings.MAX_BUYS_PER_HOUR:
-        oldest = bought.order_by("-created_at").values_list("created_at", flat=True)[settings.MAX_BUYS_PER_HOUR - 1]
+    if (bought or 0) >= settings.MAX_BUYS_PER_HOUR:
+        recent = Verification.objects.filter(user=user, created_at__gt=now - hour).order_by("-created_at")
+        oldest = recent.values_list("created_at", flat=True)[settings.MAX_BUYS_PER_HOUR - 1]
         raise errors.OverLimit(
             _("You can buy {count} numbers an hour, and have. Wait until the first of them is an hour old.").format(
                 count=settings.MAX_BUYS_PER_HOUR
