@@ -44,6 +44,7 @@ class Keyboard:
 
     def to(self, words: str, *, most: int = 90) -> None:
         """Tab on until the focus is on what has these words; where it goes, it must be seen."""
+        self.page.wait_for_load_state()  # what is typed before the style sheets are there is seen without them
         seen = []
         for _step in range(most):
             self.press("Tab")
