@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import selectors, services
-from accounts.models import ApiKey
+from accounts.models import ApiKey, PolicyAcceptance
 from accounts.serializers import (
     AcceptPolicySerializer,
     ApiKeySerializer,
@@ -30,7 +31,7 @@ _KEY = {
     "expires_at": None,
     "last_used_at": None,
 }
-_POLICY = {"version": "2026-11", "accepted": True, "accepted_at": "2026-11-21T09:00:00Z"}
+_POLICY = {"version": settings.POLICY_VERSION, "accepted": True, "accepted_at": "2026-11-21T09:00:00Z"}
 
 
 class KeysView(APIView):
@@ -92,14 +93,17 @@ class PolicyView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The version of the acceptable-use policy in force, and whether you accepted it. Its text is at /policy."""
-        return Response(PolicySerializer(selectors.acceptance_of(user=selectors.customer(request))).data)
+        return _policy(selectors.acceptance_of(user=selectors.customer(request)))
 
     @extend_schema(
         operation_id="policy_accept",
         tags=["policy"],
         request=AcceptPolicySerializer,
         responses=PolicySerializer,
-        examples=[asked("The version you have read", {"version": "2026-11"}), answered("Accepted", _POLICY)],
+        examples=[
+            asked("The version you have read", {"version": settings.POLICY_VERSION}),
+            answered("Accepted", _POLICY),
+        ],
     )
     def post(self, request: Request) -> Response:
         """Accept the policy, which is needed before the first purchase. Again changes nothing.
@@ -109,4 +113,10 @@ class PolicyView(APIView):
         form = AcceptPolicySerializer(data=request.data)
         form.is_valid(raise_exception=True)
         acceptance = services.accept_policy(user=selectors.customer(request), ip_address=client_ip(request))
-        return Response(PolicySerializer(acceptance).data)
+        return _policy(acceptance)
+
+
+def _policy(acceptance: PolicyAcceptance | None) -> Response:
+    accepted_at = acceptance.accepted_at if acceptance else None
+    current = {"version": settings.POLICY_VERSION, "accepted": acceptance is not None, "accepted_at": accepted_at}
+    return Response(PolicySerializer(current).data)

@@ -7,9 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.models import ApiKey, PolicyAcceptance
+from accounts.models import ApiKey
 from config.lib.api import BodySerializer
 
 
@@ -56,14 +57,14 @@ class PolicySerializer(serializers.Serializer[Any]):
     accepted = serializers.BooleanField(help_text="Whether you accepted that version.")
     accepted_at = serializers.DateTimeField(allow_null=True)
 
-    def to_representation(self, instance: PolicyAcceptance | None) -> dict[str, Any]:
-        accepted_at = instance.accepted_at if instance else None
-        current = {"version": settings.POLICY_VERSION, "accepted": instance is not None, "accepted_at": accepted_at}
-        return super().to_representation(current)
+
+@extend_schema_field({"type": "string", "enum": [settings.POLICY_VERSION]})
+class VersionField(serializers.CharField):
+    """A version of the policy."""
 
 
 class AcceptPolicySerializer(BodySerializer):
-    version = serializers.CharField(max_length=20, help_text="The version that you have read: the one in force.")
+    version = VersionField(max_length=20, help_text="The version that you have read: the one in force.")
 
     def validate_version(self, value: str) -> str:
         if value != settings.POLICY_VERSION:

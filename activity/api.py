@@ -160,7 +160,7 @@ class ExportView(APIView):
         examples=[
             asked("Of one month", {"format": "json", "start_date": "2026-11-01", "end_date": "2026-11-30"}),
             answered("CSV", "created_at,event\r\n2026-11-21T10:00:21Z,login\r\n", media_type="text/csv"),
-            answered("JSON", [_EVENT]),
+            answered("JSON", _EVENT),
         ],
     )
     def post(self, request: Request) -> StreamingHttpResponse:

@@ -41,11 +41,11 @@ _TOLD = {
     "seq": 17,
     "type": "number_purchased",
     "category": "verification",
-    "priority": "normal",
-    "title": "Number bought",
+    "priority": "medium",
+    "title": "Number Purchased",
     "message": "Your number for WhatsApp is +1 212 555 0123.",
     "link": f"/verifications/{_ID}",
-    "icon": "phone",
+    "icon": "📱",
     "is_read": False,
     "created_at": "2026-11-21T10:00:01.000000Z",
 }
@@ -196,7 +196,7 @@ class SearchView(APIView):
         responses=FoundSerializer,
         examples=[
             asked("One word", {"query": "whatsapp", "limit": 10}),
-            answered("Found", {"total": 1, "suggestions": ["Number bought", "WhatsApp"], "notifications": [_TOLD]}),
+            answered("Found", {"total": 1, "suggestions": ["Number Purchased", "WhatsApp"], "notifications": [_TOLD]}),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -274,7 +274,7 @@ class ExportView(APIView):
         responses=EXPORTED,
         examples=[
             answered("CSV", "created_at,seq,type\r\n2026-11-21T10:00:01Z,17,login\r\n", media_type="text/csv"),
-            answered("JSON", [_TOLD]),
+            answered("JSON", _TOLD),
         ],
     )
     def get(self, request: Request) -> StreamingHttpResponse:

@@ -77,7 +77,7 @@ class CentreSerializer(serializers.Serializer):
 
 class CentreFilterSerializer(RangeSerializer):
     category = serializers.ChoiceField(choices=sorted(catalog.CATEGORIES), required=False)
-    is_read = serializers.BooleanField(required=False, allow_null=True, default=None)
+    is_read = serializers.BooleanField(required=False, default=None, help_text="Only what was read, or was not.")
     sort = serializers.ChoiceField(choices=selectors.SORTS, default="newest")
     before = serializers.IntegerField(
         min_value=1, max_value=_LARGEST, required=False, help_text="Go on below this seq (deep lists, newest first)."

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from config.lib.api import between, page
+from config.lib.api import between, key_of, page
 from config.lib.openapi import REPLAYED, answered, asked, idempotency_key, refusals
 from payments import selectors, services
 from payments.serializers import (
@@ -69,11 +69,12 @@ class InitializeView(APIView):
 
         Credited is what the gateway says was paid. After a 503 the same Idempotency-Key goes on with the same payment.
         """
+        key = key_of(request)
         form = InitializeSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         payment = services.initiate(
             user=_customer(request),
-            key=request.headers.get("Idempotency-Key"),
+            key=key,
             now=timezone.now(),
             **form.validated_data,
         )

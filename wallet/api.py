@@ -134,7 +134,7 @@ class ExportView(APIView):
         },
         examples=[
             answered("CSV", "id,sequence,amount,type\r\n4711,17,-2.50,sms_purchase\r\n", media_type="text/csv"),
-            answered("JSON", [_PURCHASE]),
+            answered("JSON", _PURCHASE),
         ],
     )
     def get(self, request: Request) -> StreamingHttpResponse:

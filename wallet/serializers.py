@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from rest_framework import serializers
 
-from config.lib.api import MoneyField, PageSerializer, RangeSerializer
+from config.lib.api import MoneyField, PageSerializer, QuerySerializer, RangeSerializer
 from wallet.models import Transaction, TransactionType, Wallet
 from wallet.selectors import REFUND
 
@@ -79,8 +79,8 @@ class ExportQuerySerializer(TransactionFilterSerializer):
     format = serializers.ChoiceField(choices=("csv", "json"), default="csv")
 
 
-class MonitorQuerySerializer(serializers.Serializer):
-    minutes = serializers.IntegerField(min_value=1, max_value=7 * 24 * 60, default=60)
+class MonitorQuerySerializer(QuerySerializer):
+    minutes = serializers.IntegerField(min_value=1, max_value=7 * 24 * 60, default=60, help_text="How far back.")
 
 
 class MonitoredSerializer(serializers.ModelSerializer[Transaction]):

@@ -10,11 +10,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Model, Q, QuerySet
-from django.http import Http404
+from django.http import Http404, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions, serializers
+from rest_framework.fields import empty
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -40,7 +41,39 @@ class MoneyField(serializers.Field):
             ) from error
 
 
-class PageSerializer(serializers.Serializer):
+class QuerySerializer(serializers.Serializer):
+    """An address's query. DRF alone would take `?status=` for a form's empty field, and so for none."""
+
+    def __init__(self, instance: Any = None, data: Any = empty, **kwargs: Any) -> None:
+        if isinstance(data, QueryDict):
+            data = data.dict()
+        super().__init__(instance, data, **kwargs)
+
+
+class KeyField(serializers.RegexField):
+    """An idempotency key: 1 to 255 plain characters, without blanks around them."""
+
+    PATTERN = r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?\Z"
+
+    def __init__(self, **kwargs: Any) -> None:
+        messages = dict.fromkeys(
+            ("invalid", "blank", "max_length"), _lazy("A key has 1 to 255 plain characters. A UUID does well.")
+        )
+        super().__init__(self.PATTERN, max_length=255, error_messages=messages, **kwargs)
+
+
+def key_of(request: Request) -> str | None:
+    """The header Idempotency-Key, None where there is none. Raises ValidationError by its name."""
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    try:
+        return str(KeyField().run_validation(given))
+    except serializers.ValidationError as error:
+        raise serializers.ValidationError({"Idempotency-Key": error.detail}) from error
+
+
+class PageSerializer(QuerySerializer):
     """The query of every list: `skip` (0 or more) and `limit` (1 to 100)."""
 
     skip = serializers.IntegerField(
@@ -101,7 +134,7 @@ class EndField(serializers.DateTimeField):
             return moment
 
 
-class RangeSerializer(serializers.Serializer):
+class RangeSerializer(QuerySerializer):
     """`start_date` (included) and `end_date` (a time, not included; or a day, wholly included)."""
 
     start_date = StartField(required=False, help_text="From this time (ISO 8601) or day on.")
