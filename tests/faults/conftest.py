@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 import pytest
 import requests
@@ -133,6 +134,7 @@ def drill(
 ) -> Iterator[Drill]:
     """No process runs but the one that the drill starts. Webhooks are written down, not sent, unless it says so."""
     settings.PUBLIC_URL = live_stack.url  # this process goes on where the live one died: it is one deployment
+    settings.TEXTVERIFIED_BASE_URL = f"{sandbox.textverified_url}/{uuid4().hex}/.."  # the adapter begins anew
     poll._paused_until.clear()
     sandbox.settings(webhook_enabled=False, public_url=live_stack.url)
     for name in SERVICES:

@@ -112,7 +112,7 @@ def _load() -> None:
     from celery.apps import worker  # noqa: F401
     from celery.bin import celery  # noqa: F401
     from celery.concurrency import thread  # noqa: F401
-    from daphne import cli  # noqa: F401
+    from daphne import cli  # type: ignore[import-untyped]  # noqa: F401
     from django.urls import get_resolver
     from kombu.transport import redis  # noqa: F401
 

@@ -77,6 +77,7 @@ def test_killed_while_recovering_a_purchase(drill: Drill, point: str) -> None:
     drill.sandbox.fault("POST /textverified/api/pub/v2/verifications$", "drop_after")
     row = drill.bought()
     assert row.status == "requested"
+    assert len(drill.sandbox.ledger()["numbers"]) == 1
     due(next_recovery_at=timezone.now())
     kill_at(drill, point, "verifications.tasks.recover")
 
