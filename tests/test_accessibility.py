@@ -91,6 +91,7 @@ def catalogue(live: LiveStack) -> None:
 def audit(new_page: Callable[..., Page], console: Any) -> Callable[[tuple[int, int]], Auditor]:
     console.expect("404")  # of the page that isn't there
     console.expect("400")  # of the form that is refused
+    console.expect("ERR_INTERNET_DISCONNECTED")  # of the line that is cut
     return lambda size: Auditor(new_page(viewport=size))
 
 
