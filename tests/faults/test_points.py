@@ -43,7 +43,7 @@ def _calls_in(path: Path) -> Iterator[tuple[str, str]]:
             assert isinstance(node, ast.Call)
             argument = node.args[0]
             place = f"{path.relative_to(ROOT)}:{node.lineno}"
-            yield place, argument.value if isinstance(argument, ast.Constant) else ast.unparse(argument)
+            yield place, str(argument.value) if isinstance(argument, ast.Constant) else ast.unparse(argument)
 
 
 def test_every_call_uses_a_declared_name_and_every_name_has_a_call() -> None:
