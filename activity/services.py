@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -43,28 +43,50 @@ def record(
     `data` has exactly the fields that activity/events.py declares (BadEventData otherwise): money as "2.50", times as
     ISO 8601. `resource` and `actor` default to what the vocabulary says. No savepoint: without its event nothing moves.
     """
-    declared = VOCABULARY[event]
-    wording.validate(declared, data)
     with transaction.atomic(savepoint=False), translation.override(settings.LANGUAGE_CODE):
-        shown = wording.values(event, data)
-        activity = Activity.objects.create(
-            user=user,
-            event=event,
-            activity_type=declared.activity_type,
-            resource_type=resource[0] or declared.resource_type,
-            resource_id=resource[1],
-            action=declared.action,
-            status=declared.status,
-            title=wording.fill(declared.title, shown)[:120],
-            description=wording.fill(declared.description, shown)[:300],
-            data=dict(data),
-            ip_address=ip_address,
-            user_agent=user_agent[:300],
-            actor=actor or declared.actor,
-            created_at=now or timezone.now(),
-        )
+        fields = _fields(event, data, resource, actor, now)
+        activity = Activity.objects.create(user=user, ip_address=ip_address, user_agent=user_agent[:300], **fields)
         signals.activity_recorded.send(sender=Activity, activity=activity)
     return activity
+
+
+def record_for_all(
+    *,
+    event: str,
+    users: Iterable[User],
+    data: Mapping[str, str],
+    resource: tuple[str, str] = ("", ""),
+    actor: str = "",
+    now: datetime | None = None,
+) -> list[Activity]:
+    """The same for many customers, each named once: one statement, and one piece of news of all the rows."""
+    with transaction.atomic(savepoint=False), translation.override(settings.LANGUAGE_CODE):
+        fields = _fields(event, data, resource, actor, now)
+        activities = Activity.objects.bulk_create(Activity(user=user, **fields) for user in users)
+        if activities:
+            signals.activities_recorded.send(sender=Activity, activities=activities)
+    return activities
+
+
+def _fields(
+    event: str, data: Mapping[str, str], resource: tuple[str, str], actor: str, now: datetime | None
+) -> dict[str, Any]:
+    declared = VOCABULARY[event]
+    wording.validate(declared, data)
+    shown = wording.values(event, data)
+    return {
+        "event": event,
+        "activity_type": declared.activity_type,
+        "resource_type": resource[0] or declared.resource_type,
+        "resource_id": resource[1],
+        "action": declared.action,
+        "status": declared.status,
+        "title": wording.fill(declared.title, shown)[:120],
+        "description": wording.fill(declared.description, shown)[:300],
+        "data": dict(data),
+        "actor": actor or declared.actor,
+        "created_at": now or timezone.now(),
+    }
 
 
 def raise_alert(

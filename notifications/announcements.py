@@ -7,20 +7,21 @@ from datetime import datetime
 from uuid import uuid4
 
 from celery import current_app
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
 
 from accounts.models import User
 from activity.models import Activity, Actor
-from activity.services import record
+from activity.services import record, record_for_all
 from config.lib.errors import DomainError, NotFound
 from config.lib.metrics import broadcasts_total
 
 EVENT = RESOURCE = "announcement"
 TASK = "notifications.tasks.announce"
 BATCH = 500
+TOGETHER = 100  # their inboxes are locked for the moment that it takes
 
 
 class WorkersUnreachable(DomainError):
@@ -63,15 +64,30 @@ def hand_on(announcement_id: str, *, after: int, title: str, text: str, link: st
 
 
 def announce_batch(*, announcement_id: str, after: int, title: str, text: str, link: str, now: datetime) -> int | None:
-    """Tell the next customers by id, each in a transaction. The last one's id, None at the end.
+    """Tell the next customers by id, a transaction for each hundred. The last one's id, None at the end.
 
-    Safe to run twice: whoever has this announcement is passed over.
+    Safe to run twice, at once too: whoever has this announcement is passed over.
     """
     has_it = Activity.objects.filter(user=OuterRef("pk"), resource_type=RESOURCE, resource_id=announcement_id)
     ids = list(User.objects.filter(pk__gt=after, is_active=True).order_by("pk").values_list("pk", flat=True)[:BATCH])
-    for user in User.objects.filter(~Exists(has_it), pk__in=ids).order_by("pk"):
-        _tell(user, announcement_id, title=title, text=text, link=link, now=now)
+    for start in range(0, len(ids), TOGETHER):
+        with transaction.atomic():
+            _stand_in_line(announcement_id)
+            record_for_all(
+                event=EVENT,
+                users=User.objects.filter(~Exists(has_it), pk__in=ids[start : start + TOGETHER]).order_by("pk"),
+                data={"title": title, "text": text, "link": link},
+                resource=(RESOURCE, announcement_id),
+                actor=Actor.STAFF,
+                now=now,
+            )
     return ids[-1] if len(ids) == BATCH else None
+
+
+def _stand_in_line(announcement_id: str) -> None:
+    """Who runs the same a second time waits here, and then sees what the first has written."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [announcement_id])
 
 
 @transaction.atomic

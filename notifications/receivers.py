@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.dispatch import receiver
@@ -26,6 +27,18 @@ from wallet.models import Transaction, Wallet
 def tell(activity: Activity, **_kwargs: Any) -> None:
     services.notify(activity=activity)
     hints.push(user_id=activity.user_id, build=lambda: {"type": "activity", **activity_selectors.render(activity)})
+
+
+@receiver(activity_signals.activities_recorded, dispatch_uid="notifications.activities_recorded")
+def tell_all(activities: Sequence[Activity], **_kwargs: Any) -> None:
+    services.notify_all(activities=activities)
+
+    def frames_of_all() -> Iterator[tuple[int, dict[str, Any]]]:
+        shown = activity_selectors.render(activities[0])
+        for activity in activities:
+            yield activity.user_id, {"type": "activity", **shown, "id": activity.pk}
+
+    hints.push_many(build=frames_of_all)
 
 
 @receiver(wallet_signals.balance_changed, dispatch_uid="notifications.balance_changed")

@@ -4,6 +4,7 @@ from notifications.services.inbox import Changed, archive, delete, mark_clicked,
 from notifications.services.retention import cleanup
 from notifications.services.sweep import sweep
 from notifications.services.tell import notify
+from notifications.services.tell_all import notify_all
 
 __all__ = [
     "Changed",
@@ -13,6 +14,7 @@ __all__ = [
     "mark_clicked",
     "mark_read",
     "notify",
+    "notify_all",
     "read_one",
     "sweep",
 ]

@@ -5,7 +5,7 @@ All of a transaction leave together, in one round trip to Redis after the last o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -25,6 +25,16 @@ def push_staff(*, build: Build) -> None:
     _after_commit(lambda: realtime.publish_staff(build()))
 
 
+def push_many(*, build: Callable[[], Iterable[tuple[int, Mapping[str, Any]]]]) -> None:
+    """The same for many customers: `build` makes pairs of a user's id and a frame."""
+
+    def publish() -> None:
+        for user_id, frame in build():
+            realtime.publish(user_id=user_id, frame=frame)
+
+    _after_commit(publish)
+
+
 def _after_commit(publish: Callable[[], None]) -> None:
     transaction.on_commit(_Hint(publish).leave, robust=True)
 
@@ -40,19 +50,24 @@ class _Hint:
     def __init__(self, publish: Callable[[], None]) -> None:
         self._publish = publish
         self._callbacks: list[Any] = transaction.get_connection().run_on_commit
-        self._ready: list[realtime.Ready] = next((hint._ready for hint in self._waiting()), [])
+        self._place = len(self._callbacks)
+        last = next(_hints(reversed(self._callbacks)), None)
+        self._ready: list[realtime.Ready] = [] if last is None else last._ready
 
     def leave(self) -> None:
         try:
             with realtime.collecting(self._ready):
                 self._publish()
         finally:
-            waiting = self._waiting()
-            if self in waiting or not any(hint._ready is self._ready for hint in waiting):
+            if self._still_listed() or not any(hint._ready is self._ready for hint in _hints(self._callbacks)):
                 ready = self._ready.copy()
                 self._ready.clear()
                 realtime.send(ready)
 
-    def _waiting(self) -> list[_Hint]:
-        owners = (getattr(callback, "__self__", None) for _, callback, *_ in self._callbacks)
-        return [owner for owner in owners if isinstance(owner, _Hint)]
+    def _still_listed(self) -> bool:
+        return next(_hints(self._callbacks[self._place : self._place + 1]), None) is self
+
+
+def _hints(callbacks: Iterable[Any]) -> Iterator[_Hint]:
+    owners = (getattr(callback, "__self__", None) for _, callback, *_ in callbacks)
+    return (owner for owner in owners if isinstance(owner, _Hint))

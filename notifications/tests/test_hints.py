@@ -1,0 +1,95 @@
+"""What leaves for the sockets after a commit: in order, together, and nothing of what was rolled back."""
+
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from notifications import realtime
+from notifications.services import hints
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, int]]]:
+    """What each round trip to Redis took along: (group, seq)."""
+    sent: list[list[tuple[str, int]]] = []
+    seq_of = realtime.get_channel_layer().deserialize
+
+    def send(ready: Any) -> None:
+        sent.append([(one.group, seq_of(one.body)["version"]) for one in ready])
+
+    monkeypatch.setattr(realtime, "send", send)
+    return sent
+
+
+def push(number: int, *, user_id: int = 1) -> None:
+    hints.push(user_id=user_id, build=lambda: {"type": "pong", "seq": 0, "version": number})
+
+
+def fail() -> None:
+    def build() -> dict[str, Any]:
+        raise ValueError("no frame")
+
+    hints.push(user_id=1, build=build)
+
+
+def test_the_hints_of_a_transaction_leave_together_in_their_order(trips: Any) -> None:
+    with transaction.atomic():
+        push(1)
+        transaction.on_commit(lambda: None)
+        with transaction.atomic():
+            push(2, user_id=2)
+        push(3)
+
+    assert trips == [[("user.1", 1), ("user.2", 2), ("user.1", 3)]]
+
+
+def test_nothing_leaves_of_a_savepoint_that_was_rolled_back(trips: Any) -> None:
+    with transaction.atomic():
+        push(1)
+        with transaction.atomic():
+            push(2)
+            transaction.set_rollback(True)
+        push(3)
+        with transaction.atomic():
+            push(4)
+            transaction.set_rollback(True)
+
+    assert [hint for trip in trips for hint in trip] == [("user.1", 1), ("user.1", 3)]
+
+
+def test_nothing_leaves_of_a_transaction_that_was_rolled_back(trips: Any) -> None:
+    with transaction.atomic():
+        push(1)
+        transaction.set_rollback(True)
+
+    assert trips == []
+
+
+def test_a_hint_that_fails_takes_no_other_along(trips: Any) -> None:
+    with transaction.atomic():
+        push(1)
+        fail()
+    with transaction.atomic():
+        push(2)
+
+    assert trips == [[("user.1", 1)], [("user.1", 2)]]
+
+
+def test_without_a_transaction_a_hint_leaves_at_once(trips: Any) -> None:
+    push(1)
+    push(2)
+
+    assert trips == [[("user.1", 1)], [("user.1", 2)]]
+
+
+def test_captured_callbacks_leave_one_by_one(trips: Any, django_capture_on_commit_callbacks: Any) -> None:
+    with transaction.atomic():
+        with django_capture_on_commit_callbacks(execute=True):
+            push(1)
+            push(2)
+        transaction.set_rollback(True)
+
+    assert trips == [[("user.1", 1)], [("user.1", 2)]]

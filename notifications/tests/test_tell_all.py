@@ -1,0 +1,124 @@
+"""One event of many customers: a row in each inbox, once, and the frames of it."""
+
+import logging
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.tests.factories import make_user
+from activity.models import Activity
+from activity.services import record, record_for_all
+from notifications import announcements, realtime, services
+from notifications.models import Inbox, Notification
+from notifications.services import tell_all
+from notifications.tests.sockets import in_thread, joined
+
+TOLD = {"title": "Maintenance", "text": "Tonight", "link": "/help"}
+
+
+def announce(*users: User) -> list[Activity]:
+    return record_for_all(event="announcement", users=users, data=TOLD, resource=("announcement", "one"))
+
+
+@pytest.mark.django_db
+def test_each_customer_has_the_row_that_one_alone_would_have() -> None:
+    alone, first, second = make_user(), make_user(), make_user()
+    now = timezone.now()
+    record(event="announcement", user=second, data=TOLD, now=now)
+    record(event="announcement", user=alone, data=TOLD, resource=("announcement", "one"), now=now)
+
+    record_for_all(event="announcement", users=[first, second], data=TOLD, resource=("announcement", "one"), now=now)
+
+    def rows(user: User) -> list[Any]:
+        fields = ("seq", "category", "priority", "created_at", "activity__resource_id", "activity__title")
+        return list(Notification.objects.filter(user=user).order_by("seq").values_list(*fields))
+
+    expected = (1, "announcement", "medium", now, "one", "Announcement")
+    assert (rows(alone), rows(first)) == ([expected], [expected])
+    assert rows(second)[1:] == [(2, *expected[1:])]
+    assert list(Inbox.objects.order_by("user").values_list("user", "seq", "unread")) == [
+        (alone.pk, 1, 1),
+        (first.pk, 1, 1),
+        (second.pk, 2, 2),
+    ]
+
+
+@pytest.mark.django_db
+def test_telling_all_again_tells_nobody() -> None:
+    activities = announce(make_user(), make_user())
+
+    assert services.notify_all(activities=activities) == 0
+    assert list(Inbox.objects.values_list("seq", "unread")) == [(1, 1), (1, 1)]
+
+
+@pytest.mark.django_db
+def test_nobody_to_tell_is_no_news() -> None:
+    assert announce() == []
+
+
+@pytest.mark.django_db
+def test_a_failure_leaves_the_events_for_the_sweeper(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tell_all, "_TELL_ALL", "SELECT nonsense")
+    with caplog.at_level(logging.CRITICAL):
+        announce(make_user(), make_user())
+
+    assert (Activity.objects.count(), Notification.objects.count()) == (2, 0)
+    assert [record.getMessage() for record in caplog.records] == ["Failed to send announcement notifications"]
+
+
+@pytest.mark.django_db
+def test_events_that_read_differently_for_each_are_refused() -> None:
+    activity = Activity(event="verification_complete", user=make_user())
+    with pytest.raises(ValueError, match="verification_complete reads differently"):
+        services.notify_all(activities=[activity])
+
+
+@pytest.mark.django_db
+def test_all_get_the_frames_that_one_alone_would_get(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    published: dict[int, list[dict[str, Any]]] = {}
+
+    def publish(*, user_id: int, frame: Any) -> None:
+        realtime.frames.check(frame)
+        published.setdefault(user_id, []).append({**frame, "id": 0})
+
+    monkeypatch.setattr(realtime, "publish", publish)
+    now = timezone.now()
+    alone, *others = make_user(), make_user(), make_user(time_zone="Asia/Tokyo")
+    with django_capture_on_commit_callbacks(execute=True):
+        record(event="announcement", user=alone, data=TOLD, resource=("announcement", "one"), now=now)
+        record_for_all(event="announcement", users=others, data=TOLD, resource=("announcement", "one"), now=now)
+
+    assert [frame["type"] for frame in published[alone.pk]] == ["notification", "unread", "activity"]
+    assert [published[user.pk] for user in others] == [published[alone.pk]] * 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+async def test_an_announcement_to_all_arrives_live() -> None:
+    user = await in_thread(make_user)()
+    async with joined(user) as socket:
+        told = {"announcement_id": "one", "after": 0, "now": timezone.now(), **TOLD}
+        await in_thread(announcements.announce_batch)(**told)
+        frame = await socket.until("notification")
+
+    row = await in_thread(Notification.objects.get)(user=user)
+    assert (frame["id"], frame["seq"], frame["unread"], frame["title"]) == (row.pk, 1, 1, "Maintenance")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_announcement_run_twice_at_once_tells_nobody_twice(in_threads: Any) -> None:
+    for _ in range(5):
+        make_user()
+    told = {"announcement_id": "one", "after": 0, "now": timezone.now(), **TOLD}
+
+    answers = in_threads(lambda: announcements.announce_batch(**told), times=4)
+
+    assert answers == [None] * 4
+    assert Activity.objects.count() == 5
+    assert list(Inbox.objects.values_list("seq", "unread")) == [(1, 1)] * 5
