@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
 from redis.exceptions import RedisError
 
+from config.lib.openapi import REFUSALS
 from config.lib.problems import not_found_json
 from verifications import selectors as verifications
 from wallet import selectors as wallets
@@ -37,7 +38,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/help.html")
+    return render(request, "site/help.html", {"refusals": REFUSALS})
 
 
 @require_safe

@@ -126,7 +126,7 @@ def test_the_front_page_has_a_quick_start_and_every_code() -> None:
     text = SCHEMA["info"]["description"]
     assert "## Quick start" in text
     assert all(f"| `{code}` | {refusal.status} |" in text for code, refusal in REFUSALS.items())
-    assert "600 a min" in text
+    assert "600 a minute" in text
     assert "20 a second" in text
 
 

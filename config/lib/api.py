@@ -56,7 +56,7 @@ class KeyField(serializers.RegexField):
     PATTERN = r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?\Z"
 
     def __init__(self, **kwargs: Any) -> None:
-        messages = dict.fromkeys(
+        messages: dict[str, Any] = dict.fromkeys(
             ("invalid", "blank", "max_length"), _lazy("A key has 1 to 255 plain characters. A UUID does well.")
         )
         super().__init__(self.PATTERN, max_length=255, error_messages=messages, **kwargs)

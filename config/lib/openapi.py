@@ -12,6 +12,8 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
@@ -26,7 +28,7 @@ class Refusal:
     status: int
     title: str
     detail: str
-    remedy: str
+    remedy: str | Promise
     more: tuple[tuple[str, Any], ...] = ()
 
 
@@ -35,140 +37,140 @@ REFUSALS: dict[str, Refusal] = {
         400,
         "Invalid request",
         "limit: Ensure this value is less than or equal to 100.",
-        "Mend the fields that errors names.",
+        _("Mend the fields that errors names."),
         (("errors", {"limit": ["Ensure this value is less than or equal to 100."]}),),
     ),
     "not_authenticated": Refusal(
         401,
-        "Authentication credentials were not provided.",
-        "Authentication credentials were not provided.",
-        "Send Authorization: Bearer and a key that is neither revoked nor expired.",
+        "Not signed in",
+        "Send an API key as Authorization: Bearer KEY, or sign in.",
+        _("Send Authorization: Bearer and a key that is neither revoked nor expired."),
     ),
     "insufficient_funds": Refusal(
         402,
         "Not enough money",
         "This takes $2.50 and you have $1.00 available. Top up first.",
-        "Top up. Nothing was held or charged.",
+        _("Top up. Nothing was held or charged."),
     ),
     "forbidden": Refusal(
         403,
         "You do not have permission to perform this action.",
         "This API key lacks the scope 'buy'.",
-        "Use a key that has the scope.",
+        _("Use a key that has the scope."),
     ),
     "policy_not_accepted": Refusal(
         403,
         "The acceptable-use policy is not accepted yet",
         "Read and accept the acceptable-use policy first.",
-        "POST /api/policy with the version you have read.",
+        _("POST /api/policy with the version you have read."),
     ),
     "service_blocked": Refusal(
         403,
         "This service is not sold",
         "Numbers for this service can't be bought here, by our acceptable-use policy. Choose another service.",
-        "Choose another service.",
+        _("Choose another service."),
     ),
     "purchases_frozen": Refusal(
         403,
         "Purchases are paused",
         "Purchases on this account are paused. Write to support.",
-        "Write to support.",
+        _("Write to support."),
     ),
     "not_found": Refusal(
         404,
         "Not found",
         "You have no such verification.",
-        "Check the id. What belongs to somebody else is not found either.",
+        _("Check the id. What belongs to somebody else is not found either."),
     ),
     "unknown_service": Refusal(
         404,
         "Unknown service",
         "We don't sell numbers for this service. Choose one from the list of services.",
-        "Choose one from GET /api/v1/services.",
+        _("Choose one from GET /api/v1/services."),
     ),
     "method_not_allowed": Refusal(
         405,
         "Method not allowed.",
         'Method "PUT" not allowed.',
-        "Use a method that the Allow header names.",
+        _("Use a method that the Allow header names."),
     ),
     "not_acceptable": Refusal(
         406,
         "Could not satisfy the request Accept header.",
         "Could not satisfy the request Accept header.",
-        "Accept application/json.",
+        _("Accept application/json."),
     ),
     "price_moved": Refusal(
         409,
         "The price has changed",
         "The price is $2.70 now, above your $2.50. Nothing was charged.",
-        "Look at the new price, and raise max_price if it suits you.",
+        _("Look at the new price, and raise max_price if it suits you."),
     ),
     "out_of_stock": Refusal(
         409,
         "No number is free",
         "No number is free for this service just now. Nothing was charged. Try again in a few minutes.",
-        "Try again in a few minutes, or without area_code.",
+        _("Try again in a few minutes, or without area_code."),
         (("verification_id", _ID),),
     ),
     "too_early": Refusal(
         409,
         "Too early to give the number back",
         "The provider does not take this number back yet. Try again in 12 seconds.",
-        "Wait for retry_after seconds.",
+        _("Wait for retry_after seconds."),
         (("retry_after", 12),),
     ),
     "already_ended": Refusal(
         409,
         "This verification has already ended",
         "The code has arrived, so the number can't be given back.",
-        "Read the verification: it has its code, or its refund.",
+        _("Read the verification: it has its code, or its refund."),
     ),
     "in_progress": Refusal(
         409,
         "The first request is still being answered",
         "The first request with this key is still being answered. Ask again with the same key in a moment.",
-        "Ask again with the same key in a moment.",
+        _("Ask again with the same key in a moment."),
     ),
-    "too_large": Refusal(413, "The request is too large.", "Send at most 2621440 bytes.", "Send less at once."),
+    "too_large": Refusal(413, "The request is too large.", "Send at most 2621440 bytes.", _("Send less at once.")),
     "unsupported_media_type": Refusal(
         415,
         "Unsupported media type in request.",
         'Unsupported media type "text/plain" in request.',
-        "Send application/json.",
+        _("Send application/json."),
     ),
     "key_reused": Refusal(
         422,
         "The idempotency key was used for something else",
         "This idempotency key was used for another request. Send a new key with a new request.",
-        "Send a new key with a new request.",
+        _("Send a new key with a new request."),
     ),
     "over_limit": Refusal(
         429,
         "Too many",
         "You have reached a limit. Wait a little and try again.",
-        "Wait for retry_after seconds where it is given, else until something has ended.",
+        _("Wait for retry_after seconds where it is given, else until something has ended."),
         (("retry_after", 240),),
     ),
     "throttled": Refusal(
         429,
         "Request was throttled.",
         "Request was throttled. Expected available in 12 seconds.",
-        "Wait for retry_after seconds.",
+        _("Wait for retry_after seconds."),
         (("retry_after", 12),),
     ),
     "provider_unavailable": Refusal(
         503,
         "The provider can't be reached",
         "Our number provider can't be reached just now. Nothing was charged. Try again in a minute.",
-        "Try again after retry_after seconds. Nothing was charged.",
+        _("Try again after retry_after seconds. Nothing was charged."),
         (("retry_after", 30), ("verification_id", _ID)),
     ),
     "gateway_unavailable": Refusal(
         503,
         "The payment service can't be reached",
         "The payment service can't be reached just now. Try again in a minute.",
-        "Try again with the same Idempotency-Key: it goes on with the same payment.",
+        _("Try again with the same Idempotency-Key: it goes on with the same payment."),
         (("retry_after", 30), ("reference", "pay_5f0c1d2e3a4b5c6d7e8f")),
     ),
 }
@@ -380,11 +382,12 @@ def _answer(codes: Sequence[str]) -> dict[str, Any]:
 def front_page() -> str:
     """What stands above the operations, as Markdown."""
     rows = "\n".join(f"| `{code}` | {one.status} | {one.remedy} |" for code, one in REFUSALS.items())
-    rates: dict[str, Any] = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]  # type: ignore[assignment,index,call-overload]
-    words = {name: rate.replace("/", " a ").replace("a s", "a second") for name, rate in rates.items()}
+    rates: dict[str, Any] = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]  # type: ignore[assignment]
+    words = {name: f"{rate.partition('/')[0]} a {_SPANS[rate.partition('/')[2][0]]}" for name, rate in rates.items()}
     return _FRONT_PAGE.format(url=settings.PUBLIC_URL, rows=rows, **words)
 
 
+_SPANS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}  # as DRF reads a rate
 _FRONT_PAGE = """\
 Buy a temporary number, receive the code, see where every cent went.
 
@@ -400,7 +403,7 @@ curl {url}/api/wallet/balance -H "Authorization: Bearer $KEY"
 
 curl -X POST {url}/api/v1/verify/create \\
      -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\
-     -H "Idempotency-Key: $(uuidgen)" \\
+     -H "Idempotency-Key: my-first-number" \\
      -d '{{"service_name": "test_success", "country": "US", "max_price": "1.00"}}'
 
 curl {url}/api/v1/verify/ID -H "Authorization: Bearer $KEY"

@@ -83,11 +83,13 @@ def _api_exception(error: exceptions.APIException) -> Response:
     extra: dict[str, Any] = {}
     if isinstance(error, exceptions.Throttled):
         extra["retry_after"] = math.ceil(getattr(error, "wait", None) or 1)
-    detail = str(error.detail)
+    title, detail = str(error.default_detail), str(error.detail)
+    if isinstance(error, exceptions.NotAuthenticated):
+        title, detail = _("Not signed in"), _("Send an API key as Authorization: Bearer KEY, or sign in.")
     response = problem(
         code=codes.get(error.status_code, str(error.default_code)),
         status=error.status_code,
-        title=str(error.default_detail),
+        title=title,
         detail=detail,
         **extra,
     )

@@ -21,6 +21,8 @@ class KeyThrottle(SimpleRateThrottle):
     """
 
     scope = "key"
+    num_requests: int  # None without a rate, and then nothing below is asked
+    duration: int
     clock = staticmethod(time.time)  # the same for every process
 
     def get_cache_key(self, request: Request, view: Any) -> str:
@@ -35,7 +37,7 @@ class KeyThrottle(SimpleRateThrottle):
         return self.cache_format % {"scope": self.scope, "ident": ident}
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        if not self.rate or not self.num_requests or not self.duration:
+        if not self.rate:
             return True
         self.now = self.clock()
         window, into = divmod(self.now, self.duration)
@@ -54,7 +56,7 @@ class KeyThrottle(SimpleRateThrottle):
         """Seconds until one more fits."""
         if others >= self.num_requests:  # this window is full: into the next one, until enough of it has passed
             left = self.duration - into
-            return left + self.duration * (1 - (self.num_requests - 1) / others)
+            return left + self.duration * (1 - (self.num_requests - 1) / max(others, 1))
         return self.duration * (1 - (self.num_requests - 1 - others) / before) - into
 
     def wait(self) -> float:
