@@ -32,17 +32,22 @@ def memory(pid: int) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
+    """Its own, and that of its children that have ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return sum(map(int, fields[11:15])) / _TICKS
 
 
 def database_pids() -> list[int]:
+    """Every process of the server, the one that starts the others included."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity")
-        return [pid for (pid,) in cursor.fetchall()]
+        cursor.execute("SELECT pid, pid = pg_backend_pid() FROM pg_stat_activity")
+        rows = cursor.fetchall()
+    first = next(pid for pid, is_ours in rows if is_ours)
+    parent = int(Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[1])
+    return [parent, *(pid for pid, _ in rows)]
 
 
 Pids = Sequence[int] | Callable[[], Sequence[int]]
