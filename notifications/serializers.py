@@ -124,6 +124,8 @@ class FoundSerializer(serializers.Serializer):
 class WhichSerializer(BodySerializer):
     """Either `ids` or `all: true`. Ids that aren't yours are passed over."""
 
+    body_required = True  # though neither field is
+
     ids = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=_LARGEST),
         required=False,

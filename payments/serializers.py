@@ -6,13 +6,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.lib.api import BodySerializer, MoneyField, PageSerializer
+from config.lib.api import BodySerializer, MoneyField, PageSerializer, PositiveMoneyField
 from payments import gateways
 from payments.models import Payment, PaymentStatus
 
 
 class InitializeSerializer(BodySerializer):
-    amount = MoneyField(help_text='How much to add to the wallet, as a string with two places: "20.00".')
+    amount = PositiveMoneyField(help_text='How much to add to the wallet, as a string with two places: "20.00".')
     gateway = serializers.ChoiceField(
         choices=sorted(gateways.GATEWAYS), required=False, help_text="The house's own choice where it is left out."
     )

@@ -253,6 +253,10 @@ def test_a_cursor_that_is_anothers_row_is_404(rich: APIClient, path: str) -> Non
     [
         ("/api/payments/initialize", {"amount": 20}, "amount"),
         ("/api/payments/initialize", {"amount": 20.5}, "amount"),
+        ("/api/payments/initialize", {"amount": "20"}, "amount"),
+        ("/api/payments/initialize", {"amount": " 20.00"}, "amount"),
+        ("/api/payments/initialize", {"amount": "-20.00"}, "amount"),
+        ("/api/v1/verify/create", {"service_name": "x", "max_price": "0.00"}, "max_price"),
         ("/api/payments/initialize", {"amount": "20.00", "gateway": 1}, "gateway"),
         ("/api/v1/verify/create", {"service_name": 1}, "service_name"),
         ("/api/v1/verify/create", {"service_name": "a\x00"}, "service_name"),
@@ -261,6 +265,7 @@ def test_a_cursor_that_is_anothers_row_is_404(rich: APIClient, path: str) -> Non
         ("/api/notifications/bulk-read", {"all": "yes"}, "all"),
         ("/api/notifications/bulk-read", {"ids": ["1"]}, "ids"),
         ("/api/notifications/search", {"query": "x", "limit": True}, "limit"),
+        ("/api/notifications/search", {"query": " " + 200 * "x"}, "query"),
     ],
 )
 def test_json_is_taken_at_its_word(path: str, body: Any, field: str) -> None:

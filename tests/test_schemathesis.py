@@ -6,6 +6,7 @@ The same inputs in each run. `SCHEMATHESIS_EXAMPLES=200 pytest tests/test_schema
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -34,6 +35,7 @@ from verifications import services
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # texts of one line have none, and no text has a NUL
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "5"))
 CONFIG = SchemathesisConfig.from_dict(
     {
@@ -107,19 +109,22 @@ def make_sense(case: Any, ids: dict[str, Any]) -> None:
         for name in case.path_parameters or {}:
             real = ("refund" if "/refunds/" in case.operation.path else "payment") if name == "reference" else name
             case.path_parameters[name] = ids[real]
+    has_key = any(name.lower() == "idempotency-key" for name in case.headers or {})
     for given in (case.body, case.query):
         if isinstance(given, dict):
-            has_key = any(name.lower() == "idempotency-key" for name in case.headers or {})
-            _make_sense_of(given, has_key=has_key, bulk="/bulk-" in case.operation.path)
+            _make_sense_of(given, has_key=has_key)
+    if isinstance(case.body, dict) and "/bulk-" in case.operation.path:
+        case.body["all"] = "ids" not in case.body
 
 
-def _make_sense_of(given: dict[str, Any], *, has_key: bool, bulk: bool) -> None:
+def _make_sense_of(given: dict[str, Any], *, has_key: bool) -> None:
+    for name, value in given.items():
+        if isinstance(value, str) and value and (not value.strip() or CONTROL.search(value)):
+            given[name] = CONTROL.sub("", value).strip() or "x"
     if isinstance(given.get("service_name"), str):
         given["service_name"] = "test_pending"
     if isinstance(given.get("amount"), str):
         given["amount"] = "20.00"
-    if bulk:
-        given["all"] = "ids" not in given
     if has_key:
         given.pop("idempotency_key", None)
     if "start_date" in given:

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.lib.api import BodySerializer, KeyField, MoneyField, PageSerializer
+from config.lib.api import BodySerializer, KeyField, MoneyField, PageSerializer, PositiveMoneyField
 from verifications import selectors
 from verifications.models import Message, Offer, Status, Verification
 
@@ -71,13 +71,8 @@ class CreateSerializer(BodySerializer):
         allow_blank=True,
         error_messages={"invalid": 'Send the area code as three digits, such as "212".'},
     )
-    max_price = Price(required=False, allow_null=True, default=None, help_text="Refuse above this price")
+    max_price = PositiveMoneyField(required=False, allow_null=True, default=None, help_text="Refuse above this price")
     idempotency_key = KeyField(required=False, allow_null=True, default=None)
-
-    def validate_max_price(self, value: int | None) -> int | None:
-        if value is not None and value <= 0:
-            raise serializers.ValidationError('Send the highest price that suits you, above "0.00".')
-        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The key may come in the body or in the header, and in both when it is the same."""

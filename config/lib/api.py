@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,22 +24,34 @@ from rest_framework.request import Request
 from config.lib import money
 
 
-@extend_schema_field({"type": "string", "pattern": r"^-?\d{1,17}\.\d{2}$", "example": "-2.50"})
+def _money(pattern: str, example: str) -> dict[str, str]:
+    return {"type": "string", "pattern": f"^{pattern}$", "example": example}
+
+
+@extend_schema_field(_money(r"-?\d{1,17}\.\d{2}", "-2.50"))
 class MoneyField(serializers.Field):
     """Cents inside, a string with two places outside ("-2.50")."""
+
+    pattern = r"-?[0-9]{1,17}\.[0-9]{2}"
 
     def to_representation(self, value: int) -> str:
         return money.to_text(value)
 
     def to_internal_value(self, data: Any) -> int:
-        if not isinstance(data, str):
+        if not isinstance(data, str) or not re.fullmatch(self.pattern, data):
             raise serializers.ValidationError(_('Send the amount as a string with two places, such as "20.00".'))
-        try:
-            return money.to_cents(data)
-        except ValueError as error:
-            raise serializers.ValidationError(
-                _('Send the amount as a string with two places, such as "20.00".')
-            ) from error
+        return money.to_cents(data)
+
+
+@extend_schema_field(_money(r"([1-9][0-9]{0,16}\.[0-9]{2}|0\.[0-9][1-9]|0\.[1-9]0)", "2.50"))
+class PositiveMoneyField(MoneyField):
+    """More than nothing."""
+
+    def to_internal_value(self, data: Any) -> int:
+        cents = super().to_internal_value(data)
+        if cents <= 0 or not data[0].isdigit() or data[:2] == "00":
+            raise serializers.ValidationError(_('Send an amount above "0.00".'))
+        return cents
 
 
 class QuerySerializer(serializers.Serializer):
@@ -109,7 +122,10 @@ def _wrong_type(field: serializers.Field, value: Any) -> str:
     if isinstance(field, serializers.MultipleChoiceField):
         return "" if isinstance(value, list) else _("Send a list.")
     if isinstance(field, serializers.CharField | serializers.ChoiceField | serializers.DateTimeField):
-        return "" if isinstance(value, str) else _("Send a text.")
+        if not isinstance(value, str):
+            return _("Send a text.")
+        most = getattr(field, "max_length", None)  # before it is trimmed
+        return _("Send at most {most} characters.").format(most=most) if most and len(value) > most else ""
     return ""
 
 

@@ -288,6 +288,8 @@ class Schema(AutoSchema):
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
         if operation:
+            if "requestBody" in operation and getattr(self.get_request_serializer(), "body_required", False):
+                operation["requestBody"]["required"] = True
             _complete(operation)
         return operation
 
