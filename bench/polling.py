@@ -37,6 +37,7 @@ def run(context: Context) -> list[Row]:
         for row in rows:
             asked[row.pk].append(answered)
 
+    numbers.let_rest()
     with context.sandbox() as sandbox:
         now = timezone.now()
         ids = numbers.buy(
