@@ -49,6 +49,7 @@ def main() -> int:
                 traceback.print_exc()
                 failed.append(name)
             print(f"bench: {name} took {time.monotonic() - started:.0f} s", flush=True)
+        forked.close_database()  # a run that was ended left a statement under way
         heading = machine.describe()
         forked.close_database()
     size = "quick sizes: the rates and ratios of tiny runs are rough" if arguments.quick else "full sizes"
