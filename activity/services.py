@@ -43,8 +43,8 @@ def record(
     `data` has exactly the fields that activity/events.py declares (BadEventData otherwise): money as "2.50", times as
     ISO 8601. `resource` and `actor` default to what the vocabulary says. No savepoint: without its event nothing moves.
     """
-    with transaction.atomic(savepoint=False), translation.override(settings.LANGUAGE_CODE):
-        fields = _fields(event, data, resource, actor, now)
+    fields = _fields(event, data, resource, actor, now)
+    with transaction.atomic(savepoint=False):
         activity = Activity.objects.create(user=user, ip_address=ip_address, user_agent=user_agent[:300], **fields)
         signals.activity_recorded.send(sender=Activity, activity=activity)
     return activity
@@ -60,8 +60,8 @@ def record_for_all(
     now: datetime | None = None,
 ) -> list[Activity]:
     """The same for many customers, each named once: one statement, and one piece of news of all the rows."""
-    with transaction.atomic(savepoint=False), translation.override(settings.LANGUAGE_CODE):
-        fields = _fields(event, data, resource, actor, now)
+    fields = _fields(event, data, resource, actor, now)
+    with transaction.atomic(savepoint=False):
         activities = Activity.objects.bulk_create(Activity(user=user, **fields) for user in users)
         if activities:
             signals.activities_recorded.send(sender=Activity, activities=activities)
@@ -71,9 +71,12 @@ def record_for_all(
 def _fields(
     event: str, data: Mapping[str, str], resource: tuple[str, str], actor: str, now: datetime | None
 ) -> dict[str, Any]:
+    """The row's columns, its words in the house's language. Checked before a transaction can be spoilt by them."""
     declared = VOCABULARY[event]
     wording.validate(declared, data)
-    shown = wording.values(event, data)
+    with translation.override(settings.LANGUAGE_CODE):
+        shown = wording.values(event, data)
+        title, description = wording.fill(declared.title, shown), wording.fill(declared.description, shown)
     return {
         "event": event,
         "activity_type": declared.activity_type,
@@ -81,8 +84,8 @@ def _fields(
         "resource_id": resource[1],
         "action": declared.action,
         "status": declared.status,
-        "title": wording.fill(declared.title, shown)[:120],
-        "description": wording.fill(declared.description, shown)[:300],
+        "title": title[:120],
+        "description": description[:300],
         "data": dict(data),
         "actor": actor or declared.actor,
         "created_at": now or timezone.now(),

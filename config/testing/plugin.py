@@ -46,6 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "browser" in names:
             item.add_marker("browser")
         if "live_stack" in names:
+            item.add_marker("live")
             item.add_marker(pytest.mark.xdist_group("live"))
 
 
@@ -67,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("house")
     for marker in (
         "browser: drives a real Chromium; run apart from the others",
+        "live: runs the product in processes of its own, and may stop Redis under everybody; run apart too",
         "drill: a race or a fault drill; once in `make test`, DRILL_ROUNDS times in `make drill`",
         "races: real threads or processes contend",
         "viewport(width, height): the size of the browser's window",

@@ -49,14 +49,16 @@ CHECKS = (
     ),
 )
 _PARALLEL = ("-n", "2", "--dist", "loadgroup")
-TESTS = Step("tests", [PYTHON, "-m", "pytest", "-m", "not browser", *_PARALLEL])
+TESTS = Step("tests", [PYTHON, "-m", "pytest", "-m", "not browser and not live", *_PARALLEL])
+# Alone: a drill that stops Redis or cuts connections would do so to the tests beside it.
+LIVE_TESTS = Step("live tests and fault drills", [PYTHON, "-m", "pytest", "-m", "live and not browser"])
 BROWSER_TESTS = Step("browser tests", [PYTHON, "-m", "pytest", "-m", "browser"])
-_QUICK = "not browser and not slow and not drill and not races"
+_QUICK = "not browser and not live and not slow and not drill and not races"
 
 
 def main() -> int:
     with suite_services():
-        steps = LINT if sys.argv[1:] == ["lint"] else (*LINT, *CHECKS, *_also(), TESTS)
+        steps = LINT if sys.argv[1:] == ["lint"] else (*LINT, *CHECKS, *_also(), TESTS, LIVE_TESTS)
         failed = [step.name for step in steps if not _passes(step)]
         if steps is not LINT:
             failed += _browser_tests()
