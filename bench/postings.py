@@ -15,13 +15,12 @@ from bench.context import Context
 from bench.forked import in_forks
 from bench.report import Row, above
 from wallet import services as wallet
-from wallet import signals
+from wallet import signals, statements
 
 WRITERS = 16
 
-SCRIPT = "\\set user random({first}, {last})\n" + wallet._POST % {
+SCRIPT = "\\set user random({first}, {last})\n" + statements.POST % {
     "user": ":user",
-    "wallet": "NULL",
     "amount": "100",
     "type": "'bonus'",
     "counterparty": "'promotions'",
@@ -30,8 +29,6 @@ SCRIPT = "\\set user random({first}, {last})\n" + wallet._POST % {
     "service": "''",
     "resource_type": "''",
     "resource_id": "''",
-    "reverses": "NULL",
-    "unhold": "NULL",
     "now": "NULL",
 }
 

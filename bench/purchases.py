@@ -24,12 +24,12 @@ from bench.statements import Statements
 from verifications.models import Offer, Service
 from verifications.services import there
 from verifications.services.catalogue import ensure_categories
-from wallet import services as wallet
+from wallet import statements
 
 EACH = 15  # purchases a customer: below what one may have pending
 BUYERS = 16
 
-_HOLD = wallet._RESERVE % {
+_HOLD = statements.RESERVE % {
     "user": ":user",
     "amount": "50",
     "reference": "'pgbench:' || gen_random_uuid()",
@@ -125,10 +125,10 @@ def _floor_of_share(count: int) -> list[float]:
             values = {"user": user, "reference": f"floor:{number}", "now": None, "service": "", "description": "floor"}
             nothing = {"resource_type": "", "resource_id": ""}
             began = time.perf_counter()
-            held = connection.execute(wallet._RESERVE, {**values, **nothing, "amount": 50}).fetchone()
+            connection.execute(statements.RESERVE, {**values, **nothing, "amount": 50})
             connection.commit()
-            money = {"wallet": None, "amount": -50, "type": "sms_purchase", "counterparty": "sales", "reverses": None}
-            connection.execute(wallet._POST, {**values, **nothing, **money, "unhold": held[0] if held else None})
+            money = {"type": "sms_purchase", "counterparty": "sales", "hold": f"floor:{number}"}
+            connection.execute(statements.CAPTURE, {**values, **money, "reference": f"floor:{number}:capture"})
             connection.commit()
             took.append(time.perf_counter() - began)
     return took

@@ -20,6 +20,7 @@ from refunds.errors import NothingToRefund
 from refunds.models import Refund, RefundStatus, new_reference
 from verifications.models import Status, Verification
 from wallet import services as wallet
+from wallet.errors import AlreadyReversed
 from wallet.models import Transaction, TransactionType
 
 logger = structlog.get_logger(__name__)
@@ -35,26 +36,17 @@ def refund_verification(*, verification: Verification, reason: str, now: datetim
     Call it in the transaction that ends the verification, whose row is locked by then. `reason` is "timeout",
     "cancelled" or "failed". Raises NothingToRefund where the journal has no charge, NotInTransaction outside one.
     """
-    existing = _live_refund(verification)
-    if existing is not None:
-        return existing
     now = now or timezone.now()
     reference = new_reference()
-    posted = wallet.reverse(
-        transaction=_charge_of(verification),
-        type=TransactionType.VERIFICATION_REFUND,
-        reference=f"verification:{verification.pk}:refund",
-        description=_("Refund: %(service)s") % {"service": verification.service.title},
-        news={
-            "reason": reason,
-            "service_title": verification.service.title,
-            "refund_reference": reference,
-        },
-        now=now,
-    )
+    try:
+        posted = _give_back(verification, reason=reason, refund_reference=reference, now=now)
+    except AlreadyReversed:
+        existing = _live_refund(verification)
+        if existing is None:
+            raise
+        return existing
     faults.point("refund.posted")
     if not posted.is_new:
-        # The wallet's lock let another caller pass first; its refund is committed with its money.
         existing = _live_refund(verification)
         if existing is not None:
             return existing
@@ -74,6 +66,26 @@ def refund_verification(*, verification: Verification, reason: str, now: datetim
     faults.point("refund.made")
     db.on_commit(lambda: _tell(refund, verification), robust=True)
     return refund
+
+
+def _give_back(verification: Verification, *, reason: str, refund_reference: str, now: datetime) -> Transaction:
+    """The journal row that undoes the charge; an earlier one (not `is_new`) where somebody was first."""
+    try:
+        return wallet.reverse(
+            transaction=f"{verification.hold_reference}:capture",
+            user=verification.user,
+            type=TransactionType.VERIFICATION_REFUND,
+            reference=f"verification:{verification.pk}:refund",
+            description=_("Refund: %(service)s") % {"service": verification.service.title},
+            news={
+                "reason": reason,
+                "service_title": verification.service.title,
+                "refund_reference": refund_reference,
+            },
+            now=now,
+        )
+    except Transaction.DoesNotExist as error:
+        raise NothingToRefund from error
 
 
 def reconcile_refunds(*, since: datetime, now: datetime, execute: bool, step: Step = no_step) -> Report:
@@ -123,17 +135,6 @@ def _unrefunded(*, since: datetime) -> QuerySet[Verification]:
 
 def _live_refund(verification: Verification) -> Refund | None:
     return Refund.objects.filter(verification=verification).exclude(status__in=_DEAD).first()
-
-
-def _charge_of(verification: Verification) -> Transaction:
-    charge = (
-        Transaction.objects.select_related("wallet__user")
-        .filter(reference=f"verification:{verification.pk}:capture")
-        .first()
-    )
-    if charge is None:
-        raise NothingToRefund
-    return charge
 
 
 def _tell(refund: Refund, verification: Verification) -> None:

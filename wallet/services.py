@@ -8,6 +8,7 @@ and resource; the description only words it (perhaps in another language).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -15,37 +16,12 @@ from django.db import transaction as db
 from django.utils import timezone
 
 from accounts.models import User
-from wallet import log, signals
+from wallet import log, signals, statements
 from wallet.errors import AlreadyResolved, AlreadyReversed, InsufficientFunds, NotInTransaction, ReferenceReused
 from wallet.models import Counterparty, Hold, HoldStatus, Transaction, TransactionType, Wallet
 
 Resource = tuple[str, str]  # (resource_type, resource_id), e.g. ("verification", "0b6c…")
 News = dict[str, Any]  # primitives that go with transaction_posted
-
-_WALLET = ("id", "user_id", "balance", "held", "version", "created_at")
-_WALLET_COLUMNS = ", ".join(f"(p.wallet).{name} AS wallet_now_{name}" for name in _WALLET)
-_POST = f"""
-    SELECT (p.posted).*, p.is_new, {_WALLET_COLUMNS} FROM wallet_post(
-        %(user)s, %(wallet)s, %(amount)s, %(type)s, %(counterparty)s, %(reference)s, %(description)s,
-        %(service)s, %(resource_type)s, %(resource_id)s, %(reverses)s, %(unhold)s, %(now)s
-    ) p
-"""  # noqa: S608  its names are the ones above
-_RESERVE = f"""
-    SELECT (p.reserved).*, p.is_new, {_WALLET_COLUMNS} FROM wallet_reserve(
-        %(user)s, %(amount)s, %(reference)s, %(description)s,
-        %(service)s, %(resource_type)s, %(resource_id)s, %(now)s
-    ) p
-"""  # noqa: S608
-# The wallet is locked before the hold is touched, as everywhere: the joined row exists only once it is.
-_RELEASE = """
-    WITH locked AS (SELECT id FROM wallet_wallet WHERE id = %(wallet)s FOR NO KEY UPDATE),
-    released AS (
-        UPDATE wallet_hold h SET status = 'released', resolved_at = %(now)s FROM locked
-        WHERE h.id = %(hold)s AND h.wallet_id = locked.id AND h.status = 'active' RETURNING h.wallet_id, h.amount
-    )
-    UPDATE wallet_wallet w SET held = w.held - released.amount FROM released WHERE w.id = released.wallet_id
-    RETURNING w.*
-"""
 
 
 def wallet_of(*, user: User) -> Wallet:
@@ -69,7 +45,6 @@ def credit(
     """Put money into the user's wallet."""
     return _post(
         user=user,
-        wallet_id=None,
         amount=_cents(amount),
         type=type,
         counterparty=counterparty,
@@ -98,7 +73,6 @@ def debit(
     """Take money that is available out of the user's wallet. Raises InsufficientFunds, having moved nothing."""
     return _post(
         user=user,
-        wallet_id=None,
         amount=-_cents(amount),
         type=type,
         counterparty=counterparty,
@@ -133,7 +107,8 @@ def hold(
         "resource_id": resource[1],
     }
     rows = Hold.objects.raw(
-        _RESERVE, {**wanted, "user": user.pk, "reference": reference, "description": str(description), "now": now}
+        statements.RESERVE,
+        {**wanted, "user": user.pk, "reference": reference, "description": str(description), "now": now},
     )
     held = next(iter(rows), None)
     if held is None:
@@ -148,29 +123,41 @@ def hold(
 
 def capture(
     *,
-    hold: Hold,
+    hold: Hold | str,
     type: str,  # noqa: A002
+    user: User | None = None,
     counterparty: str = Counterparty.SALES,
     description: str | None = None,
     news: News | None = None,
     now: datetime | None = None,
 ) -> Transaction:
-    """Turn a hold into a charge of its whole amount, `{reference}:capture`. Raises AlreadyResolved when released."""
-    posted = _post(
-        user=_loaded_user(hold),
-        wallet_id=hold.wallet_id,
-        amount=-hold.amount,
-        type=type,
-        counterparty=counterparty,
-        reference=f"{hold.reference}:capture",
-        description=hold.description if description is None else description,
-        service=hold.service,
-        resource=(hold.resource_type, hold.resource_id),
-        unhold=hold.pk,
+    """Turn a hold into a charge of its whole amount, `{reference}:capture`.
+
+    `hold`: the row, or its reference and with it the owner: nothing is read first then. Raises AlreadyResolved when it
+    was released, Hold.DoesNotExist where there is none.
+    """
+    reference = hold if isinstance(hold, str) else hold.reference
+
+    def refusal() -> Exception:
+        return AlreadyResolved() if Hold.objects.filter(reference=reference).exists() else Hold.DoesNotExist()
+
+    posted = _run(
+        statements.CAPTURE,
+        {
+            "type": TransactionType(type).value,
+            "counterparty": Counterparty(counterparty).value,
+            "reference": f"{reference}:capture",
+            "description": description if description is None else str(description),
+            "hold": reference,
+            "now": now,
+        },
+        same=("type", "counterparty"),
+        user=user if isinstance(hold, str) else _loaded_user(hold),
         news=news,
-        now=now,
+        refusal=refusal,
     )
-    hold.status, hold.resolved_at, hold.wallet = HoldStatus.CAPTURED, posted.created_at, posted.wallet
+    if isinstance(hold, Hold):
+        hold.status, hold.resolved_at, hold.wallet = HoldStatus.CAPTURED, posted.created_at, posted.wallet
     return posted
 
 
@@ -179,7 +166,9 @@ def release(*, hold: Hold, now: datetime | None = None) -> None:
     _require_transaction()
     moment = now or timezone.now()
     user = _loaded_user(hold)
-    wallet = next(iter(Wallet.objects.raw(_RELEASE, {"wallet": hold.wallet_id, "hold": hold.pk, "now": moment})), None)
+    wallet = next(
+        iter(Wallet.objects.raw(statements.RELEASE, {"wallet": hold.wallet_id, "hold": hold.pk, "now": moment})), None
+    )
     if wallet is None:
         raise AlreadyResolved
     if user is not None:
@@ -190,37 +179,44 @@ def release(*, hold: Hold, now: datetime | None = None) -> None:
 
 def reverse(
     *,
-    transaction: Transaction,
+    transaction: Transaction | str,
     type: str,  # noqa: A002
     reference: str,
     description: str,
+    user: User | None = None,
     news: News | None = None,
     now: datetime | None = None,
 ) -> Transaction:
     """Undo a journal row whole, once, towards its own counterparty.
 
-    Raises AlreadyReversed when another reference did it before, InsufficientFunds when a credit is gone already.
+    `transaction`: the row, or its reference and with it the owner: nothing is read first then. Raises AlreadyReversed
+    when another reference did it before, InsufficientFunds when a credit is gone already, Transaction.DoesNotExist.
     """
-    return _post(
-        user=_loaded_user(transaction),
-        wallet_id=transaction.wallet_id,
-        amount=-transaction.amount,
-        type=type,
-        counterparty=transaction.counterparty,
-        reference=reference,
-        description=description,
-        service=transaction.service,
-        resource=(transaction.resource_type, transaction.resource_id),
-        reverses=transaction.pk,
+    undone = transaction if isinstance(transaction, str) else transaction.reference
+
+    def refusal() -> Exception:
+        row = Transaction.objects.select_related("wallet").get(reference=undone)
+        return InsufficientFunds(available=row.wallet.available, required=row.amount)
+
+    return _run(
+        statements.REVERSE,
+        {
+            "type": TransactionType(type).value,
+            "reference": reference,
+            "description": str(description),
+            "undone": undone,
+            "now": now,
+        },
+        same=("type",),
+        user=user if isinstance(transaction, str) else _loaded_user(transaction),
         news=news,
-        now=now,
+        refusal=refusal,
     )
 
 
 def _post(
     *,
-    user: User | None,
-    wallet_id: int | None,
+    user: User,
     amount: int,
     type: str,  # noqa: A002
     counterparty: str,
@@ -228,39 +224,62 @@ def _post(
     description: str,
     service: str,
     resource: Resource,
-    reverses: int | None = None,
-    unhold: int | None = None,
     news: News | None,
     now: datetime | None,
 ) -> Transaction:
-    """One journal row, in one round trip. `unhold` is the id of the hold that pays for it."""
+    """One journal row that nothing else decides."""
+
+    def refusal() -> Exception:
+        return InsufficientFunds(available=Wallet.objects.get(user=user).available, required=-amount)
+
+    return _run(
+        statements.POST,
+        {
+            "user": user.pk,
+            "amount": amount,
+            "type": TransactionType(type).value,
+            "counterparty": Counterparty(counterparty).value,
+            "reference": reference,
+            "description": str(description),
+            "service": service,
+            "resource_type": resource[0],
+            "resource_id": resource[1],
+            "now": now,
+        },
+        same=("amount", "type", "counterparty", "service", "resource_type", "resource_id"),
+        user=user,
+        news=news,
+        refusal=refusal,
+    )
+
+
+def _run(
+    statement: str,
+    parameters: dict[str, Any],
+    *,
+    same: tuple[str, ...],
+    user: User | None,
+    news: News | None,
+    refusal: Callable[[], Exception],
+) -> Transaction:
+    """Post in one round trip, and tell. `refusal` says why there was no row, with the wallet still locked.
+
+    `same`: the parameters that a row which is there already must have, besides what the statement says it must.
+    """
     _require_transaction()
-    wanted = {
-        "amount": amount,
-        "type": TransactionType(type).value,
-        "counterparty": Counterparty(counterparty).value,
-        "service": service,
-        "resource_type": resource[0],
-        "resource_id": resource[1],
-    }
-    parameters = {
-        **wanted,
-        "user": user.pk if user is not None else None,
-        "wallet": wallet_id,
-        "reference": reference,
-        "description": str(description),
-        "reverses": reverses,
-        "unhold": unhold,
-        "now": now,
-    }
-    posted = next(iter(Transaction.objects.raw(_POST, parameters)), None)
+    posted = next(iter(Transaction.objects.raw(statement, parameters)), None)
     if posted is None:
-        raise _refusal(user=user, wallet_id=wallet_id, amount=amount, unhold=unhold)
+        raise refusal()
     is_new, wallet = _take_wallet(posted, user=user)
+    fixed = {
+        name: posted.__dict__.pop(f"wanted_{name}")
+        for name in ("amount", "reverses_id")
+        if f"wanted_{name}" in posted.__dict__
+    }
     if not is_new:
-        if posted.reference != reference:
+        if posted.reference != parameters["reference"]:
             raise AlreadyReversed
-        _same_content(posted, wallet, {**wanted, "reverses_id": reverses})
+        _same_content(posted, wallet, {**{name: parameters[name] for name in same}, "reverses_id": None, **fixed})
         return posted
     log.posted(posted)
     signals.transaction_posted.send(sender=Transaction, transaction=posted, news=news or {})
@@ -268,22 +287,14 @@ def _post(
     return posted
 
 
-def _refusal(
-    *, user: User | None, wallet_id: int | None, amount: int, unhold: int | None
-) -> AlreadyResolved | InsufficientFunds:
-    """Why wallet_post returned no row. The wallet is still locked, so that the sentence is true."""
-    if unhold is not None:
-        return AlreadyResolved()
-    wallet = Wallet.objects.get(pk=wallet_id) if wallet_id is not None else Wallet.objects.get(user=user)
-    return InsufficientFunds(available=wallet.available, required=-amount)
-
-
 def _take_wallet(row: Any, *, user: User | None) -> tuple[bool, Wallet]:
     """Move what the function said besides the row off it: whether the row is new, and the wallet as it stands.
 
     A new row's `wallet` is that wallet. A replayed row may be another wallet's, which the service then refuses.
     """
-    wallet = Wallet.from_db(row._state.db, _WALLET, [row.__dict__.pop(f"wallet_now_{name}") for name in _WALLET])
+    wallet = Wallet.from_db(
+        row._state.db, statements.WALLET, [row.__dict__.pop(f"wallet_now_{name}") for name in statements.WALLET]
+    )
     if user is not None:
         wallet.user = user
     if row.wallet_id == wallet.pk:

@@ -61,7 +61,8 @@ def _charge(verification: Verification, number: Number, now: datetime) -> Verifi
         next_recovery_at=now if current.cancel_requested_at else None,
     )
     wallet.capture(
-        hold=Hold.objects.select_related("wallet__user").get(reference=current.hold_reference),
+        hold=current.hold_reference,
+        user=current.user,
         type=TransactionType.SMS_PURCHASE,
         news={
             "service_title": current.service.title,

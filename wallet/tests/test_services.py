@@ -184,6 +184,30 @@ def test_a_capture_of_a_hold_read_anew_works_and_takes_one_query(user: User, dja
     assert charged.description == "Number for WhatsApp"
 
 
+def test_a_capture_needs_only_the_holds_reference_and_its_owner(
+    user: User, news: list[Any], django_assert_num_queries: Any
+) -> None:
+    top_up(user, 500)
+    set_aside(user, 250)
+    news.clear()
+    with django_assert_num_queries(1):
+        charged = services.capture(hold="verification:1", user=user, type="sms_purchase")
+    assert (charged.amount, charged.reference, charged.wallet.user) == (-250, "verification:1:capture", user)
+    assert news == [("posted", "verification:1:capture", {}), ("changed", 250, 0, 2, "verification:1:capture")]
+    again = services.capture(hold="verification:1", user=user, type="sms_purchase")
+    assert (again.pk, again.is_new, len(news)) == (charged.pk, False, 2)
+
+
+def test_a_capture_of_a_hold_that_is_not_there_or_released_moves_nothing(user: User) -> None:
+    top_up(user, 500)
+    with pytest.raises(Hold.DoesNotExist):
+        services.capture(hold="verification:1", user=user, type="sms_purchase")
+    services.release(hold=set_aside(user, 250))
+    with pytest.raises(AlreadyResolved):
+        services.capture(hold="verification:1", user=user, type="sms_purchase")
+    assert money(user) == (500, 0, 1)
+
+
 def test_a_capture_works_though_all_the_rest_is_held(user: User) -> None:
     top_up(user, 500)
     held = set_aside(user, 250)
@@ -246,6 +270,46 @@ def test_a_reversal_undoes_a_row_whole_towards_its_counterparty(user: User) -> N
         "resource_id": "1",
         "status": "completed",
     }
+
+
+def test_a_reversal_needs_only_the_rows_reference_and_its_owner(
+    user: User, news: list[Any], django_assert_num_queries: Any
+) -> None:
+    top_up(user, 500)
+    charged = services.capture(hold=set_aside(user, 250), type="sms_purchase")
+    news.clear()
+    undo: dict[str, Any] = {
+        "transaction": charged.reference,
+        "user": user,
+        "type": "verification_refund",
+        "description": "Refund",
+    }
+    with django_assert_num_queries(1):
+        undone = services.reverse(reference="verification:1:refund", **undo)
+    assert (undone.amount, undone.reverses_id, undone.wallet.user) == (250, charged.pk, user)
+    assert news == [("posted", "verification:1:refund", {}), ("changed", 500, 0, 3, "verification:1:refund")]
+    again = services.reverse(reference="verification:1:refund", **undo)
+    assert (again.pk, again.is_new, len(news)) == (undone.pk, False, 2)
+    with pytest.raises(AlreadyReversed):
+        services.reverse(reference="another:refund", **undo)
+
+
+def test_a_row_that_is_not_there_can_not_be_reversed(user: User) -> None:
+    with pytest.raises(Transaction.DoesNotExist):
+        services.reverse(
+            transaction="verification:1:capture", user=user, type="chargeback", reference="x", description="Nothing"
+        )
+
+
+def test_a_replayed_reversal_has_to_undo_the_same_row(user: User) -> None:
+    first, second = top_up(user, 500), top_up(user, 500, "payment:2")
+    undo = {"type": "chargeback", "reference": "dispute:1", "description": "Dispute"}
+    services.reverse(transaction=first, **undo)
+    with pytest.raises(ReferenceReused):
+        services.reverse(transaction=second, **undo)
+    with pytest.raises(ReferenceReused):
+        services.reverse(transaction=first, **{**undo, "type": "adjustment"})
+    assert money(user) == (500, 0, 3)
 
 
 def test_nothing_is_reversed_twice(user: User) -> None:
