@@ -81,13 +81,10 @@ def _journal_row(transaction: Transaction) -> dict[str, Any]:
 @receiver(verifications_signals.verification_updated, dispatch_uid="notifications.verification_updated")
 def push_verification(verification: Verification, **_kwargs: Any) -> None:
     """As it stands after the commit: read again, since the service may go on with the instance."""
-    pk = verification.pk
-
-    def frame() -> dict[str, Any]:
-        current = Verification.objects.select_related("service").get(pk=pk)
-        return frames.verification(verifications_selectors.summary_frame(current))
-
-    hints.push(user_id=verification.user_id, build=frame)
+    hints.push(
+        user_id=verification.user_id,
+        build=lambda: frames.verification(verifications_selectors.frame_now(verification)),
+    )
 
 
 @receiver(payments_signals.payment_initiated, dispatch_uid="notifications.payment_initiated")

@@ -198,6 +198,9 @@ class Provider(Protocol):
     def report(self, provider_id: str) -> None:
         """Say that the number never worked, so that its cost comes back. Raises Rejected where not allowed."""
 
+    def report_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, ProviderError | None]:
+        """Report many at once, as `fetch_many` fetches them; None where it was done."""
+
     def recent(self, *, since: datetime) -> Sequence[Sale]:
         """Numbers sold to us since then, newest first."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from verifications import signals
 from verifications.models import Status, Verification
 from verifications.providers import base
 from verifications.services import there
-from verifications.services.moves import lock, move
+from verifications.services.moves import lock, move, relock
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ WHY: dict[str, Promise] = {
     Status.CANCELLED: _("You cancelled it."),
     Status.FAILED: _("The provider ended this number before a code came."),
 }
+_SETTLED = {"cancelled_at_provider": True, "next_recovery_at": None}
 GIVE_BACK_FOR = timedelta(hours=1)
 
 
@@ -45,7 +47,7 @@ def end(
     `settled`: whether the provider gave our cost back (None: still to be asked, recovery does it; False: it can't be
     reached, which is booked as a loss and asked for a while longer). Answers the row as it stands.
     """
-    current = lock(verification.pk)
+    current = relock(verification)
     if current.status == Status.WAITING:
         _end(current, to=to, now=now, settled=settled, why=why)
     return current
@@ -96,6 +98,15 @@ def report(verification: Verification) -> None:
     _settle(verification, settled=True)
 
 
+def report_all(verifications: Sequence[Verification]) -> None:
+    """`report` for many at once, after all of their owners have their money."""
+    answers = there.report_many(verifications)
+    Verification.objects.filter(pk__in=[pk for pk, error in answers.items() if error is None]).update(**_SETTLED)
+    left = [error for error in answers.values() if error is not None]
+    if left:
+        log.info("%s of %s reports are left to recovery, such as: %r", len(left), len(answers), left[0])
+
+
 def give_back(*, verification: Verification, now: datetime) -> None:
     """Ask the provider for our cost of a number that ended here without a code. Recovery's step for ended rows."""
     try:
@@ -132,7 +143,7 @@ def _return(verification: Verification) -> bool | None:
 
 def _settle(verification: Verification, *, settled: bool) -> None:
     if settled:
-        Verification.objects.filter(pk=verification.pk).update(cancelled_at_provider=True, next_recovery_at=None)
+        Verification.objects.filter(pk=verification.pk).update(**_SETTLED)
     else:
         _book_loss(verification)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -32,7 +33,10 @@ def expire_due(*, now: datetime) -> int:
         seen += len(claimed)
         faults.point("expire.claimed")
         answers = there.fetch_many(claimed)
-        crowd.each(claimed, partial(_close, answers=answers, now=now), name=lambda row: str(row.pk))
+        unreported: list[Verification] = []
+        close = partial(_close, answers=answers, report=unreported.append, now=now)
+        crowd.each(claimed, close, name=lambda row: str(row.pk))
+        end.report_all(unreported)
     return seen
 
 
@@ -51,13 +55,15 @@ def _claim(now: datetime) -> list[Verification]:
     return rows
 
 
-def _close(row: Verification, *, answers: there.Answers, now: datetime) -> None:
+def _close(
+    row: Verification, *, answers: there.Answers, report: Callable[[Verification], object], now: datetime
+) -> None:
     found = answers[row.pk]
     if isinstance(found, base.ProviderError):
         _unreached(row, found, now)
         return
     try:
-        current = receive.apply(verification=row, number=found, now=now, last=True)
+        current = receive.apply(verification=row, number=found, now=now, last=True, report=report)
     except Exception as error:
         log.exception("What the provider says of %s can't be applied", row.pk)
         _unreached(row, base.OutcomeUnknown(type(error).__name__), now)

@@ -33,6 +33,20 @@ def move(verification: Verification, to: str, *, now: datetime, **fields: Any) -
     return True
 
 
+_LOCK = "SELECT * FROM verifications_verification WHERE id = %s FOR NO KEY UPDATE"
+
+
+def relock(known: Verification) -> Verification:
+    """`lock` for a row that is at hand: its user and service, where loaded, come along instead of being read again."""
+    current = next(iter(Verification.objects.raw(_LOCK, [known.pk])), None)
+    if current is None:
+        raise Verification.DoesNotExist
+    for name in ("user", "service"):
+        if name in known._state.fields_cache:
+            setattr(current, name, getattr(known, name))
+    return current
+
+
 def lock(verification_id: Any) -> Verification:
     """The row as it stands, locked until the transaction ends, with its user and service."""
     return (

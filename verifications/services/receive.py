@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from django.db import transaction
@@ -15,7 +15,7 @@ from verifications import errors, providers, signals
 from verifications.models import Message, Status, Verification
 from verifications.providers import base
 from verifications.services import end
-from verifications.services.moves import lock
+from verifications.services.moves import lock, relock
 
 log = logging.getLogger(__name__)
 
@@ -57,30 +57,38 @@ def _receive(known: Verification, text: base.Text, *, now: datetime) -> None:
     signals.verification_updated.send(sender=Verification, verification=current)
 
 
-def apply(*, verification: Verification, number: base.Number, now: datetime, last: bool = False) -> Verification:
+def apply(
+    *,
+    verification: Verification,
+    number: base.Number,
+    now: datetime,
+    last: bool = False,
+    report: Callable[[Verification], object] = end.report,
+) -> Verification:
     """Bring our row to what the provider says. `last`: it is over anyway, so a completion without a text is none.
 
-    Answers the row as it stands afterwards.
+    `report` is called with a row that ended and whose cost the provider gives back when told so. Answers the row as it
+    stands afterwards.
     """
     if number.state == "waiting" and not number.messages:
         return verification
     current = _apply(verification, number, now, last=last)
     ended_now = verification.status == Status.WAITING and current.status in end.REASONS
     if ended_now and current.cancelled_at_provider is None and number.can_report:
-        end.report(current)
+        report(current)
     return current
 
 
 @transaction.atomic
 def _apply(verification: Verification, number: base.Number, now: datetime, *, last: bool) -> Verification:
-    current = lock(verification.pk)
+    current = relock(verification)
     fresh = _record(current, number.messages)
     if current.status != Status.WAITING:
         if fresh:
             signals.verification_updated.send(sender=Verification, verification=current)
         return current
-    messages = list(current.messages.all())
-    if any(message.code for message in messages) or (number.state == "completed" and messages):
+    # An older text had no code, or it would have ended the wait: they count where the provider calls it completed.
+    if any(message.code for message in fresh) or (number.state == "completed" and current.messages.exists()):
         end.complete(current, now=now)
     elif number.state == "completed" and last:
         end.end_without_text(current, now=now)

@@ -14,7 +14,7 @@ from config.lib import faults
 from verifications import signals
 from verifications.models import Status, Verification
 from verifications.providers.base import Number
-from verifications.services.moves import lock, move, note
+from verifications.services.moves import move, note, relock
 from wallet import services as wallet
 from wallet.errors import AlreadyResolved
 from wallet.models import Hold, HoldStatus, TransactionType
@@ -39,7 +39,7 @@ def adopt(*, verification: Verification, number: Number, now: datetime) -> Verif
 @transaction.atomic
 def _charge(verification: Verification, number: Number, now: datetime) -> Verification:
     faults.committed("sale.charged")
-    current = lock(verification.pk)
+    current = relock(verification)
     if current.status != Status.REQUESTED:
         if current.status == Status.FAILED and not current.provider_id:
             # Given up on before the answer came: the number goes back.
@@ -101,7 +101,7 @@ def _fail(
     recover_at: datetime | None,
     given_back: bool | None,
 ) -> Verification:
-    current = lock(verification.pk)
+    current = relock(verification)
     if current.status != Status.REQUESTED:
         return current
     move(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
 
 from verifications import providers
 from verifications.models import Verification
-from verifications.providers.base import Number, ProviderError, Spec, Throttled
+from verifications.providers.base import Number, Provider, ProviderError, Spec, Throttled
 
+T = TypeVar("T")
 Answers = Mapping[UUID, Number | ProviderError]
+Many = Callable[[Provider, Sequence[str]], Mapping[str, T | ProviderError]]
 
 
 def purchase(verification: Verification) -> Number:
@@ -44,19 +47,26 @@ def report(verification: Verification) -> None:
 
 def fetch_many(verifications: Sequence[Verification]) -> Answers:
     """What the provider says of each, or why it says nothing, by our id."""
-    answers: dict[UUID, Number | ProviderError] = {}
+    return _of_many(verifications, lambda one, ids: one.fetch_many(ids, concurrency=settings.POLL_CONCURRENCY))
+
+
+def report_many(verifications: Sequence[Verification]) -> Mapping[UUID, ProviderError | None]:
+    """`report` for many at once: None where it was done."""
+    return _of_many(verifications, lambda one, ids: one.report_many(ids, concurrency=settings.POLL_CONCURRENCY))
+
+
+def _of_many(verifications: Sequence[Verification], ask: Many[T]) -> dict[UUID, T | ProviderError]:
+    answers: dict[UUID, T | ProviderError] = {}
     for name in {verification.provider for verification in verifications}:
         mine = [verification for verification in verifications if verification.provider == name]
-        answers |= _fetch_many(name, mine)
+        answers |= _of_one_provider(name, mine, ask)
     return answers
 
 
-def _fetch_many(name: str, mine: Sequence[Verification]) -> Answers:
-    found: Mapping[str, Number | ProviderError]
+def _of_one_provider(name: str, mine: Sequence[Verification], ask: Many[T]) -> dict[UUID, T | ProviderError]:
+    found: Mapping[str, T | ProviderError]
     try:
-        found = providers.by_name(name).fetch_many(
-            [verification.provider_id for verification in mine], concurrency=settings.POLL_CONCURRENCY
-        )
+        found = ask(providers.by_name(name), [verification.provider_id for verification in mine])
     except ProviderError as error:
         found = {verification.provider_id: error for verification in mine}
     outages = [answer for answer in found.values() if isinstance(answer, Exception) and providers.is_outage(answer)]

@@ -79,6 +79,39 @@ def test_a_report_that_fails_is_repeated_by_recovery(shop: RunningSandbox, waiti
     assert [number["state"] for number in shop.ledger()["numbers"]] == ["verificationReported"]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_many_reports_the_one_that_fails_is_repeated_alone(
+    shop: RunningSandbox, waiting: Verification, customer: User
+) -> None:
+    services.buy(user=customer, service_name="test_pending")
+    shop.advance(905)
+    shop.fault(r"POST .*/report", "drop_before")
+    now = end_of(Verification.objects.latest("expires_at"))
+    services.expire_due(now=now)
+    ended = Verification.objects.order_by("cancelled_at_provider")
+    assert [(row.status, row.cancelled_at_provider) for row in ended] == [
+        (Status.TIMED_OUT, True),
+        (Status.TIMED_OUT, None),
+    ]
+    assert services.recover_due(now=now + timedelta(seconds=30)) == 1
+    assert [row.cancelled_at_provider for row in ended.all()] == [True, True]
+    assert_balanced(shop, user=customer)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_everybody_has_the_money_before_the_provider_is_told(
+    shop: RunningSandbox, waiting: Verification, customer: User, crash_at: Any
+) -> None:
+    services.buy(user=customer, service_name="test_pending")
+    shop.advance(905)
+    now = end_of(Verification.objects.latest("expires_at"))
+    with crash_at("verifications.services.there.report_many"):
+        services.expire_due(now=now)
+    assert rows(customer) == [("sms_purchase", -50)] * 2 + [("verification_refund", 50)] * 2
+    services.recover_due(now=now + timedelta(seconds=30))
+    assert_balanced(shop, user=customer)
+
+
 def test_a_code_at_the_last_look_completes_it(shop: RunningSandbox, waiting: Verification) -> None:
     shop.sms(waiting.phone_number, "111111 is your code")
     services.expire_due(now=end_of(waiting))

@@ -206,6 +206,19 @@ def test_a_number_never_worked_is_reported(provider, sandbox):
     assert provider.fetch(number.provider_id).state == "failed"
 
 
+def test_many_are_reported_at_once_each_with_its_own_answer(provider, sandbox):
+    numbers = [provider.purchase(Spec("test_pending"), key=f"k{n}") for n in range(3)]
+    sandbox.sms(numbers[0].phone_number, "Your code is 123456")
+    sandbox.advance(1000)
+    answers = provider.report_many([*(number.provider_id for number in numbers), "lr_unknown"], concurrency=2)
+    assert [type(answer).__name__ for answer in answers.values()] == ["Rejected", "NoneType", "NoneType", "NotFound"]
+    assert [number["state"] for number in sandbox.ledger()["numbers"]] == [
+        "verificationCompleted",
+        "verificationReported",
+        "verificationReported",
+    ]
+
+
 def test_reporting_what_worked_is_rejected(provider, sandbox):
     number = provider.purchase(Spec("test_pending"), key="k1")
     sandbox.sms(number.phone_number, "Your code is 123456")

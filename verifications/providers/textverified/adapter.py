@@ -99,13 +99,8 @@ class TextVerified:
         return self._do("fetch", _fetching(provider_id, waiting_too=True))
 
     def fetch_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, Number | ProviderError]:
-        work = self._fetch_many(dict.fromkeys(provider_ids), concurrency)
-        # Halting bounds it to two rounds without an answer; with answers, each round is as long as the slowest of it.
-        rounds = 2 + len(provider_ids) // max(concurrency, 1)
-        try:
-            return background.run(work, limit=rounds * settings.PROVIDER_TIMEOUT_SECONDS)
-        except TimeoutError:
-            raise Unavailable("fetch: the loop does not answer") from None
+        works = {provider_id: _fetching(provider_id, waiting_too=False) for provider_id in provider_ids}
+        return self._do_many("fetch", works, concurrency)
 
     def cancel(self, provider_id: str) -> None:
         async def work(client: Client, attempt: Attempt) -> None:
@@ -124,10 +119,11 @@ class TextVerified:
         self._do("cancel", work)
 
     def report(self, provider_id: str) -> None:
-        async def work(client: Client, attempt: Attempt) -> None:
-            await client.change(attempt, f"/verifications/{_known(provider_id)}/report")
+        self._do("report", _reporting(provider_id))
 
-        self._do("report", work)
+    def report_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, ProviderError | None]:
+        works = {provider_id: _reporting(provider_id) for provider_id in provider_ids}
+        return self._do_many("report", works, concurrency)
 
     def recent(self, *, since: datetime) -> Sequence[Sale]:
         async def work(client: Client, attempt: Attempt) -> Sequence[Sale]:
@@ -163,6 +159,17 @@ class TextVerified:
         except TimeoutError:
             raise OutcomeUnknown(f"{operation}: the loop does not answer") from None
 
+    def _do_many(
+        self, operation: str, works: Mapping[str, Work[T]], concurrency: int
+    ) -> Mapping[str, T | ProviderError]:
+        # Halting bounds it to two rounds without an answer; with answers, each round is as long as the slowest of it.
+        rounds = 2 + len(works) // max(concurrency, 1)
+        work = self._many(operation, works, concurrency)
+        try:
+            return background.run(work, limit=rounds * settings.PROVIDER_TIMEOUT_SECONDS)
+        except TimeoutError:
+            raise Unavailable(f"{operation}: the loop does not answer") from None
+
     async def _timed(self, operation: str, work: Work[T], limit: float) -> T:
         """One operation within its limit, measured; every way to get no answer is told as what it means."""
         attempt, begun, outcome = Attempt(), time.perf_counter(), "error"
@@ -189,26 +196,24 @@ class TextVerified:
             metrics.provider_requests_total.labels(self.name, operation, outcome).inc()
             metrics.provider_latency_seconds.labels(self.name, operation).observe(time.perf_counter() - begun)
 
-    async def _fetch_many(
-        self, provider_ids: Mapping[str, None], concurrency: int
-    ) -> Mapping[str, Number | ProviderError]:
-        remaining = iter(provider_ids)
-        results: dict[str, Number | ProviderError] = {}
+    async def _many(
+        self, operation: str, works: Mapping[str, Work[T]], concurrency: int
+    ) -> Mapping[str, T | ProviderError]:
+        remaining = iter(works.items())
+        results: dict[str, T | ProviderError] = {}
         halt: ProviderError | None = None
         unanswered, answered = 0, False
 
         async def worker() -> None:
             nonlocal halt, unanswered, answered
-            for provider_id in remaining:
+            for provider_id, work in remaining:
                 if halt is not None:
                     results[provider_id] = halt
                     continue
                 try:
-                    results[provider_id] = await self._timed(
-                        "fetch", _fetching(provider_id, waiting_too=False), settings.PROVIDER_TIMEOUT_SECONDS
-                    )
+                    results[provider_id] = await self._timed(operation, work, settings.PROVIDER_TIMEOUT_SECONDS)
                     answered = True
-                except Unavailable as error:
+                except (Unavailable, OutcomeUnknown) as error:
                     results[provider_id] = error
                     unanswered += 1
                     if not answered and unanswered >= concurrency:
@@ -219,7 +224,7 @@ class TextVerified:
                     if isinstance(error, Throttled):
                         halt = error
 
-        await asyncio.gather(*(worker() for _ in range(min(concurrency, len(provider_ids)))))
+        await asyncio.gather(*(worker() for _ in range(min(concurrency, len(works)))))
         return results
 
     def _here(self) -> Client:
@@ -239,6 +244,13 @@ class TextVerified:
         self._client_key = key
         background.at_close(self._client.close)
         return self._client
+
+
+def _reporting(provider_id: str) -> Work[None]:
+    async def work(client: Client, attempt: Attempt) -> None:
+        await client.change(attempt, f"/verifications/{_known(provider_id)}/report")
+
+    return work
 
 
 def _fetching(provider_id: str, *, waiting_too: bool) -> Work[Number]:
