@@ -5,8 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, cast
 
-from django.db.models import prefetch_related_objects
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -17,7 +16,7 @@ from config.lib.api import PageSerializer, key_of, page
 from config.lib.http import client_ip
 from config.lib.openapi import REPLAYED, answered, asked, idempotency_key, refusals
 from config.lib.throttling import PurchaseThrottle
-from verifications import selectors, services
+from verifications import favourites, selectors, services
 from verifications.serializers import (
     CancelledSerializer,
     CountryListSerializer,
@@ -36,6 +35,17 @@ _KEY = idempotency_key(
     "answers 200 with what was bought. The body's idempotency_key does the same."
 )
 _ID = "0b6c7f7e-3c5e-4a53-9a55-0d8f3a0f2d11"
+_NAME = OpenApiParameter("name", str, OpenApiParameter.PATH, description="A service_name of GET /api/v1/services")
+_OFFER: dict[str, Any] = {
+    "service_name": "whatsapp",
+    "title": "WhatsApp",
+    "category": "Messaging",
+    "country": "US",
+    "capability": "sms",
+    "price": "2.50",
+    "stock": 500,
+    "success_rate": 0.91,
+}
 _WAITING: dict[str, Any] = {
     "id": _ID,
     "service_name": "whatsapp",
@@ -103,16 +113,7 @@ class ServicesView(APIView):
                 {
                     "total": 1,
                     "services": [
-                        {
-                            "service_name": "whatsapp",
-                            "title": "WhatsApp",
-                            "category": "Messaging",
-                            "country": "US",
-                            "capability": "sms",
-                            "price": "2.50",
-                            "stock": 500,
-                            "success_rate": 0.91,
-                        }
+                        _OFFER
                     ],
                 },
             )
@@ -125,6 +126,49 @@ class ServicesView(APIView):
         offers = selectors.services_for_sale(country=query.validated_data["country"], query=query.validated_data["q"])
         total, rows = page(request, offers)
         return Response(ServiceListSerializer({"total": total, "services": rows}).data)
+
+
+class FavouritesView(APIView):
+    @extend_schema(
+        operation_id="favourites_list",
+        tags=["catalogue"],
+        parameters=[PageSerializer],
+        responses=ServiceListSerializer,
+        examples=[answered("WhatsApp", {"total": 1, "services": [_OFFER]})],
+    )
+    def get(self, request: Request) -> Response:
+        """The services that you keep at hand, as far as they are for sale."""
+        total, rows = page(request, favourites.favourites_of(user=_customer(request)))
+        return Response(ServiceListSerializer({"total": total, "services": rows}).data)
+
+
+class FavouriteView(APIView):
+    scope = "buy"
+
+    @extend_schema(
+        operation_id="favourites_add",
+        tags=["catalogue"],
+        parameters=[_NAME],
+        request=None,
+        responses={204: OpenApiResponse(description="Kept; again: the same.")},
+        extensions=refusals("unknown_service"),
+    )
+    def put(self, request: Request, name: str) -> Response:
+        """Keep a service at hand in the shop."""
+        services.add_favourite(user=_customer(request), service_name=name)
+        return Response(status=204)
+
+    @extend_schema(
+        operation_id="favourites_remove",
+        tags=["catalogue"],
+        parameters=[_NAME],
+        request=None,
+        responses={204: OpenApiResponse(description="Kept no longer; again: the same.")},
+    )
+    def delete(self, request: Request, name: str) -> Response:
+        """Keep it no longer."""
+        services.remove_favourite(user=_customer(request), service_name=name)
+        return Response(status=204)
 
 
 class CreateView(APIView):
@@ -174,7 +218,7 @@ class CreateView(APIView):
         purchase = services.buy(
             user=_customer(request), key=order.pop("idempotency_key"), ip_address=client_ip(request), **order
         )
-        prefetch_related_objects([purchase.verification], "messages", "refunds")  # each is shown more than once
+        selectors.load_shown(purchase.verification, just_bought=not purchase.replayed)
         return Response(
             VerificationSerializer(purchase.verification).data,
             status=200 if purchase.replayed else 201,

@@ -78,6 +78,20 @@ class Offer(models.Model):
         return f"{self.service} {self.country} {self.capability}"
 
 
+class Favourite(models.Model):
+    """A service that a customer keeps at hand in the shop."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="favourites")
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="favourites")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "service"], name="verifications_favourite_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.service_id}"
+
+
 class Status(models.TextChoices):
     REQUESTED = "requested", _("Requested")
     WAITING = "waiting", _("Waiting for the code")

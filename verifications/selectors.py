@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Case, Q, QuerySet, Value, When, prefetch_related_objects
 from django.db.models.functions import Lower
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -190,6 +190,14 @@ _NOW = """
 SELECT v.*, EXISTS (SELECT FROM verifications_message m WHERE m.verification_id = v.id) AS has_messages
 FROM verifications_verification v WHERE v.id = %s
 """
+
+
+def load_shown(verification: Verification, *, just_bought: bool = False) -> None:
+    """Load what is shown beside it. One that was bought just now and is still open has no messages and no refund."""
+    if just_bought and verification.is_open:
+        verification._prefetched_objects_cache = {"messages": [], "refunds": []}  # type: ignore[attr-defined]
+    else:
+        prefetch_related_objects([verification], "messages", "refunds")
 
 
 def frame_now(known: Verification) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -18,8 +19,8 @@ from accounts.http import CustomerRequest
 from accounts.selectors import accepted_policy
 from config.lib.errors import DomainError, NotFound
 from config.lib.http import client_ip
-from verifications import errors, selectors, services
-from verifications.models import Status, Verification
+from verifications import errors, favourites, selectors, services
+from verifications.models import Service, Status, Verification
 from wallet import selectors as wallets
 
 PAGE_SIZE = 25
@@ -31,14 +32,34 @@ def buy(request: CustomerRequest) -> HttpResponse:
     """The catalogue, searched as one types (the list alone for htmx)."""
     query = request.GET.get("q", "").strip()[:80]
     shelves, more = selectors.shelves(query=query)
-    context = {
-        "query": query,
-        "shelves": shelves,
-        "more": more,
-        "last_services": selectors.last_services(user=request.user),
-    }
+    context = {"query": query, "shelves": shelves, "more": more, **_at_hand(request)}
+    if not query:
+        context["bought_last"] = favourites.bought_last(user=request.user)
     partial = request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request")
     return render(request, "verifications/partials/services.html" if partial else "verifications/buy.html", context)
+
+
+def _at_hand(request: CustomerRequest) -> dict[str, Any]:
+    kept = list(favourites.favourites_of(user=request.user))
+    return {"favourites": kept, "starred": {offer.service.name for offer in kept}}
+
+
+@login_required
+@require_POST
+def favourite(request: CustomerRequest, name: str) -> HttpResponse:
+    """Keeps a service at hand, or no longer (`keep=0`). htmx gets what changes on the page, a form the page."""
+    keep = request.POST.get("keep") != "0"
+    try:
+        if keep:
+            services.add_favourite(user=request.user, service_name=name)
+        else:
+            services.remove_favourite(user=request.user, service_name=name)
+    except errors.UnknownService:
+        return render(request, "errors/404.html", status=404)
+    if not request.headers.get("HX-Request"):
+        return redirect("buy-service", name) if request.POST.get("from") == "service" else redirect("buy")
+    context = {"service": Service.objects.get(name=name), **_at_hand(request)}
+    return render(request, "verifications/partials/favourite_changed.html", context)
 
 
 @login_required
@@ -71,6 +92,7 @@ def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
     context = {
         "service": deal.offer.service,
         "offer": deal.offer,
+        "starred": _at_hand(request)["starred"],
         "country": selectors.COUNTRY_NAMES.get(deal.offer.country, deal.offer.country),
         "price": deal.price,
         "accepted": accepted_policy(user=request.user),

@@ -10,6 +10,7 @@ from verifications.services.catalogue import (
     update_success_rates,
 )
 from verifications.services.expire import expire_due
+from verifications.services.favourites import add_favourite, remove_favourite
 from verifications.services.poll import poll_due
 from verifications.services.pricing import Deal, offer_with_price, quote
 from verifications.services.progress import tell_progress
@@ -24,6 +25,7 @@ __all__ = [
     "Deal",
     "Purchase",
     "Summary",
+    "add_favourite",
     "buy",
     "cancel",
     "ensure_categories",
@@ -36,6 +38,7 @@ __all__ = [
     "receive_webhook",
     "reconcile_provider",
     "recover_due",
+    "remove_favourite",
     "save_service",
     "sync_catalogue",
     "tell_progress",

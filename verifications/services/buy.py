@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Count, OuterRef, Subquery
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -29,6 +28,14 @@ from verifications.services.moves import lock_wallet, note
 from wallet import services as wallet
 
 log = logging.getLogger(__name__)
+
+# What a customer's limits are counted from, under the lock of the wallet.
+_STANDING = """
+SELECT u.purchases_frozen_at,
+    (SELECT count(*) FROM verifications_verification v WHERE v.user_id = u.id AND v.status = ANY(%(open)s)),
+    (SELECT count(*) FROM verifications_verification v WHERE v.user_id = u.id AND v.created_at > %(since)s)
+FROM accounts_user u WHERE u.id = %(user)s
+"""
 
 
 @dataclass(frozen=True)
@@ -166,26 +173,19 @@ def _refuse_while_broken() -> Breaker:
 
 def _refuse_frozen_or_over_limit(user: User, now: datetime) -> None:
     hour = timedelta(hours=1)
-    mine = Verification.objects.filter(user=OuterRef("pk")).order_by().values("user").annotate(times=Count("pk"))
-    frozen_at, pending, bought = (
-        User.objects.filter(pk=user.pk)
-        .values_list(
-            "purchases_frozen_at",
-            Subquery(mine.filter(status__in=OPEN).values("times")),
-            Subquery(mine.filter(created_at__gt=now - hour).values("times")),
-        )
-        .get()
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, {"user": user.pk, "since": now - hour, "open": list(OPEN)})
+        frozen_at, pending, bought = cursor.fetchone()
     if frozen_at is not None:
         raise PurchasesFrozen
-    if (pending or 0) >= settings.MAX_PENDING:
+    if pending >= settings.MAX_PENDING:
         raise errors.OverLimit(
             _("You are waiting on {count} numbers, the most there can be at once. Cancel one or wait for one.").format(
-                count=pending or 0
+                count=pending
             ),
             retry_after=30,
         )
-    if (bought or 0) >= settings.MAX_BUYS_PER_HOUR:
+    if bought >= settings.MAX_BUYS_PER_HOUR:
         recent = Verification.objects.filter(user=user, created_at__gt=now - hour).order_by("-created_at")
         oldest = recent.values_list("created_at", flat=True)[settings.MAX_BUYS_PER_HOUR - 1]
         raise errors.OverLimit(

@@ -1,0 +1,23 @@
+"""Reads of what a customer keeps at hand: favourites, and what was bought last."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
+
+from accounts.models import User
+from verifications import selectors
+from verifications.models import Offer
+
+
+def favourites_of(*, user: User, country: str = "US") -> QuerySet[Offer]:
+    """The offers of the services that the user keeps, by title. What is no longer for sale is left out."""
+    kept = selectors.services_for_sale(country=country).filter(service__favourites__user=user)
+    return kept.order_by(Lower("service__title"), "pk")
+
+
+def bought_last(*, user: User, country: str = "US", number: int = 4) -> list[Offer]:
+    """Offers of the services that the user bought last and can buy again, newest first."""
+    last = [service.pk for service in selectors.last_services(user=user, number=number)]
+    offers = selectors.services_for_sale(country=country).filter(service__in=last)
+    return sorted(offers, key=lambda offer: last.index(offer.service_id))
