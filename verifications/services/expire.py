@@ -19,7 +19,7 @@ from verifications.services import crowd, end, receive, there
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
+BATCH = 200  # small enough for several workers to share what is due at once
 SWEEP_SECONDS = 45  # a task's share; what is left waits for the next tick
 
 
