@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from config.lib.openapi import REFUSALS
 from config.lib.problems import not_found_json
+from verifications import favourites
 from verifications import selectors as verifications
 from wallet import selectors as wallets
 
@@ -31,7 +32,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "wallet": wallets.balance_of(user=user),
         "recent": wallets.transactions_of(user=user)[:6],
         "running": verifications.open_verifications(user=user),
-        "last_services": verifications.last_services(user=user),
+        "favourites": favourites.favourites_of(user=user)[:6],
+        "bought_last": favourites.bought_last(user=user),
     }
     return render(request, "site/dashboard.html", context)
 

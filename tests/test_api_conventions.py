@@ -166,6 +166,7 @@ def test_the_lists_are_known() -> None:
         "/api/payments",
         "/api/refunds",
         "/api/v1/countries",
+        "/api/v1/favourites",
         "/api/v1/services",
         "/api/v1/verify",
         "/api/wallet/transactions",

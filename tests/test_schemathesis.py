@@ -95,6 +95,7 @@ def somebody(sandbox: RunningSandbox, settings: Any, monkeypatch: pytest.MonkeyP
             "notification_id": Notification.objects.latest("pk").pk,
             "resource_type": "verification",
             "resource_id": str(given_back.pk),
+            "name": "test_pending",
             "payment": payment.reference,
             "refund": Refund.objects.get().reference,
         },

@@ -112,9 +112,7 @@ class ServicesView(APIView):
                 "WhatsApp",
                 {
                     "total": 1,
-                    "services": [
-                        _OFFER
-                    ],
+                    "services": [_OFFER],
                 },
             )
         ],

@@ -7,7 +7,7 @@ from django.db.models.functions import Lower
 
 from accounts.models import User
 from verifications import selectors
-from verifications.models import Offer
+from verifications.models import Offer, Verification
 
 
 def favourites_of(*, user: User, country: str = "US") -> QuerySet[Offer]:
@@ -18,6 +18,7 @@ def favourites_of(*, user: User, country: str = "US") -> QuerySet[Offer]:
 
 def bought_last(*, user: User, country: str = "US", number: int = 4) -> list[Offer]:
     """Offers of the services that the user bought last and can buy again, newest first."""
-    last = [service.pk for service in selectors.last_services(user=user, number=number)]
+    recent = Verification.objects.filter(user=user).order_by("-created_at").values_list("service_id", flat=True)[:40]
+    last = list(dict.fromkeys(recent))[:number]
     offers = selectors.services_for_sale(country=country).filter(service__in=last)
     return sorted(offers, key=lambda offer: last.index(offer.service_id))

@@ -8,7 +8,7 @@ from verifications import views
 urlpatterns = [
     path("buy", views.buy, name="buy"),
     path("buy/<plain:name>", views.buy_service, name="buy-service"),
-    path("buy/<plain:name>/favourite", views.favourite, name="favourite"),
+    path("favourites", views.change_favourites, name="favourites"),
     path("verify/<uuid:verification_id>", views.verification, name="verification"),
     path("verify/<uuid:verification_id>/cancel", views.cancel, name="cancel-verification"),
     path("history", views.history, name="history"),

@@ -46,20 +46,21 @@ def _at_hand(request: CustomerRequest) -> dict[str, Any]:
 
 @login_required
 @require_POST
-def favourite(request: CustomerRequest, name: str) -> HttpResponse:
-    """Keeps a service at hand, or no longer (`keep=0`). htmx gets what changes on the page, a form the page."""
-    keep = request.POST.get("keep") != "0"
+def change_favourites(request: CustomerRequest) -> HttpResponse:
+    """Keeps the service `add` at hand, or `remove` no longer. htmx gets what changes on the page, a form the page."""
+    name = request.POST.get("remove", "")
     try:
-        if keep:
-            services.add_favourite(user=request.user, service_name=name)
-        else:
+        if name:
             services.remove_favourite(user=request.user, service_name=name)
+        else:
+            name = request.POST.get("add", "")
+            services.add_favourite(user=request.user, service_name=name)
     except errors.UnknownService:
         return render(request, "errors/404.html", status=404)
     if not request.headers.get("HX-Request"):
         return redirect("buy-service", name) if request.POST.get("from") == "service" else redirect("buy")
-    context = {"service": Service.objects.get(name=name), **_at_hand(request)}
-    return render(request, "verifications/partials/favourite_changed.html", context)
+    context = {"service": Service.objects.filter(name=name).first(), **_at_hand(request)}
+    return render(request, "verifications/partials/favourites_changed.html", context)
 
 
 @login_required

@@ -1,8 +1,20 @@
-// The shop's search: says so when it could not ask.
+// The shop: says so when a search or a star did not get through, and keeps the focus near where a favourite was.
 
 const failed = document.getElementById("search-failed");
+let pressed = "";
 
 for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
   document.addEventListener(name, () => { failed.hidden = false; });
 }
-document.addEventListener("htmx:afterSwap", () => { failed.hidden = true; });
+document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful) failed.hidden = true; });
+
+// A star on the shelf of favourites goes with its row: the focus goes on to the same service in the list below.
+document.addEventListener("submit", (event) => { if (event.target.id === "stars") pressed = event.submitter?.id || ""; }, true);
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt.id === "stars") event.detail.parameters.listed = document.getElementById(pressed.replace("kept-", "star-")) ? "1" : "0";
+});
+document.addEventListener("htmx:afterSettle", () => {
+  if (!pressed || document.activeElement !== document.body) return;
+  (document.getElementById(pressed.replace("kept-", "star-")) || document.getElementById("q"))?.focus();
+  pressed = "";
+});
