@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("wallet.urls")),
     path("", include("payments.urls")),
     path("", include("verifications.urls")),
+    path("", include("refunds.urls")),
     path("", include("activity.urls")),
     path("", include("notifications.urls")),
     path("", include("config.site_urls")),
