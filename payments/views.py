@@ -28,16 +28,17 @@ CHOICES = (10_00, 20_00, 50_00, 100_00)
 @require_http_methods(["GET", "HEAD", "POST"])
 def top_up(request: CustomerRequest) -> HttpResponse:
     """The form; a POST opens the checkout. The form's own key keeps a double click from opening two."""
-    error = ""
+    error, wrong_amount = "", False
     if request.method == "POST":
         try:
             payment = services.initiate(
                 user=request.user, amount=_amount(request), key=request.POST.get("key") or None, now=timezone.now()
             )
         except ValueError:
+            wrong_amount = True
             error = _("Write the amount in dollars and cents, such as 20.00.")
         except DomainError as refusal:
-            error = str(refusal.detail)
+            error, wrong_amount = str(refusal.detail), "amount" in refusal.extra.get("errors", {})
         else:
             return redirect(payment.checkout_url or "payment", *([] if payment.checkout_url else [payment.reference]))
     context = {
@@ -48,6 +49,7 @@ def top_up(request: CustomerRequest) -> HttpResponse:
         "maximum": settings.TOP_UP_MAX_CENTS,
         "key": uuid.uuid4(),
         "error": error,
+        "wrong_amount": wrong_amount,
     }
     return render(request, "payments/top_up.html", context, status=400 if error else 200)
 

@@ -23,6 +23,10 @@ const status = () => live.querySelector("[data-status]")?.dataset.status;
 document.addEventListener("ringfence:verification", (event) => {
   if (event.detail.id === live.dataset.verification && differs(event.detail)) draw();
 });
+document.addEventListener("ringfence:notification", (event) => {
+  const { notification_type: kind, link } = event.detail;
+  if (kind === "verification_progress" && link.endsWith(live.dataset.verification)) draw();
+});
 document.addEventListener("ringfence:reset", () => draw());
 document.addEventListener("ringfence:polled", (event) => {
   if (OPEN.includes(status()) && !event.detail.open.includes(live.dataset.verification)) draw();
