@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from config.lib import money
 from config.lib.errors import NotFound
+from config.lib.rows import columns, one
 from verifications.catalogue_data import POPULAR, TEST_NOTES, TEST_SERVICES
 from verifications.models import OPEN, Message, Offer, Service, Verification
 
@@ -186,10 +187,11 @@ def refund_of(verification: Verification) -> Any:
     return max(refunds, key=lambda refund: refund.pk, default=None)
 
 
-_NOW = """
-SELECT v.*, EXISTS (SELECT FROM verifications_message m WHERE m.verification_id = v.id) AS has_messages
+_NOW = f"""
+SELECT {columns(Verification, "v")},
+    EXISTS (SELECT FROM verifications_message m WHERE m.verification_id = v.id)
 FROM verifications_verification v WHERE v.id = %s
-"""
+"""  # noqa: S608
 
 
 def load_shown(verification: Verification, *, just_bought: bool = False) -> None:
@@ -205,10 +207,13 @@ def frame_now(known: Verification) -> dict[str, Any]:
 
     `known` gives the id and its service, where that is loaded.
     """
-    current = next(iter(Verification.objects.raw(_NOW, [known.pk])))
+    row = one(Verification, _NOW, [known.pk])
+    if row is None:
+        raise Verification.DoesNotExist
+    current, (has_messages,) = row
     if "service" in known._state.fields_cache:
         current.service = known.service
-    return _frame(current, list(current.messages.all()) if current.has_messages else [])  # type: ignore[attr-defined]
+    return _frame(current, list(current.messages.all()) if has_messages else [])
 
 
 def summary_frame(verification: Verification) -> dict[str, Any]:

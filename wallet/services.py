@@ -8,7 +8,7 @@ and resource; the description only words it (perhaps in another language).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.db import transaction as db
 from django.utils import timezone
 
 from accounts.models import User
+from config.lib.rows import instance, one
 from wallet import log, signals, statements
 from wallet.errors import AlreadyResolved, AlreadyReversed, InsufficientFunds, NotInTransaction, ReferenceReused
 from wallet.models import Counterparty, Hold, HoldStatus, Transaction, TransactionType, Wallet
@@ -106,15 +107,17 @@ def hold(
         "resource_type": resource[0],
         "resource_id": resource[1],
     }
-    rows = Hold.objects.raw(
+    row = one(
+        Hold,
         statements.RESERVE,
         {**wanted, "user": user.pk, "reference": reference, "description": str(description), "now": now},
     )
-    held = next(iter(rows), None)
-    if held is None:
+    if row is None:
         raise InsufficientFunds(available=wallet_of(user=user).available, required=amount)
-    is_new, wallet = _take_wallet(held, user=user)
-    if not is_new:
+    held, (is_new, *rest) = row
+    held.is_new = is_new
+    wallet, _ = _take_wallet(held, rest, user=user)
+    if not held.is_new:
         _same_content(held, wallet, wanted)
         return held
     signals.balance_changed.send(sender=Wallet, wallet=wallet, transaction=None)
@@ -166,11 +169,10 @@ def release(*, hold: Hold, now: datetime | None = None) -> None:
     _require_transaction()
     moment = now or timezone.now()
     user = _loaded_user(hold)
-    wallet = next(
-        iter(Wallet.objects.raw(statements.RELEASE, {"wallet": hold.wallet_id, "hold": hold.pk, "now": moment})), None
-    )
-    if wallet is None:
+    row = one(Wallet, statements.RELEASE, {"wallet": hold.wallet_id, "hold": hold.pk, "now": moment})
+    if row is None:
         raise AlreadyResolved
+    wallet, _ = row
     if user is not None:
         wallet.user = user
     hold.status, hold.resolved_at, hold.wallet = HoldStatus.RELEASED, moment, wallet
@@ -246,7 +248,7 @@ def _post(
             "resource_id": resource[1],
             "now": now,
         },
-        same=("amount", "type", "counterparty", "service", "resource_type", "resource_id"),
+        same=("type", "counterparty", "service", "resource_type", "resource_id"),
         user=user,
         news=news,
         refusal=refusal,
@@ -267,19 +269,18 @@ def _run(
     `same`: the parameters that a row which is there already must have, besides what the statement says it must.
     """
     _require_transaction()
-    posted = next(iter(Transaction.objects.raw(statement, parameters)), None)
-    if posted is None:
+    row = one(Transaction, statement, parameters)
+    if row is None:
         raise refusal()
-    is_new, wallet = _take_wallet(posted, user=user)
-    fixed = {
-        name: posted.__dict__.pop(f"wanted_{name}")
-        for name in ("amount", "reverses_id")
-        if f"wanted_{name}" in posted.__dict__
-    }
-    if not is_new:
+    posted, (is_new, *rest) = row
+    posted.is_new = is_new
+    wallet, (amount, reverses_id) = _take_wallet(posted, rest, user=user)
+    if not posted.is_new:
         if posted.reference != parameters["reference"]:
             raise AlreadyReversed
-        _same_content(posted, wallet, {**{name: parameters[name] for name in same}, "reverses_id": None, **fixed})
+        _same_content(
+            posted, wallet, {**{name: parameters[name] for name in same}, "amount": amount, "reverses_id": reverses_id}
+        )
         return posted
     log.posted(posted)
     signals.transaction_posted.send(sender=Transaction, transaction=posted, news=news or {})
@@ -287,19 +288,17 @@ def _run(
     return posted
 
 
-def _take_wallet(row: Any, *, user: User | None) -> tuple[bool, Wallet]:
-    """Move what the function said besides the row off it: whether the row is new, and the wallet as it stands.
+def _take_wallet(row: Transaction | Hold, rest: Sequence[Any], *, user: User | None) -> tuple[Wallet, tuple[Any, ...]]:
+    """The wallet as it stands, out of what the statement says besides the row, and what follows it.
 
     A new row's `wallet` is that wallet. A replayed row may be another wallet's, which the service then refuses.
     """
-    wallet = Wallet.from_db(
-        row._state.db, statements.WALLET, [row.__dict__.pop(f"wallet_now_{name}") for name in statements.WALLET]
-    )
+    wallet, others = instance(Wallet, rest)
     if user is not None:
         wallet.user = user
     if row.wallet_id == wallet.pk:
         row.wallet = wallet
-    return row.is_new, wallet
+    return wallet, others
 
 
 def _same_content(row: Transaction | Hold, wallet: Wallet, wanted: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import User
+from config.lib.rows import columns, one
 from verifications.models import MOVES, OPEN, Verification
 from wallet import services as wallet
 
@@ -34,14 +35,15 @@ def move(verification: Verification, to: str, *, now: datetime, **fields: Any) -
     return True
 
 
-_LOCK = "SELECT * FROM verifications_verification WHERE id = %s FOR NO KEY UPDATE"
+_LOCK = f"SELECT {columns(Verification, 'v')} FROM verifications_verification v WHERE v.id = %s FOR NO KEY UPDATE"  # noqa: S608
 
 
 def relock(known: Verification) -> Verification:
     """`lock` for a row that is at hand: its user and service, where loaded, come along instead of being read again."""
-    current = next(iter(Verification.objects.raw(_LOCK, [known.pk])), None)
-    if current is None:
+    row = one(Verification, _LOCK, [known.pk])
+    if row is None:
         raise Verification.DoesNotExist
+    current, _ = row
     for name in ("user", "service"):
         if name in known._state.fields_cache:
             setattr(current, name, getattr(known, name))
