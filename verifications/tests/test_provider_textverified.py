@@ -211,12 +211,13 @@ def test_many_are_reported_at_once_each_with_its_own_answer(provider, sandbox):
     sandbox.sms(numbers[0].phone_number, "Your code is 123456")
     sandbox.advance(1000)
     answers = provider.report_many([*(number.provider_id for number in numbers), "lr_unknown"], concurrency=2)
-    assert {key: type(answer).__name__ for key, answer in answers.items()} == dict(
-        zip(
-            [*(number.provider_id for number in numbers), "lr_unknown"],
-            ["Rejected", "NoneType", "NoneType", "NotFound"],
-        )
-    )
+    first, second, third = (number.provider_id for number in numbers)
+    assert {key: type(answer).__name__ for key, answer in answers.items()} == {
+        first: "Rejected",
+        second: "NoneType",
+        third: "NoneType",
+        "lr_unknown": "NotFound",
+    }
     assert [number["state"] for number in sandbox.ledger()["numbers"]] == [
         "verificationCompleted",
         "verificationReported",
