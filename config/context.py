@@ -6,10 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from config.lib import money
 from notifications import selectors as inboxes
-from wallet import selectors as wallets
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -27,23 +27,15 @@ def site(request: HttpRequest) -> dict[str, Any]:
 
 
 class Frame:
-    """Badge and balance of the bar on top: two row reads, made when the template asks."""
+    """Badge and balance of the bar on top: one statement, made when the template asks."""
 
     def __init__(self, user: Any) -> None:
         self._user = user
 
-    @property
-    def inbox(self) -> Any:
-        if not hasattr(self, "_inbox"):
-            self._inbox = inboxes.inbox_of(user=self._user)
-        return self._inbox
-
-    @property
-    def wallet(self) -> Any:
-        if not hasattr(self, "_wallet"):
-            self._wallet = wallets.balance_of(user=self._user)
-        return self._wallet
+    @cached_property
+    def inbox(self) -> inboxes.Position:
+        return inboxes.position_of(user=self._user)
 
     @property
     def available(self) -> str:
-        return money.display(self.wallet.available)
+        return money.display(self.inbox.balance - self.inbox.held)

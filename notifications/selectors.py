@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,6 +76,12 @@ def visible(*, user: User) -> QuerySet[Notification]:
     )
 
 
+def archived(*, user: User) -> QuerySet[Notification]:
+    """What was put away and not deleted, newest first, with the events."""
+    put_away = Notification.objects.filter(user=user, deleted_at=None, archived_at__isnull=False)
+    return put_away.select_related("activity").order_by("-seq")
+
+
 def after(*, user: User, seq: int) -> QuerySet[Notification]:
     """What came after a position, in order: for resuming and polling. Read the inbox's position before this."""
     return visible(user=user).filter(seq__gt=seq).order_by("seq")
@@ -89,9 +96,12 @@ def listing(
     end: datetime | None = None,
     before: int | None = None,
     sort: str = "newest",
+    query: str = "",
+    is_archived: bool = False,
 ) -> QuerySet[Notification]:
     """The centre's list. `before` (a seq) goes on below a row without counting over those above it."""
-    rows = visible(user=user)
+    rows = archived(user=user) if is_archived else visible(user=user)
+    rows = _with_words(rows, query)
     if category:
         rows = rows.filter(category=category)
     if is_read is not None:
@@ -109,9 +119,38 @@ def listing(
     return rows
 
 
+_PLACE = re.compile(r"([ru])([0-9]{1,18})", re.ASCII)
+
+
+def place_of(notification: Notification) -> str:
+    """Names a row as the end of a page, for `beyond`."""
+    return f"{'r' if notification.read_at else 'u'}{notification.seq}"
+
+
+def beyond(rows: QuerySet[Notification], *, place: str, sort: str) -> QuerySet[Notification]:
+    """What of a `listing` of that sort comes after a place, without counting over what comes before it.
+
+    A place that is none is the beginning.
+    """
+    found = _PLACE.fullmatch(place)
+    if found is None:
+        return rows
+    was_read, seq = found[1] == "r", int(found[2])
+    if sort == "oldest":
+        return rows.filter(seq__gt=seq)
+    if sort != "unread":
+        return rows.filter(seq__lt=seq)
+    if was_read:
+        return rows.filter(read_at__isnull=False, seq__lt=seq)
+    return rows.filter(Q(read_at=None, seq__lt=seq) | Q(read_at__isnull=False))
+
+
 def search(*, user: User, query: str) -> QuerySet[Notification]:
     """What has the words in its event's title, description or resource. Codes are in none of them."""
-    rows = visible(user=user)
+    return _with_words(visible(user=user), query)
+
+
+def _with_words(rows: QuerySet[Notification], query: str) -> QuerySet[Notification]:
     for word in query.split():
         rows = rows.filter(
             Q(activity__title__icontains=word)

@@ -6,6 +6,6 @@ from notifications import views
 
 urlpatterns = [
     path("notifications", views.notifications, name="notifications"),
-    path("notifications/read", views.read_all, name="notifications-read-all"),
+    path("notifications/change", views.change, name="notifications-change"),
     path("notifications/<int:notification_id>/open", views.open_notification, name="notification-open"),
 ]

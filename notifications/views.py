@@ -2,54 +2,151 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import CustomerRequest
 from config.lib.errors import NotFound
 from notifications import selectors, services
+from notifications.forms import ARCHIVED, SORTS, STATES, CentreFilter
 
 PAGE_SIZE = 25
+MOST_SHOWN = 300
 PANEL_SIZE = 15
+
+CHANGES: dict[str, Callable[..., services.Changed]] = {
+    "read": services.mark_read,
+    "archive": services.archive,
+    "delete": services.delete,
+}
 
 
 @login_required
 @never_cache
 @require_safe
 def notifications(request: CustomerRequest) -> HttpResponse:
-    category, before = request.GET.get("category", ""), request.GET.get("before", "")
-    unread_only = request.GET.get("unread") == "1"
-    found = selectors.listing(
-        user=request.user,
-        category=category,
-        is_read=False if unread_only else None,
-        before=int(before) if before.isdecimal() and len(before) <= 18 else None,
-    )
-    shown = selectors.render_all(found[: PAGE_SIZE + 1], user=request.user)
-    query = request.GET.copy()
-    older = ""
-    if len(shown) > PAGE_SIZE:
-        shown = shown[:PAGE_SIZE]
-        query["before"] = str(shown[-1]["seq"])
-        older = query.urlencode()
-    rows = [{**row, "created_at": datetime.fromisoformat(row["created_at"])} for row in shown]
+    """The centre; for htmx its list alone, or with `from` only the rows after that place."""
     if request.GET.get("panel"):
-        return render(request, "notifications/partials/panel.html", {"rows": rows[:PANEL_SIZE]})
-    categories = [entry for entry in selectors.categories(user=request.user) if entry["total"]]
-    context = {"rows": rows, "older": older, "category": category, "unread_only": unread_only, "categories": categories}
+        return _panel(request)
+    filters = CentreFilter(request.GET)
+    chosen = filters.chosen
+    context = {
+        "filters": filters,
+        "chosen": chosen,
+        "archived": chosen.get("state") == ARCHIVED,
+        **_page(request, filters),
+    }
+    if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
+        if request.GET.get("from"):
+            return render(request, "notifications/partials/groups.html", context)
+        answer = render(request, "notifications/partials/list.html", context)
+        answer["HX-Push-Url"] = _address(filters)
+        return answer
+    categories = selectors.categories(user=request.user)
+    context |= {
+        "categories": [entry for entry in categories if entry["total"] or entry["category"] == chosen.get("category")],
+        "states": STATES,
+        "sorts": SORTS,
+    }
     return render(request, "notifications/notifications.html", context)
+
+
+def _page(request: CustomerRequest, filters: CentreFilter) -> dict[str, Any]:
+    """`rows`, the query string of what is `older`, and the day that the page above has `begun` already."""
+    size = _number(request.GET.get("shown", ""), PAGE_SIZE)
+    place = request.GET.get("from", "")
+    listing = selectors.listing(user=request.user, **filters.bounds())
+    found = list(selectors.beyond(listing, place=place, sort=filters.order)[: size + 1])
+    rows = _shown(found[:size], request)
+    older = ""
+    if len(found) > size:
+        day = timezone.localtime(rows[-1]["created_at"]).date()
+        older = filters.query_string(**{"from": selectors.place_of(found[size - 1]), "day": day})
+    suggestions = selectors.suggestions(found[:size]) if rows and not place else []
+    return {
+        "rows": rows,
+        "older": older,
+        "begun": request.GET.get("day", "") if "HX-Request" in request.headers else "",
+        "suggestions": suggestions,
+    }
+
+
+def _shown(found: Any, request: CustomerRequest) -> list[dict[str, Any]]:
+    shown = selectors.render_all(found, user=request.user)
+    return [{**row, "created_at": datetime.fromisoformat(row["created_at"])} for row in shown]
+
+
+def _number(text: str, otherwise: int) -> int:
+    """As many rows as a page shows already, when it is drawn anew."""
+    return min(max(int(text), otherwise), MOST_SHOWN) if text.isdecimal() and len(text) < 6 else otherwise
+
+
+def _panel(request: CustomerRequest) -> HttpResponse:
+    rows = _shown(selectors.visible(user=request.user)[:PANEL_SIZE], request)
+    return render(request, "notifications/partials/panel.html", {"rows": rows})
 
 
 @login_required
 @require_POST
-def read_all(request: CustomerRequest) -> HttpResponse:
-    services.mark_read(user=request.user, all=True)
-    return redirect("notifications")
+def change(request: CustomerRequest) -> HttpResponse:
+    """Reads, archives or deletes: `one` ("read:17"), `some` with `ids`, or `all` that the address's filters leave.
+
+    A script gets JSON ({changed, unread, detail}), a form the page.
+    """
+    filters = CentreFilter(request.GET)
+    verb, which = _asked(request, filters)
+    changed = 0
+    if verb in CHANGES:
+        outcome = CHANGES[verb](user=request.user, **which)
+        changed = outcome.changed
+    words = _words(verb, changed)
+    if request.headers.get("Accept", "").startswith("application/json"):
+        return JsonResponse({"changed": changed, "detail": words})
+    messages.info(request, words)
+    return redirect(_address(filters))
+
+
+def _address(filters: CentreFilter) -> str:
+    return f"{reverse('notifications')}?{filters.query_string()}".rstrip("?")
+
+
+def _asked(request: CustomerRequest, filters: CentreFilter) -> tuple[str, dict[str, Any]]:
+    given = request.POST
+    if "one" in given:
+        verb, _colon, row = given["one"].partition(":")
+        return verb, {"ids": _ids([row])}
+    if "some" in given:
+        return given["some"], {"ids": _ids(given.getlist("ids"))}
+    if filters.narrows:
+        rows = selectors.listing(user=request.user, **filters.bounds())
+        return given.get("all", ""), {"ids": list(rows.order_by().values_list("pk", flat=True))}
+    return given.get("all", ""), {"all": True}
+
+
+def _ids(texts: list[str]) -> list[int]:
+    return [int(text) for text in texts if text.isdecimal() and len(text) <= 18]
+
+
+def _words(verb: str, changed: int) -> str:
+    if verb == "read":
+        return ngettext("%d notification marked as read.", "%d notifications marked as read.", changed) % changed
+    if verb == "archive":
+        return ngettext("%d notification archived.", "%d notifications archived.", changed) % changed
+    if verb == "delete":
+        return ngettext("%d notification deleted.", "%d notifications deleted.", changed) % changed
+    return _("Choose what to do first.")
 
 
 @login_required

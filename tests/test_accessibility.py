@@ -40,7 +40,7 @@ EVERYONE = [
     "/activity",
 ]
 OLD_HAND = [
-    "/notifications?unread=1",
+    "/notifications?state=unread",
     "/activity?type=refund",
     "/history?q=zzzz",
     "/settings/profile",

@@ -178,7 +178,7 @@ def test_a_fault_of_ours_has_a_page_that_needs_no_database(monkeypatch: pytest.M
         raise OperationalError("the database is away")
 
     monkeypatch.setattr("config.views.wallets.balance_of", fail)
-    monkeypatch.setattr("config.context.wallets.balance_of", fail)
+    monkeypatch.setattr("config.context.inboxes.position_of", fail)
     client = Client(raise_request_exception=False)
     client.force_login(User.objects.create(email="ada@example.test", password="!"))
     answer = client.get("/")

@@ -34,7 +34,7 @@ function say(words) {
   if (region) region.textContent = words;
 }
 
-// <form data-confirm="What will happen?">: asked in #confirm, answered by the form's own words.
+// <form data-confirm="What will happen?">, or one of its buttons: asked in #confirm, answered by its own words.
 
 const question = document.getElementById("confirm");
 let asked = null;
@@ -42,7 +42,7 @@ let asked = null;
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.method === "dialog") return;
-  if (form.dataset.confirm && asked !== form) {
+  if ((event.submitter?.dataset.confirm || form.dataset.confirm) && asked !== form) {
     event.preventDefault();
     ask(form, event.submitter);
     return;
@@ -53,10 +53,10 @@ document.addEventListener("submit", (event) => {
 
 function ask(form, submitter) {
   if (!question) {
-    if (window.confirm(form.dataset.confirm)) { asked = form; form.requestSubmit(submitter); }
+    if (window.confirm(submitter?.dataset.confirm || form.dataset.confirm)) { asked = form; form.requestSubmit(submitter); }
     return;
   }
-  question.querySelector("[data-question]").textContent = form.dataset.confirm;
+  question.querySelector("[data-question]").textContent = submitter?.dataset.confirm || form.dataset.confirm;
   const yes = question.querySelector("[value=yes]");
   yes.textContent = form.dataset.confirmYes || submitter?.textContent.trim() || yes.textContent;
   question.returnValue = "";
@@ -97,6 +97,9 @@ function showTheme() {
   const chosen = document.documentElement.dataset.theme || "";
   for (const button of choices) button.setAttribute("aria-pressed", String(button.dataset.themeChoice === chosen));
 }
+
+// On a phone the tabs are wider than the screen: where one is stands in it.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
 for (const field of document.querySelectorAll("[data-time-zone]")) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";

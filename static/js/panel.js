@@ -1,5 +1,7 @@
 // The bell opens the latest notifications beside the page; without scripts, or with a modifier key, it is a link.
 
+import { goAlong } from "./rows.js";
+
 const bell = document.querySelector("[data-bell]");
 const panel = document.getElementById("notifications-panel");
 const body = panel?.querySelector("[data-panel-body]");
@@ -14,6 +16,18 @@ bell?.addEventListener("click", (event) => {
 
 panel?.addEventListener("click", (event) => { if (event.target === panel) panel.close(); });
 panel?.querySelector("[data-panel-close]").addEventListener("click", () => panel.close());
+panel?.addEventListener("keydown", (event) => goAlong(panel, event));
+panel?.addEventListener("submit", async (event) => {
+  if (event.target.id !== "panel-rows" || event.submitter?.hasAttribute("formaction")) return;
+  event.preventDefault();
+  try {
+    const body = new FormData(event.target, event.submitter);
+    await fetch(event.target.action, { method: "POST", body, headers: { Accept: "application/json" } });
+  } catch {
+    // Offline: the banner says so; what is shown stays as it is.
+  }
+  load();
+});
 document.addEventListener("ringfence:notification", () => { if (panel?.open) load(); });
 document.addEventListener("ringfence:unread", () => { if (panel?.open) load(); });
 
@@ -25,7 +39,9 @@ async function load() {
     if (html === shown) return;
     shown = html;
     const fresh = new DOMParser().parseFromString(html, "text/html");
+    const inside = body.contains(document.activeElement);
     body.replaceChildren(...fresh.body.childNodes);
+    if (inside) body.focus();
   } catch {
     shown = "";
     body.textContent = panel.dataset.failed;
