@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
@@ -62,9 +62,31 @@ def record_for_all(
     """The same for many customers, each named once: one statement, and one piece of news of all the rows."""
     fields = _fields(event, data, resource, actor, now)
     with transaction.atomic(savepoint=False):
-        activities = Activity.objects.bulk_create(Activity(user=user, **fields) for user in users)
+        activities = _insert_for_all(list(users), fields)
         if activities:
             signals.activities_recorded.send(sender=Activity, activities=activities)
+    return activities
+
+
+def _insert_for_all(users: Sequence[User], fields: Mapping[str, Any]) -> list[Activity]:
+    """As bulk_create, with what all rows share sent once."""
+    activities = [Activity(user=user, **fields) for user in users]
+    if not activities:
+        return []
+    shared = [field for field in Activity._meta.concrete_fields if field.attname not in ("id", "user_id")]
+    values = [field.get_db_prep_save(getattr(activities[0], field.attname), connection) for field in shared]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO activity_activity (user_id, {", ".join(str(field.column) for field in shared)})
+            SELECT users.id, {", ".join(["%s"] * len(shared))} FROM unnest(%s::bigint[]) AS users (id)
+            RETURNING user_id, id
+            """,  # noqa: S608  its names are the model's
+            [*values, [user.pk for user in users]],
+        )
+        ids = dict(cursor.fetchall())
+    for activity in activities:
+        activity.pk, activity._state.adding, activity._state.db = ids[activity.user_id], False, connection.alias
     return activities
 
 

@@ -193,11 +193,12 @@ class Hub:
         members = self._groups.get(channel)
         if not members:
             return
-        message = get_channel_layer().deserialize(data)
-        if message.get("type") != realtime.MESSAGE:
+        envelope = get_channel_layer().deserialize(data)
+        if envelope.get("type") != realtime.MESSAGE:
             return
         for member in tuple(members):
-            member.push(message)
+            for message in envelope["frames"]:
+                member.push(message)
 
     # Upkeep
 

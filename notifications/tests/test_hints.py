@@ -15,10 +15,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def trips(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, int]]]:
     """What each round trip to Redis took along: (group, seq)."""
     sent: list[list[tuple[str, int]]] = []
-    seq_of = realtime.get_channel_layer().deserialize
 
     def send(ready: Any) -> None:
-        sent.append([(one.group, seq_of(one.body)["version"]) for one in ready])
+        sent.append([(one.group, one.message["version"]) for one in ready])
 
     monkeypatch.setattr(realtime, "send", send)
     return sent

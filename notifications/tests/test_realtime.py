@@ -72,14 +72,28 @@ async def test_what_is_published_reaches_the_clients_of_the_channel_layer(group,
     await layer.group_add(group, channel)
     await asyncio.to_thread(send)
     message = await asyncio.wait_for(layer.receive(channel), 5)
-    assert message == realtime.message(PONG)
+    assert message == {"type": "socket.frame", "frames": [realtime.message(PONG)]}
     await layer.flush()
+
+
+def test_what_leaves_together_for_a_group_is_one_message_in_its_order(monkeypatch):
+    ready: list[realtime.Ready] = []
+    with realtime.collecting(ready):
+        for user_id, version in ((1, 1), (2, 2), (1, 3)):
+            realtime.publish(user_id=user_id, frame={**PONG, "version": version})
+    client = redis.Redis.from_url(os.environ["REDIS_URL"])
+    with client.pubsub() as heard:
+        heard.psubscribe(realtime.redis_channel("") + "*")
+        heard.get_message(timeout=5)
+        realtime.send(ready)
+        bodies = [heard.get_message(timeout=5) for _ in range(2)]
+    read = get_channel_layer().deserialize
+    assert [[one["version"] for one in read(body["data"])["frames"]] for body in bodies] == [[1, 3], [2]]
 
 
 def test_a_frame_is_encoded_once_and_carries_where_it_belongs():
     frame = frames.verification({"id": "1f", "status": "waiting"})
     assert realtime.message(frame) == {
-        "type": "socket.frame",
         "channel": "verifications",
         "topic": "verification:1f",
         "seq": 0,
