@@ -22,21 +22,24 @@ SWEEP_SECONDS = 20
 PAUSE_KEY = "verifications:poll-paused-until"
 _paused_until: dict[str, float] = {}  # this process's own memory, for when Redis is away
 
+# Half the time between two runs: who is due before the middle of it is asked now, not after it. Each turn counts from
+# the last one's due time, so that being early shortens no interval.
+AHEAD_SECONDS = 0.5
 # Due rows, locked past each other, get their next turn: young ones every POLL_INTERVAL_SECONDS, older ones ever less,
 # none later than its end.
 _CLAIM = """
 UPDATE verifications_verification AS v
 SET polls = v.polls + 1,
     next_poll_at = LEAST(
-        %(now)s + make_interval(secs => CASE
+        GREATEST(%(now)s, due.next_poll_at) + make_interval(secs => CASE
             WHEN due.age < %(fast_for)s THEN %(interval)s
             ELSE LEAST(%(slowest)s, %(interval)s * due.age / %(fast_for)s) * (0.8 + 0.4 * random())
         END),
         v.expires_at + make_interval(secs => %(grace)s))
 FROM (
-    SELECT id, EXTRACT(epoch FROM %(now)s - created_at)::float8 AS age
+    SELECT id, next_poll_at, EXTRACT(epoch FROM %(now)s - created_at)::float8 AS age
     FROM verifications_verification
-    WHERE status = 'waiting' AND next_poll_at <= %(now)s
+    WHERE status = 'waiting' AND next_poll_at <= %(now)s + make_interval(secs => %(ahead)s)
       AND expires_at > %(now)s - make_interval(secs => %(grace)s)
     ORDER BY next_poll_at
     LIMIT %(batch)s
@@ -71,6 +74,7 @@ def _claim(now: datetime) -> list[Verification]:
             _CLAIM,
             {
                 "now": now,
+                "ahead": AHEAD_SECONDS,
                 "interval": float(settings.POLL_INTERVAL_SECONDS),
                 "fast_for": float(settings.POLL_FAST_FOR_SECONDS),
                 "slowest": float(settings.POLL_MAX_INTERVAL_SECONDS),

@@ -147,6 +147,16 @@ def test_only_what_is_due_is_asked_about(shop: RunningSandbox, waiting: Verifica
     assert services.poll_due(now=soon()) == 0
 
 
+def test_a_turn_that_is_nearer_than_the_next_run_is_taken_early_and_shortens_nothing(
+    shop: RunningSandbox, waiting: Verification
+) -> None:
+    turn = waiting.next_poll_at
+    assert services.poll_due(now=turn - timedelta(seconds=0.6)) == 0
+    assert services.poll_due(now=turn - timedelta(seconds=0.4)) == 1
+    waiting.refresh_from_db()
+    assert waiting.next_poll_at - turn == timedelta(seconds=3)
+
+
 def test_polling_is_fast_at_first_and_then_slows_to_fifteen_seconds(
     shop: RunningSandbox, waiting: Verification
 ) -> None:
