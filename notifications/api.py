@@ -215,40 +215,30 @@ class SearchView(APIView):
         )
 
 
+_BULK: dict[str, Any] = {
+    "tags": _TAGS,
+    "request": WhichSerializer,
+    "responses": ChangedSerializer,
+    "examples": _WHICH,
+}
+
+
 class BulkReadView(APIView):
-    @extend_schema(
-        operation_id="notifications_bulk_read",
-        tags=_TAGS,
-        request=WhichSerializer,
-        responses=ChangedSerializer,
-        examples=_WHICH,
-    )
+    @extend_schema(operation_id="notifications_bulk_read", **_BULK)
     def post(self, request: Request) -> Response:
         """Mark these, or all, as read."""
         return Response(_changed(services.mark_read(user=_customer(request), **_which(request))))
 
 
 class BulkDeleteView(APIView):
-    @extend_schema(
-        operation_id="notifications_bulk_delete",
-        tags=_TAGS,
-        request=WhichSerializer,
-        responses=ChangedSerializer,
-        examples=_WHICH,
-    )
+    @extend_schema(operation_id="notifications_bulk_delete", **_BULK)
     def post(self, request: Request) -> Response:
         """Hide these, or all, for good."""
         return Response(_changed(services.delete(user=_customer(request), **_which(request))))
 
 
 class BulkArchiveView(APIView):
-    @extend_schema(
-        operation_id="notifications_bulk_archive",
-        tags=_TAGS,
-        request=WhichSerializer,
-        responses=ChangedSerializer,
-        examples=_WHICH,
-    )
+    @extend_schema(operation_id="notifications_bulk_archive", **_BULK)
     def post(self, request: Request) -> Response:
         """Put these, or all, away."""
         return Response(_changed(services.archive(user=_customer(request), **_which(request))))
