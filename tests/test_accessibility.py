@@ -36,11 +36,16 @@ EVERYONE = [
     "/wallet",
     "/wallet/top-up",
     "/payments",
+    "/refunds",
     "/notifications",
     "/activity",
 ]
 OLD_HAND = [
     "/notifications?state=unread",
+    "/notifications?state=archived",
+    "/notifications?q=zzzz",
+    "/notifications?category=wallet&sort=oldest&end=2000-01-01",
+    "/wallet?type=credit",
     "/activity?type=refund",
     "/history?q=zzzz",
     "/settings/profile",
@@ -115,7 +120,7 @@ def test_axe_finds_nothing_where_all_is_empty(
 ) -> None:
     auditor = audit(size)
     sign_in(auditor.page, customer())
-    auditor.visit("/", "/buy", "/history", "/wallet", "/payments", "/notifications", "/activity")
+    auditor.visit("/", "/buy", "/history", "/wallet", "/payments", "/refunds", "/notifications", "/activity")
     assert auditor.complaints == []
 
 
