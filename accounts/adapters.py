@@ -11,7 +11,7 @@ from anymail.exceptions import AnymailError
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from config.lib import encryption
 from config.lib.http import client_ip
@@ -21,6 +21,18 @@ _MAX_EMAIL = 254  # of RFC 5321, and of our columns; the form fields let 320 pas
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _("This e-mail address or password is not correct. Check both and try again."),
+        "too_many_login_attempts": _("There were too many wrong tries. Wait five minutes, or set a new password."),
+        "enter_current_password": _("That is not your current password. Type it again."),
+        "incorrect_password": _("That is not your password. Type it again."),
+        "duplicate_email": _("This address is on your account already."),
+        "unverified_primary_email": _("Confirm this address first: open the link that we sent to it."),
+        "max_email_addresses": _("An account has at most %d addresses. Remove one first."),
+        "rate_limited": _("There were too many tries. Wait a few minutes and try again."),
+    }
+
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
         user.time_zone = form.cleaned_data.get("time_zone") or user.time_zone
         return super().save_user(request, user, form, commit=commit)
@@ -46,6 +58,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
 class MFAAdapter(DefaultMFAAdapter):
     """With the secrets of second factors encrypted at rest, as codes and texts are."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": _("This code is not right, or was used already. Type the one that your app shows now."),
+        "unverified_email": _("Confirm all of your e-mail addresses first, or remove those that you can't confirm."),
+        "add_email_blocked": _("An address can't be added while two-factor authentication is on. Turn it off first."),
+    }
 
     def build_totp_svg(self, url: str) -> str:
         """On white in dark mode too: cameras read no black on black."""

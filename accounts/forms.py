@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from allauth.account import forms as allauth
+from allauth.mfa.base import forms as mfa
+from allauth.mfa.totp import forms as totp
 from django import forms
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,24 +20,49 @@ from accounts import zones
 from accounts.models import ApiKey
 
 
-class LoginForm(allauth.LoginForm):
+class _InOurWords:
+    """Labels, help and refusals of a library's form in our words, and no placeholders: labels stay when one types."""
+
+    fields: dict[str, forms.Field]
+    words: Mapping[str, tuple[Any, Any]] = {
+        "login": (_("E-mail address"), _("Type the e-mail address that you signed up with.")),
+        "email": (_("E-mail address"), _("Type your e-mail address, such as ada@example.com.")),
+        "password": (_("Password"), _("Type your password.")),
+        "oldpassword": (_("Current password"), _("Type the password that you have now.")),
+        "password1": (_("New password"), _("Choose a password of at least %(least)s characters.")),
+        "code": (_("Code from your app"), _("Type the code that your app shows now.")),
+    }
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"].label = _("E-mail address")
+        self.fields.pop("password2", None)  # what was typed can be looked at instead (reveal.js)
+        for name, field in self.fields.items():
+            field.widget.attrs.pop("placeholder", None)
+            if name in self.words:
+                field.label, required = self.words[name]
+                field.error_messages["required"] = required
+            if isinstance(field, forms.EmailField):
+                field.error_messages["invalid"] = _("That is no e-mail address. One looks like ada@example.com.")
+        if new := self.fields.get("password1"):
+            least = {"least": settings.PASSWORD_MIN_LENGTH}
+            new.help_text = _("At least %(least)s characters. A few words in a row are easy to remember.") % least
+            new.error_messages["required"] = new.error_messages["required"] % least
+
+
+class LoginForm(_InOurWords, allauth.LoginForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.fields["remember"].label = _("Stay signed in on this device")
-        _without_placeholders(self)
 
 
-class SignupForm(allauth.SignupForm):
+class SignupForm(_InOurWords, allauth.SignupForm):
     """With the browser's time zone, which page.js fills in."""
 
     time_zone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-time-zone": ""}))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["email"].label = _("E-mail address")
-        self.fields["password2"].label = _("Password, once more")
-        _without_placeholders(self)
+        self.fields["password1"].label = _("Password")
 
     def clean_time_zone(self) -> str:
         """A zone that we don't know is no reason to turn somebody away."""
@@ -50,15 +79,55 @@ class SignupForm(allauth.SignupForm):
             return super().try_save(request)
 
 
-def _without_placeholders(form: forms.Form) -> None:
-    """The labels say it already, and stay when something is typed."""
-    for field in form.fields.values():
-        field.widget.attrs.pop("placeholder", None)
+class AddEmailForm(_InOurWords, allauth.AddEmailForm):
+    pass
+
+
+class ChangePasswordForm(_InOurWords, allauth.ChangePasswordForm):
+    pass
+
+
+class ResetPasswordForm(_InOurWords, allauth.ResetPasswordForm):
+    pass
+
+
+class ResetPasswordKeyForm(_InOurWords, allauth.ResetPasswordKeyForm):
+    pass
+
+
+class ReauthenticateForm(_InOurWords, allauth.ReauthenticateForm):
+    pass
+
+
+class _ByCode(_InOurWords):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].help_text = _("Is the phone lost? Then type a recovery code.")
+
+
+class AuthenticateForm(_ByCode, mfa.AuthenticateForm):
+    pass
+
+
+class ReauthenticateByCodeForm(_ByCode, mfa.ReauthenticateForm):
+    pass
+
+
+class ActivateTOTPForm(_InOurWords, totp.ActivateTOTPForm):
+    words = {"code": (_("Code from the app"), _("Type the six digits that the app shows now."))}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].widget.attrs["inputmode"] = "numeric"
 
 
 class ProfileForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120, required=False)
-    time_zone = forms.ChoiceField(label=_("Time zone"), help_text=_("Times on all pages are shown in it."))
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        help_text=_("Times on all pages are shown in it."),
+        error_messages={"invalid_choice": _("We don't know this time zone. Choose one from the list.")},
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,9 +142,18 @@ class ApiKeyForm(forms.Form):
         ("pay", _("Start top-ups")),
         ("manage", _("Manage settings and keys")),
     )
-    name = forms.CharField(label=_("Name"), max_length=80, help_text=_("Where it is used, such as “CI of the shop”."))
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=80,
+        help_text=_("Where it is used, such as “CI of the shop”."),
+        error_messages={"required": _("Give the key a name, such as where it is used.")},
+    )
     scopes = forms.MultipleChoiceField(
-        label=_("What it may do"), choices=SCOPES, widget=forms.CheckboxSelectMultiple, initial=list(ApiKey.SCOPES)
+        label=_("What it may do"),
+        choices=SCOPES,
+        widget=forms.CheckboxSelectMultiple,
+        initial=list(ApiKey.SCOPES),
+        error_messages={"required": _("Choose at least one thing that the key may do.")},
     )
     days = forms.TypedChoiceField(
         label=_("Expires"),

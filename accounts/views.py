@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -36,13 +37,13 @@ def profile(request: CustomerRequest) -> HttpResponse:
         else:
             messages.success(request, _("Your profile is saved."))
             return redirect("settings-profile")
-    return render(request, "accounts/profile.html", {"form": form})
+    return render(request, "accounts/profile.html", {"form": form, "second_factor": is_mfa_enabled(user)})
 
 
 @login_required
 @require_safe
-def security(request: HttpRequest) -> HttpResponse:
-    return render(request, "accounts/security.html")
+def security(request: CustomerRequest) -> HttpResponse:
+    return render(request, "accounts/security.html", {"second_factor": is_mfa_enabled(request.user)})
 
 
 @login_required
