@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from config.lib.problems import not_found_json, problem_json
+from config.lib.problems import DATABASE_IS_BACK_IN, not_found_json, problem_json
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
-        return _refusal(request, 413, "too_large", _("The request is too large"))
-    return _refusal(request, 400, "validation_error", _("The request makes no sense to us"))
+        return _refusal(
+            request, 413, "too_large", _("The request is too large"), _("Send less at once. Nothing was done.")
+        )
+    return _refusal(
+        request,
+        400,
+        "validation_error",
+        _("The request makes no sense to us"),
+        _("The address or the form was cut or changed on its way. Nothing was done. Go back and try again."),
+    )
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _refusal(request, 403, "forbidden", _("This isn't yours to open"))
+    return _refusal(
+        request,
+        403,
+        "forbidden",
+        _("This isn't yours to open"),
+        _("It is for other people or other rights than yours. Perhaps you are signed in with another account."),
+    )
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -27,7 +43,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         403,
         "forbidden",
         _("The form was open for too long"),
-        _("Go back, load the page again and send it once more. Nothing was done. Cookies must be allowed."),
+        _("Nothing was done. Open the page again and send the form once more. Your browser has to allow cookies."),
     )
 
 
@@ -39,15 +55,46 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Needs neither the database nor the session, which may be what is broken."""
-    if _is_api(request):
-        return problem_json(500, "server_error", _("Something broke on our side"), _("Try again in a moment."))
-    return HttpResponse(render_to_string("errors/500.html"), status=500)
+    return _refusal(
+        request,
+        500,
+        "server_error",
+        _("Something broke on our side"),
+        _("Your money is safe: what was under way is finished, or undone, by itself. Try again in a moment."),
+    )
 
 
-def _refusal(request: HttpRequest, status: int, code: str, title: str, detail: str = "") -> HttpResponse:
+def database_away(request: HttpRequest) -> HttpResponse:
+    """503 with Retry-After; needs neither the database nor the session."""
+    response = _refusal(
+        request,
+        503,
+        "unavailable",
+        _("We are not at our best for a moment"),
+        _("Our database did not answer. Your money is safe: what you began is finished, or undone, by itself."),
+    )
+    response["Retry-After"] = str(DATABASE_IS_BACK_IN)
+    return response
+
+
+def _refusal(request: HttpRequest, status: int, code: str, title: str, detail: str) -> HttpResponse:
+    """A page that needs nothing but the templates, with the way back to where one was."""
     if _is_api(request):
-        return problem_json(status, code, title, detail or title)
-    return HttpResponse(render_to_string("errors/refusal.html", {"title": title, "detail": detail}), status=status)
+        return problem_json(status, code, title, detail)
+    context = {"status": status, "title": title, "detail": detail, "again": _page_before(request)}
+    return HttpResponse(render_to_string("errors/refusal.html", context), status=status)
+
+
+def _page_before(request: HttpRequest) -> str:
+    """What may be opened again without doing anything: this page, or for a form the one that it stands on."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    try:
+        came_from = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return ""
+    ours = came_from.netloc == request.META.get("HTTP_HOST") and came_from.path.startswith("/")
+    return came_from.path.replace("//", "/") if ours else ""
 
 
 def _is_api(request: HttpRequest) -> bool:

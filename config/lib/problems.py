@@ -19,7 +19,7 @@ from config.lib.errors import DomainError
 log = logging.getLogger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
-_DATABASE_IS_BACK_IN = 5  # seconds: a restart, or a switch to the standby
+DATABASE_IS_BACK_IN = 5  # seconds: a restart, or a switch to the standby
 
 
 def problem(*, code: str, status: int, title: str, detail: str, errors: Any = None, **extra: Any) -> Response:
@@ -52,7 +52,7 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
             status=503,
             title=_("We are not at our best for a moment"),
             detail=_("Our database did not answer. What was begun is finished; ask again with the same key."),
-            retry_after=_DATABASE_IS_BACK_IN,
+            retry_after=DATABASE_IS_BACK_IN,
         )
     if isinstance(error, Http404):
         error = exceptions.NotFound()

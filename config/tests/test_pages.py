@@ -172,22 +172,6 @@ def test_an_address_that_does_not_exist_has_a_page(client: Client, path: str) ->
     assert "There is nothing here" in answer.content.decode()
 
 
-@pytest.mark.django_db
-def test_a_fault_of_ours_has_a_page_that_needs_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_args: Any, **_kwargs: Any) -> None:
-        raise OperationalError("the database is away")
-
-    monkeypatch.setattr("config.views.wallets.balance_of", fail)
-    monkeypatch.setattr("config.context.inboxes.position_of", fail)
-    client = Client(raise_request_exception=False)
-    client.force_login(User.objects.create(email="ada@example.test", password="!"))
-    answer = client.get("/")
-    assert answer.status_code == 500
-    assert_well_made(answer, "/")
-    assert "Something broke on our side" in answer.content.decode()
-    assert "away" not in answer.content.decode()
-
-
 @pytest.mark.parametrize("path", ["/health/live", "/metrics"])
 def test_probes_need_no_database(client: Client, path: str) -> None:
     assert client.get(path).status_code == 200

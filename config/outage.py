@@ -1,0 +1,36 @@
+"""503 instead of 500 where the database is away: a page for people, a problem document under /api/.
+
+A view of the API answers so by itself (problem_handler). Here comes what no view can catch: a page, and the session
+that could not be read before the view began.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+
+from config.failures import database_away
+
+
+@receiver(got_request_exception)
+def note_outage(sender: Any, request: HttpRequest | None = None, **_: Any) -> None:
+    """Django tells of each exception while it is being handled, and makes a 500 of it."""
+    if request is not None and isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        request.database_is_away = True  # type: ignore[attr-defined]
+
+
+class OutageMiddleware:
+    """Outside of all that asks the database, the session's middleware included."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        return database_away(request) if getattr(request, "database_is_away", False) else response
