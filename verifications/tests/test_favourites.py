@@ -89,6 +89,9 @@ def test_bought_last_is_newest_first_each_once_and_for_sale(user: User) -> None:
     for name in ("whatsapp", "zoom", "whatsapp", "gone", "telegram"):
         Verification.objects.create(user=user, service=make_service(name), country="US", price=50, currency="USD")
     assert [offer.service.name for offer in favourites.bought_last(user=user)] == ["telegram", "whatsapp", "zoom"]
+    services.add_favourite(user=user, service_name="telegram")
+    last = favourites.bought_last(user=user, number=1)
+    assert [offer.service.name for offer in last] == ["whatsapp"], "a favourite is shown as one"
 
 
 @pytest.mark.parametrize("rows", [1, 3])
