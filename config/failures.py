@@ -33,7 +33,7 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
         403,
         "forbidden",
         _("This isn't yours to open"),
-        _("It is for other people or other rights than yours. Perhaps you are signed in with another account."),
+        _("Your account has no right to it. Perhaps you are signed in with another one than you meant."),
     )
 
 
@@ -44,6 +44,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         "forbidden",
         _("The form was open for too long"),
         _("Nothing was done. Open the page again and send the form once more. Your browser has to allow cookies."),
+        again=_("Open the page again"),
     )
 
 
@@ -61,6 +62,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         "server_error",
         _("Something broke on our side"),
         _("Your money is safe: what was under way is finished, or undone, by itself. Try again in a moment."),
+        again=_("Try again"),
     )
 
 
@@ -72,16 +74,18 @@ def database_away(request: HttpRequest) -> HttpResponse:
         "unavailable",
         _("We are not at our best for a moment"),
         _("Our database did not answer. Your money is safe: what you began is finished, or undone, by itself."),
+        again=_("Try again"),
     )
     response["Retry-After"] = str(DATABASE_IS_BACK_IN)
     return response
 
 
-def _refusal(request: HttpRequest, status: int, code: str, title: str, detail: str) -> HttpResponse:
-    """A page that needs nothing but the templates, with the way back to where one was."""
+def _refusal(request: HttpRequest, status: int, code: str, title: str, detail: str, *, again: str = "") -> HttpResponse:
+    """A page that needs nothing but the templates; `again` is what leads back to where one was, where that helps."""
     if _is_api(request):
         return problem_json(status, code, title, detail)
-    context = {"status": status, "title": title, "detail": detail, "again": _page_before(request)}
+    page = _page_before(request) if again else ""
+    context = {"status": status, "title": title, "detail": detail, "page": page, "again": again}
     return HttpResponse(render_to_string("errors/refusal.html", context), status=status)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
@@ -26,7 +27,7 @@ from wallet import selectors as wallets
 def home(request: HttpRequest) -> HttpResponse:
     """The landing page; the dashboard for those who are signed in."""
     if not request.user.is_authenticated:
-        return render(request, "site/landing.html")
+        return render(request, "site/landing.html", _shop_window())
     user = request.user
     context = {
         "wallet": wallets.balance_of(user=user),
@@ -38,9 +39,17 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "site/dashboard.html", context)
 
 
+def _shop_window() -> dict[str, Any]:
+    """What a number costs, as it is today, and one of them as the example of what happens to the money."""
+    offers, others = verifications.showcase()
+    title, price = (offers[0].service.title, offers[0].price or 0) if offers else ("WhatsApp", 2_20)
+    example = {"title": title, "price": price, "left": 20_00 - price}
+    return {"offers": offers, "others": others, "example": example, "least": settings.TOP_UP_MIN_CENTS}
+
+
 @require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/help.html", {"refusals": REFUSALS})
+    return render(request, "site/help.html", {"refusals": REFUSALS, "least": settings.TOP_UP_MIN_CENTS})
 
 
 @require_safe

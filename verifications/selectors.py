@@ -121,6 +121,14 @@ def shelves(*, country: str = "US", query: str = "", most: int = 60) -> tuple[li
     return [shelf for shelf in found_shelves if shelf.rows], len(rest) > most
 
 
+def showcase(*, country: str = "US", most: int = 8) -> tuple[list[Offer], int]:
+    """Some of what is asked for most, each with its price, and how many more there are: for those who are new."""
+    offers = services_for_sale(country=country).exclude(service__name__in=TEST_SERVICES)
+    wanted = offers.filter(service__name__in=POPULAR, price__isnull=False)
+    shown = sorted(wanted, key=lambda offer: _rank(offer.service.name))[:most]
+    return shown, offers.count() - len(shown)
+
+
 def _with_notes(offers: Iterable[Offer]) -> list[tuple[Offer, str | Promise]]:
     return [(offer, TEST_NOTES.get(offer.service.name, "")) for offer in offers]
 

@@ -241,7 +241,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.lib.openapi.describe"],
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "docExpansion": "list", "persistAuthorization": False},
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "docExpansion": "list",
+        "persistAuthorization": False,
+        "defaultModelsExpandDepth": 0,
+    },
     "ENUM_NAME_OVERRIDES": {
         "TransactionTypeEnum": "wallet.models.TransactionType",
         "ActivityStatusEnum": "activity.events.STATUSES",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from verifications import selectors
@@ -56,3 +58,19 @@ def test_the_shop_asks_the_same_however_much_it_sells(django_assert_num_queries)
     make_offer("whatsapp")
     with django_assert_num_queries(2):
         titles(selectors.shelves()[0])
+
+
+def test_who_is_new_sees_what_is_asked_for_most_with_its_price(django_assert_num_queries: Any) -> None:
+    for name, fields in (
+        ("telegram", {"price": 210}),
+        ("whatsapp", {"price": 220}),
+        ("google", {"price": None}),
+        ("discord", {"blocked": True}),
+        ("zoom", {}),
+        ("test_success", {}),
+    ):
+        make_offer(name, **fields)
+    with django_assert_num_queries(2):
+        offers, others = selectors.showcase()
+    assert [(offer.service.name, offer.price) for offer in offers] == [("whatsapp", 220), ("telegram", 210)]
+    assert others == 2
