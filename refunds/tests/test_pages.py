@@ -1,0 +1,67 @@
+"""The refunds' page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from accounts.models import User
+from accounts.tests.factories import make_user
+from refunds import services
+from refunds.models import Refund
+from refunds.tests.factories import bought, end
+from wallet.tests.factories import funded
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def user() -> User:
+    user = make_user()
+    funded(user, 20_00)
+    return user
+
+
+@pytest.fixture
+def browser(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def refunded(user: User, reason: str = "timeout") -> Refund:
+    with transaction.atomic():
+        return services.refund_verification(verification=end(bought(user)), reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("timeout", "No code came in time"), ("cancelled", "You cancelled"), ("failed", "Ended by the provider")],
+)
+def test_a_refund_says_why_and_leads_to_its_number(user: User, browser: Client, reason: str, words: str) -> None:
+    refund = refunded(user, reason)
+    page = browser.get("/refunds").content.decode()
+    for part in (words, refund.reference, f"/verify/{refund.verification_id}", "+$"):
+        assert part in page
+
+
+def test_nobody_sees_anothers(user: User, browser: Client) -> None:
+    other = make_user("other@example.test")
+    funded(other, 20_00)
+    reference = refunded(other).reference
+    page = browser.get("/refunds").content.decode()
+    assert (reference in page, "Nothing was refunded yet" in page) == (False, True)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_page_asks_the_same_however_many(
+    user: User, browser: Client, rows: int, django_assert_num_queries: Any
+) -> None:
+    for _ in range(rows):
+        refunded(user)
+    browser.get("/refunds")  # notes where one is signed in
+    with django_assert_num_queries(4):  # session, user, the bar on top, rows
+        browser.get("/refunds")
