@@ -89,9 +89,13 @@ def test_deleting_what_is_selected_is_asked_about_once(centre: Page, user: User)
     centre.get_by_role("button", name="Delete").click()
     question = centre.get_by_role("dialog")
     expect(question).to_contain_text("does not come back")
+    tell(user)
+    expect(centre.locator("[data-unread-badge]")).to_have_text("61")  # what comes meanwhile waits for the answer
+    expect(centre.locator(".inbox-row").first).to_have_attribute("data-seq", "60")
     question.get_by_role("button", name="Delete").click()
-    expect(centre.locator(".inbox-row").first).to_have_attribute("data-seq", "35")
-    assert selectors.visible(user=user).count() == 35
+    expect(centre.locator(".inbox-row").nth(1)).to_have_attribute("data-seq", "35")
+    expect(centre.locator(".inbox-row").first).to_have_attribute("data-seq", "61")
+    assert selectors.visible(user=user).count() == 36
 
 
 def test_a_row_leads_to_what_it_is_about_and_is_read(centre: Page, user: User) -> None:

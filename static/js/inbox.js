@@ -21,8 +21,14 @@ for (const name of NEWS) {
   });
 }
 
+// While something is asked about the rows, they stay as they are: the answer belongs to the form that is there.
+const question = document.getElementById("confirm");
+let late = false;
+question.addEventListener("close", () => { if (late) { late = false; refresh(); } });
+
 async function refresh() {
   due = null;
+  if (question.open) { late = true; return; }
   const address = new URL(window.location.href);
   address.searchParams.set("shown", inbox.querySelectorAll(".inbox-row").length);
   let answer;
@@ -33,7 +39,8 @@ async function refresh() {
   }
   if (!answer.ok || answer.redirected) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  redraw(fresh);
+  if (question.open) late = true;
+  else redraw(fresh);
 }
 
 function redraw(fresh) {
