@@ -122,7 +122,12 @@ class ActivateTOTPForm(_InOurWords, totp.ActivateTOTPForm):
 
 
 class ProfileForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=120, required=False)
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=120,
+        required=False,
+        error_messages={"max_length": _("A name has at most %(limit_value)d characters.")},
+    )
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
         help_text=_("Times on all pages are shown in it."),
@@ -146,7 +151,10 @@ class ApiKeyForm(forms.Form):
         label=_("Name"),
         max_length=80,
         help_text=_("Where it is used, such as “CI of the shop”."),
-        error_messages={"required": _("Give the key a name, such as where it is used.")},
+        error_messages={
+            "required": _("Give the key a name, such as where it is used."),
+            "max_length": _("A name has at most %(limit_value)d characters."),
+        },
     )
     scopes = forms.MultipleChoiceField(
         label=_("What it may do"),

@@ -64,6 +64,7 @@ def test_a_stranger_is_told_what_would_be_right(client: Client, path: str, body:
         ("/account/2fa/totp/activate/", {}, "Type the six digits that the app shows now."),
         ("/settings/keys", {"days": "90"}, "Give the key a name"),
         ("/settings/keys", {"days": "90", "name": "x"}, "Choose at least one thing that the key may do."),
+        ("/settings/profile", {"time_zone": "UTC", "name": "x" * 121}, "A name has at most 120 characters."),
         ("/settings/profile", {"time_zone": "Mars/Olympus"}, "We don't know this time zone."),
     ],
 )
