@@ -30,7 +30,8 @@ async function refresh() {
   due = null;
   if (question.open) { late = true; return; }
   const address = new URL(window.location.href);
-  address.searchParams.set("shown", inbox.querySelectorAll(".inbox-row").length);
+  const shown = inbox.querySelectorAll(".inbox-row").length;
+  address.searchParams.set("shown", shown);
   let answer;
   try {
     answer = await fetch(address, { cache: "no-store" });
@@ -40,6 +41,7 @@ async function refresh() {
   if (!answer.ok || answer.redirected) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (question.open) late = true;
+  else if (inbox.querySelectorAll(".inbox-row").length > shown) await refresh();  // more came as one scrolled
   else redraw(fresh);
 }
 
