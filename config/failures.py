@@ -8,6 +8,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 
 from config.lib.problems import DATABASE_IS_BACK_IN, not_found_json, problem_json
@@ -98,7 +99,7 @@ def _page_before(request: HttpRequest) -> str:
     except ValueError:
         return ""
     ours = came_from.netloc == request.META.get("HTTP_HOST") and came_from.path.startswith("/")
-    return came_from.path.replace("//", "/") if ours else ""
+    return escape_leading_slashes(came_from.path) if ours else ""
 
 
 def _is_api(request: HttpRequest) -> bool:

@@ -52,7 +52,7 @@ def test_a_form_without_a_database_leads_back_to_its_page(customer: Client, monk
     for referer, leads in (
         ("http://testserver/settings/keys?x=1", '<a class="button" href="/settings/keys">Try again</a>'),
         ("http://evil.test/settings/keys", '<a class="button" href="/">Go to the start page</a>'),
-        ("http://testserver//evil.test/", '<a class="button" href="/evil.test/">Try again</a>'),
+        ("http://testserver//evil.test/", '<a class="button" href="/%2Fevil.test/">Try again</a>'),
         ("http://[", '<a class="button" href="/">Go to the start page</a>'),
         ("", '<a class="button" href="/">Go to the start page</a>'),
     ):
