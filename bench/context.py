@@ -38,7 +38,7 @@ class Context:
     @contextlib.contextmanager
     def daphne(self) -> Iterator[subprocess.Popen[bytes]]:
         """As the launcher starts it."""
-        argv = ("daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(self.port), "--ping-interval", "600")
+        argv = ("config.web", "-v", "0", "-b", "127.0.0.1", "-p", str(self.port))
         with self.process("daphne", *argv, "config.asgi:application", ready=f"http://127.0.0.1:{self.port}") as one:
             yield one
 

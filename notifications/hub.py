@@ -42,7 +42,7 @@ _PING_SECONDS = 5.0
 _DEAF_SECONDS = 12.0  # no answer to two pings: the link is dead, whatever TCP says
 _LINK_WAIT_SECONDS = 1.0
 _RETRY_SECONDS = (0.1, 2.0)
-_GATHER_SECONDS = 0.01
+_GATHER_SECONDS = 0.05  # heartbeats of many sockets share their statements; a third less work than with 10 ms
 _REPORT_SECONDS = 10.0
 _BATCH = 500
 _GLOB = re.compile(r"[][*?\\]")
@@ -73,6 +73,7 @@ class Hub:
         self._asked: list[tuple[Identity, asyncio.Future[Standing | None]]] = []
         self._telling: asyncio.Task[None] | None = None
         self._tell_again = False
+        self._late = False  # somebody went on without a link: it is still being made
         self.linked = False
 
     def __len__(self) -> int:
@@ -88,8 +89,10 @@ class Hub:
         if not self._tasks:
             self._settled.clear()
             self._tasks = [asyncio.create_task(self._stay_linked()), asyncio.create_task(self._keep_up())]
-        with contextlib.suppress(TimeoutError):
+        try:
             await asyncio.wait_for(self._settled.wait(), _LINK_WAIT_SECONDS)
+        except TimeoutError:
+            self._late = True
 
     def leave(self, member: Member) -> None:
         """The last one out ends the subscription."""
@@ -139,12 +142,14 @@ class Hub:
         shortest, longest = _RETRY_SECONDS
         delay, lost = shortest, False
         while True:
+            _heed_cancellation()
             try:
                 async with self._link() as connection:
                     if lost:
                         log.info("realtime_link_restored", extra={"sockets": len(self)})
+                    if lost or self._late:
                         self._tell_everyone()
-                    delay, lost, self.linked = shortest, False, True
+                    delay, lost, self._late, self.linked = shortest, False, False, True
                     self._settled.set()
                     await self._listen(connection)
             except _LINK_ERRORS as error:
@@ -175,6 +180,7 @@ class Hub:
             await connection.connect()
             await connection.send_command("PSUBSCRIBE", _GLOB.sub(r"\\\g<0>", realtime.redis_channel("")) + "*")
             await connection.read_response()
+            _heed_cancellation()
             pings = asyncio.create_task(_ping(connection))
             try:
                 yield connection
@@ -186,6 +192,7 @@ class Hub:
     async def _listen(self, connection: aioredis.Connection) -> None:
         while True:
             reply = await connection.read_response(timeout=_DEAF_SECONDS)
+            _heed_cancellation()
             if reply[0] == b"pmessage":
                 self._deliver(reply[2], reply[3])
 
@@ -245,6 +252,17 @@ async def _ping(connection: aioredis.Connection) -> None:
         while True:
             await asyncio.sleep(_PING_SECONDS)
             await connection.send_command("PING")
+            _heed_cancellation()
+
+
+def _heed_cancellation() -> None:
+    """Python 3.11's `wait_for`, by which redis-py sends, loses a cancellation that comes just as the sending is done.
+
+    A link that went on after that would deliver everything a second time beside the next one.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 _background: set[asyncio.Future[None]] = set()

@@ -173,9 +173,8 @@ class _Launch:
         return database_url, redis_url
 
     def _web(self, number: int, port: int) -> None:
-        # Our own heartbeat does the work of the server's pings, which cost it dear with many sockets.
-        options = ("-v", "0", "-b", self.plan.bind, "-p", str(port), "--ping-interval", "600")
-        self._child(_numbered("web", number), "-m", "daphne", *options, "config.asgi:application")
+        options = ("-v", "0", "-b", self.plan.bind, "-p", str(port))
+        self._child(_numbered("web", number), "-m", "config.web", *options, "config.asgi:application")
 
     def _worker(self, number: int) -> None:
         # Threads, not forks: one process to end, so that a killed launcher leaves nothing behind.

@@ -83,7 +83,7 @@ class Web(LiveProcess):
     def __init__(self, name: str, env: Mapping[str, str], log: Path) -> None:
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
-        argv = ("-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(self.port), "config.asgi:application")
+        argv = ("-m", "config.web", "-v", "0", "-b", "127.0.0.1", "-p", str(self.port), "config.asgi:application")
         super().__init__(name, argv, env, log)
 
     def _answers(self) -> bool:

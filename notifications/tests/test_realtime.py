@@ -19,11 +19,6 @@ PONG = {"type": "pong", "seq": 1, "version": 2}
 BUDGET_SECONDS = 0.25
 
 
-@pytest.fixture(autouse=True)
-def circuit(monkeypatch):
-    monkeypatch.setattr(realtime, "_circuit", realtime._Circuit())
-
-
 @pytest.fixture
 def closed_port(settings) -> None:
     with socket.socket() as taken:

@@ -1,6 +1,7 @@
 """While Redis is away the database answers in its place; and what one process commits, sockets of another get."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import time
@@ -8,6 +9,7 @@ import time
 import pytest
 from channels.layers import get_channel_layer
 from django.utils import timezone
+from redis import asyncio as aioredis
 from websockets.asyncio.client import connect
 
 from accounts.services import create_api_key
@@ -19,11 +21,6 @@ from verifications.tests.factories import make_service
 from wallet.tests.factories import funded
 
 make = in_thread(make_user)
-
-
-@pytest.fixture(autouse=True)
-def circuit(monkeypatch):
-    monkeypatch.setattr(realtime, "_circuit", realtime._Circuit())
 
 
 @pytest.fixture
@@ -89,6 +86,24 @@ async def test_a_link_that_redis_cuts_is_made_again_and_what_was_missed_is_told(
 
 @pytest.mark.asyncio
 @pytest.mark.django_db(transaction=True)
+async def test_who_comes_in_before_the_first_link_is_up_is_told_what_happened_meanwhile(monkeypatch):
+    send, up = aioredis.Connection.send_command, asyncio.Event()
+
+    async def late(self, *words, **options):
+        await up.wait()
+        await send(self, *words, **options)
+
+    monkeypatch.setattr(aioredis.Connection, "send_command", late)
+    monkeypatch.setattr(hub, "_LINK_WAIT_SECONDS", 0.0)
+    user = await make()
+    async with joined(user) as socket:
+        await in_thread(_commit_unpublished)(user)
+        up.set()
+        assert await socket.next() == {"type": "pong", "seq": 1, "version": 0}
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
 async def test_a_link_that_is_silent_is_given_up(monkeypatch, settings):
     """A hanging Redis keeps the connection and says nothing."""
     monkeypatch.setattr(hub, "_DEAF_SECONDS", 0.05)
@@ -97,6 +112,24 @@ async def test_a_link_that_is_silent_is_given_up(monkeypatch, settings):
     async with joined(user) as socket:
         await in_thread(_commit_unpublished)(user)
         assert (await socket.next())["type"] == "pong"
+
+
+@pytest.mark.asyncio
+async def test_a_cancellation_that_is_lost_while_sending_ends_the_link_all_the_same(monkeypatch):
+    """As `asyncio.wait_for` of Python 3.11 may lose it."""
+    send = aioredis.Connection.send_command
+
+    async def losing(self, *words, **options):
+        await send(self, *words, **options)
+        if words[0] == "PSUBSCRIBE":
+            link.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+
+    monkeypatch.setattr(aioredis.Connection, "send_command", losing)
+    link = asyncio.create_task(hub.Hub()._stay_linked())
+    await asyncio.wait({link}, timeout=5)
+    assert link.cancelled()
 
 
 @pytest.mark.asyncio
