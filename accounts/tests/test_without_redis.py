@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,13 +19,11 @@ PASSWORD = "correct-horse-battery"
 
 
 @pytest.fixture(autouse=True)
-def redis_is_away(settings: Any) -> Iterator[None]:
+def redis_is_away(settings: Any) -> None:
     was = settings.CACHES
     settings.CACHES = {
         "default": {**was["default"], "LOCATION": "redis://127.0.0.1:9/0", "KEY_PREFIX": str(time.time())}
     }
-    yield
-    shared._down_until = 0.0
 
 
 def sign_in(client: Client, password: str = PASSWORD) -> Any:

@@ -69,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in (
         "browser: drives a real Chromium; run apart from the others",
         "live: runs the product in processes of its own, and may stop Redis under everybody; run apart too",
+        "kills: kills processes of its own deployment, and disturbs no other one; may run beside its like",
         "drill: a race or a fault drill; once in `make test`, DRILL_ROUNDS times in `make drill`",
         "races: real threads or processes contend",
         "viewport(width, height): the size of the browser's window",

@@ -3,13 +3,15 @@
 `python -m config.testing.suite [lint]`. With CI set, what cannot be run is a failure.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from config.stack.environment import ROOT
 from config.testing.browser import chromium
@@ -50,8 +52,12 @@ CHECKS = (
 )
 _PARALLEL = ("-n", "2", "--dist", "loadgroup")
 TESTS = Step("tests", [PYTHON, "-m", "pytest", "-m", "not browser and not live", *_PARALLEL])
-# Alone: a drill that stops Redis or cuts connections would do so to the tests beside it.
-LIVE_TESTS = Step("live tests and fault drills", [PYTHON, "-m", "pytest", "-m", "live and not browser"])
+# Deployments side by side, which mostly wait. What stops Redis or cuts connections would do so to all beside it, so it
+# gets services of its own, or its turn alone where they are named from outside.
+KILLS = Step(
+    "drills that kill", [PYTHON, "-m", "pytest", "-m", "kills and not browser", "-n", "2", "--dist", "loadfile"]
+)
+LIVE_TESTS = Step("other live tests and drills", [PYTHON, "-m", "pytest", "-m", "live and not kills and not browser"])
 BROWSER_TESTS = Step("browser tests", [PYTHON, "-m", "pytest", "-m", "browser"])
 # Where our own SQL is; every app's migrations run there besides.
 _OWN_SQL = ("wallet", "refunds", "notifications", "verifications/tests/test_receive.py")
@@ -59,10 +65,15 @@ _QUICK = "not browser and not live and not slow and not drill and not races"
 
 
 def main() -> int:
+    embedded = not (os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL"))
     with suite_services():
-        steps = LINT if sys.argv[1:] == ["lint"] else (*LINT, *CHECKS, *_also(), TESTS, LIVE_TESTS)
-        failed = [step.name for step in steps if not _passes(step)]
-        if steps is not LINT:
+        if sys.argv[1:] == ["lint"]:
+            failed = _failing(LINT)
+        else:
+            failed = _failing((*LINT, *CHECKS))
+            failed += [step.name for step in (*_also(), TESTS) if not _passes(step)]
+            apart = replace(LIVE_TESTS, env={"DATABASE_URL": "", "REDIS_URL": ""})  # services of its own
+            failed += _failing((KILLS, apart)) if embedded else [s.name for s in (KILLS, LIVE_TESTS) if not _passes(s)]
             failed += _browser_tests()
     if failed:
         print(f"\nFAILED: {', '.join(failed)}", flush=True)
@@ -78,6 +89,26 @@ def _passes(step: Step) -> bool:
         why = "found no test" if code == _NO_TESTS and "pytest" in step.argv else f"ended with code {code}"
         print(f"--- {step.name} {why} after {took:.0f} s", flush=True)
     return code == 0
+
+
+def _failing(steps: Sequence[Step]) -> list[str]:
+    """Names of those that fail, all run at the same time; what each said is printed when it has ended."""
+    with contextlib.ExitStack() as files:
+        running = []
+        for step in steps:
+            said = files.enter_context(tempfile.TemporaryFile())
+            env = {**os.environ, **step.env}
+            child = subprocess.Popen(list(step.argv), cwd=ROOT, env=env, stdout=said, stderr=subprocess.STDOUT)
+            running.append((step, child, said))
+        failed = []
+        for step, child, said in running:
+            code = child.wait()
+            said.seek(0)
+            print(f"\n--- {step.name}\n{said.read().decode(errors='replace').rstrip()}", flush=True)
+            if code:
+                print(f"--- {step.name} ended with code {code}", flush=True)
+                failed.append(step.name)
+    return failed
 
 
 def _also() -> tuple[Step, ...]:

@@ -35,11 +35,10 @@ def fail() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _five_failures_a_minute(settings, monkeypatch):
+def _five_failures_a_minute(settings):
     settings.BREAKER_FAILURES = 5
     settings.BREAKER_RESET_SECONDS = 60
     settings.PROVIDER_TIMEOUT_SECONDS = 10
-    monkeypatch.setattr(module, "_redis_down_until", 0.0)
 
 
 @pytest.fixture(params=["shared", "alone"])

@@ -88,6 +88,15 @@ def test_a_step_that_fails_is_reported_and_one_that_passes_is_not(capfd: pytest.
     ]
 
 
+def test_of_steps_at_the_same_time_each_is_told_whole_and_those_that_fail_are_named(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    steps = [suite.Step(f"exit {code}", ["sh", "-c", f"echo says {code}; exit {code}"]) for code in (3, 0)]
+    assert suite._failing(steps) == ["exit 3"]
+    told = [line for line in capfd.readouterr().out.splitlines() if line]
+    assert told == ["--- exit 3", "says 3", "--- exit 3 ended with code 3", "--- exit 0", "says 0"]
+
+
 @pytest.mark.slow
 def test_the_running_product_answers_and_its_worker_can_be_killed(live: LiveStack) -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{live.web.port}/health/ready", timeout=20) as answer:

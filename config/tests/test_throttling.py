@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,6 @@ from rest_framework.test import APIClient
 
 from accounts import services
 from accounts.tests.factories import make_user
-from config.lib import cache as shared
 from config.lib.throttling import KeyThrottle, PurchaseThrottle
 
 MINUTE = 1_000_000_020.0  # where a window of a minute begins
@@ -35,19 +33,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def without_redis(settings: Any) -> Iterator[None]:
+def without_redis(settings: Any) -> None:
     was = settings.CACHES
     settings.CACHES = {
         "default": {**was["default"], "LOCATION": "redis://127.0.0.1:9/0", "KEY_PREFIX": str(time.time())}
     }
-    yield
-    shared._down_until = 0.0
 
 
 @pytest.fixture
-def patient_with_redis(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def patient_with_redis(settings: Any) -> None:
     """Forty at once on a busy machine may keep Redis from answering in time; counting alone is for another test."""
-    monkeypatch.setattr(shared, "_down_until", 0.0)
     default = settings.CACHES["default"]
     patient = {**default["OPTIONS"], "SOCKET_CONNECT_TIMEOUT": 30, "SOCKET_TIMEOUT": 30}
     settings.CACHES = {"default": {**default, "OPTIONS": patient}}

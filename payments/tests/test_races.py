@@ -17,6 +17,12 @@ from wallet.selectors import balance_of
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.races, pytest.mark.drill]
 
 
+@pytest.fixture(autouse=True)
+def patient(settings):
+    """Nine at once on a busy machine wait longer for the sandbox than a test of its silence does."""
+    settings.GATEWAY_TIMEOUT_SECONDS = 10
+
+
 @pytest.fixture
 def customer(transactional_db):
     return make_user()
