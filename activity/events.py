@@ -134,6 +134,9 @@ _event("payment_completed", "payment payment completed completed",
 _event("payment_failed", "payment payment failed failed",
        _("Payment Failed"), _("{amount}: {reason}. Reference: {reference}"),
        "amount:money reason:reason reference")
+_event("payment_under_review", "payment payment updated pending",
+       _("Payment Under Review"), _("{paid} came instead of {amount}. Reference: {reference}"),
+       "amount:money paid reference")
 _event("payment_expired", "payment payment cancelled failed",
        _("Payment Expired"), _("{amount} was not paid in time. Reference: {reference}"),
        "amount:money reference")

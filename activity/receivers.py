@@ -177,6 +177,11 @@ def record_payment_failed(payment: Payment, **_kwargs: Any) -> None:
     _record_payment("payment_failed", payment, reason=_sentence(payment.failure_reason))
 
 
+@receiver(payments_signals.payment_mismatched, dispatch_uid="activity.payment_under_review")
+def record_payment_under_review(payment: Payment, **_kwargs: Any) -> None:
+    _record_payment("payment_under_review", payment, paid=payment.paid_instead)
+
+
 @receiver(payments_signals.payment_expired, dispatch_uid="activity.payment_expired")
 def record_payment_expired(payment: Payment, **_kwargs: Any) -> None:
     _record_payment("payment_expired", payment)

@@ -90,6 +90,9 @@ _notice("payment_completed", "payment", CRITICAL, "✅", _("Payment Successful")
         _("{amount} added. New balance: {balance}"), "wallet")
 _notice("payment_failed", "payment", CRITICAL, "❌", _("Payment Failed"),
         _("{reason}. Try again or contact support"), "payment")
+_notice("payment_under_review", "payment", CRITICAL, "🔍", _("Payment Under Review"),
+        _("We received {paid} instead of {amount}. Please don't pay again: our support puts it right. "
+          "Reference: {reference}"), "payment")
 _notice("payment_expired", "payment", MEDIUM, "⌛", _("Payment Expired"),
         _("{amount} was not paid in time; nothing was charged. Reference: {reference}"), "payment")
 _notice("payment_disputed", "payment", CRITICAL, "⚖️", _("Payment Disputed"),

@@ -91,6 +91,7 @@ def push_verification(verification: Verification, **_kwargs: Any) -> None:
 @receiver(payments_signals.payment_completed, dispatch_uid="notifications.payment_completed")
 @receiver(payments_signals.payment_failed, dispatch_uid="notifications.payment_failed")
 @receiver(payments_signals.payment_expired, dispatch_uid="notifications.payment_expired")
+@receiver(payments_signals.payment_mismatched, dispatch_uid="notifications.payment_mismatched")
 def push_payment(payment: Payment, **_kwargs: Any) -> None:
     frame = {
         "type": "payment",

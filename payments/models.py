@@ -19,7 +19,7 @@ def new_reference() -> str:
 
 
 class PaymentStatus(models.TextChoices):
-    INITIATED = "initiated", _("Waiting for payment")
+    INITIATED = "initiated", _("Not paid yet")
     COMPLETED = "completed", _("Completed")
     FAILED = "failed", _("Failed")
     EXPIRED = "expired", _("Expired")
@@ -74,6 +74,13 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference} {money.display(self.amount)} {self.status}"
+
+    @property
+    def paid_instead(self) -> str:
+        """What came in place of what was asked for, as people read it; '' where nothing did."""
+        if not self.mismatch:
+            return ""
+        return money.display(money.to_cents(self.mismatch["paid_amount"]), self.mismatch["paid_currency"])
 
     @classmethod
     def before(cls, status: PaymentStatus) -> list[PaymentStatus]:

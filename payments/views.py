@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -21,6 +22,8 @@ from payments import selectors, services
 from payments.models import PaymentStatus
 
 CHOICES = (10_00, 20_00, 50_00, 100_00)
+_PURCHASES = "purchases_after_payments"  # in the session: payment -> the service whose price was missing
+_PURCHASES_KEPT = 5
 
 
 @login_required
@@ -40,6 +43,7 @@ def top_up(request: CustomerRequest) -> HttpResponse:
         except DomainError as refusal:
             error, wrong_amount = str(refusal.detail), "amount" in refusal.extra.get("errors", {})
         else:
+            _remember_purchase(request, payment.reference)
             return redirect(payment.checkout_url or "payment", *([] if payment.checkout_url else [payment.reference]))
     context = {
         "choices": CHOICES,
@@ -48,6 +52,7 @@ def top_up(request: CustomerRequest) -> HttpResponse:
         "minimum": settings.TOP_UP_MIN_CENTS,
         "maximum": settings.TOP_UP_MAX_CENTS,
         "key": uuid.uuid4(),
+        "service": (request.POST or request.GET).get("service", ""),
         "error": error,
         "wrong_amount": wrong_amount,
     }
@@ -58,6 +63,20 @@ def _amount(request: CustomerRequest) -> int:
     """In cents: what was typed, else what was chosen. Raises ValueError."""
     typed = request.POST.get("amount", "").strip().lstrip("$").replace(",", "")
     return money.to_cents(typed) if typed else int(request.POST.get("choice", ""))
+
+
+def _remember_purchase(request: CustomerRequest, reference: str) -> None:
+    if service := request.POST.get("service", "")[:60]:
+        kept = {**request.session.get(_PURCHASES, {}), reference: service}
+        request.session[_PURCHASES] = dict(list(kept.items())[-_PURCHASES_KEPT:])
+
+
+def _purchase_for(request: CustomerRequest, reference: str) -> str:
+    """Address of the purchase that the payment was begun for, in this browser."""
+    try:
+        return reverse("buy-service", args=[request.session[_PURCHASES][reference]])
+    except (KeyError, NoReverseMatch):
+        return ""
 
 
 @login_required
@@ -82,4 +101,5 @@ def payment(request: CustomerRequest, reference: str) -> HttpResponse:
             found = services.settle(payment=found, now=timezone.now())
         except DomainError:
             asked_in_vain = True
-    return render(request, "payments/payment.html", {"payment": found, "asked_in_vain": asked_in_vain})
+    context = {"payment": found, "asked_in_vain": asked_in_vain, "purchase": _purchase_for(request, reference)}
+    return render(request, "payments/payment.html", context)

@@ -45,7 +45,7 @@ class TransactionType(models.TextChoices):
     BONUS = "bonus", _("Bonus")
     DEBIT = "debit", _("Fee")
     SMS_PURCHASE = "sms_purchase", _("Number purchase")
-    VERIFICATION_REFUND = "verification_refund", _("Refund of a verification")
+    VERIFICATION_REFUND = "verification_refund", _("Refund for a number")
     PAYMENT_REFUND = "payment_refund", _("Refund to your card")
     CHARGEBACK = "chargeback", _("Chargeback")
     ADJUSTMENT = "adjustment", _("Adjustment")

@@ -380,12 +380,22 @@ def test_repeated_failed_sign_ins_alert_staff_once(settings: Any) -> None:
     assert [rule for rule, _, _ in alerts()] == ["repeated_failed_signins"]
 
 
+def test_who_paid_another_amount_reads_that_it_is_being_looked_at() -> None:
+    user = make_user()
+    payment = make_payment(user, mismatch={"paid_amount": "19.00", "paid_currency": "EUR"})
+    payments_signals.payment_mismatched.send(sender=Payment, payment=payment, details=payment.mismatch)
+    event = Activity.objects.get(user=user)
+    assert (event.event, event.resource_id) == ("payment_under_review", payment.reference)
+    assert event.data == {"amount": "20.00", "paid": "€19.00", "reference": payment.reference}
+
+
 def test_each_worry_about_provider_and_gateway_alerts_once() -> None:
     user = make_user()
-    payment, verification = make_payment(user), make_verification(user)
+    verification = make_verification(user)
+    payment = make_payment(make_user(), mismatch={"paid_amount": "1.00", "paid_currency": "USD"})
 
     for _ in range(2):
-        payments_signals.payment_mismatched.send(sender=Payment, payment=payment, details={"paid": "1.00"})
+        payments_signals.payment_mismatched.send(sender=Payment, payment=payment, details=payment.mismatch)
         verifications_signals.provider_orphan_found.send(
             sender=Verification, provider="textverified", provider_id="lr_1", details={"cost": "0.25"}
         )

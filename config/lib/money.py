@@ -37,9 +37,10 @@ def to_text(cents: int) -> str:
     return str(to_decimal(cents))
 
 
-def display(cents: int) -> str:
-    """What people read: 123456 -> "$1,234.56", -250 -> "-$2.50"."""
-    symbol = _SYMBOLS.get(settings.CURRENCY, f"{settings.CURRENCY} ")
+def display(cents: int, currency: str = "") -> str:
+    """What people read: 123456 -> "$1,234.56", -250 -> "-$2.50"; in our currency unless another code is given."""
+    currency = currency or settings.CURRENCY
+    symbol = _SYMBOLS.get(currency, f"{currency} ")
     sign = "-" if cents < 0 else ""
     return f"{sign}{symbol}{abs(to_decimal(cents)):,.2f}"
 

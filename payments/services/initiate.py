@@ -71,7 +71,7 @@ def _check(*, amount: Any, gateway: str, key: str | None) -> None:
     if isinstance(amount, bool) or not isinstance(amount, int) or not least <= amount <= most:
         raise InvalidTopUp(
             "amount",
-            _("The amount is at least %(least)s and at most %(most)s.")
+            _("Enter an amount from %(least)s to %(most)s.")
             % {"least": money.display(least), "most": money.display(most)},
         )
     if gateway not in gateways.GATEWAYS:

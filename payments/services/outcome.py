@@ -86,15 +86,12 @@ def _mismatched(*, payment: Payment, state: GatewayState) -> Payment:
     if locked.status == PaymentStatus.COMPLETED or locked.mismatch == details:
         payment.refresh_from_db()
         return payment
-    was_open = locked.status == PaymentStatus.INITIATED
     locked.mismatch = details
-    if was_open:
+    if locked.status == PaymentStatus.INITIATED:
         locked.status = PaymentStatus.FAILED
-        locked.failure_reason = _("What was paid is not what was asked for, so nothing was credited.")
+        locked.failure_reason = _("We received a different amount than expected, so nothing was credited yet.")
         locked.next_check_at = None
     locked.save(update_fields=["mismatch", "status", "failure_reason", "next_check_at"])
     payment.refresh_from_db()
-    if was_open:
-        signals.payment_failed.send(sender=Payment, payment=payment)
     signals.payment_mismatched.send(sender=Payment, payment=payment, details=details)
     return payment

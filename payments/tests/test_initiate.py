@@ -66,7 +66,7 @@ def test_its_news_goes_out_with_the_row(customer, sandbox, news):
 @pytest.mark.parametrize("cents", [4_99, 500_01, 0, -20_00, 10**15, True, 20.0, "2000"])
 def test_an_amount_out_of_bounds_is_refused_by_name_and_nothing_is_written(customer, sandbox, cents):
     refused = refusal(lambda: begin(customer, amount=cents))
-    sentence = "The amount is at least $5.00 and at most $500.00."
+    sentence = "Enter an amount from $5.00 to $500.00."
     assert (refused.code, refused.status, refused.extra) == (
         "validation_error",
         400,
