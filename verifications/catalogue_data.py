@@ -40,7 +40,7 @@ CATEGORIES = (
     Kind(OTHER, "Other"),
     Kind("payments", "Payments and crypto", blocked=True),
     Kind("rewards", "Surveys and rewards"),
-    Kind("shopping", "Shopping and marketplaces"),
+    Kind("shopping", "Shopping"),
     Kind("social", "Social networks"),
     Kind(TESTING, "Testing"),
     Kind("travel", "Travel and rides"),

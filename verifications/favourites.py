@@ -18,7 +18,11 @@ def favourites_of(*, user: User, country: str = "US") -> QuerySet[Offer]:
 
 def bought_last(*, user: User, country: str = "US", number: int = 4) -> list[Offer]:
     """Offers of the services that the user bought last and can buy again, newest first; favourites stand elsewhere."""
-    recent = Verification.objects.filter(user=user).order_by("-created_at").values_list("service_id", flat=True)[:40]
+    recent = (
+        Verification.objects.filter(user=user, charged=True)
+        .order_by("-created_at")
+        .values_list("service_id", flat=True)[:40]
+    )
     last = list(dict.fromkeys(recent))
     offers = (
         selectors.services_for_sale(country=country).filter(service__in=last).exclude(service__favourites__user=user)

@@ -103,7 +103,7 @@ class Shelf:
 
 
 def shelves(*, country: str = "US", query: str = "", most: int = 60) -> tuple[list[Shelf], bool]:
-    """What the shop shows, and whether there is more: what may be tried and what is wanted most, before the rest."""
+    """What the shop shows, and whether there is more: what is wanted most and what may be tried, before the rest."""
     offers = services_for_sale(country=country, query=query)
     if query.strip():
         found = list(offers.order_by(_WANTED_FIRST, Lower("service__title"), "pk")[: most + 1])
@@ -114,9 +114,9 @@ def shelves(*, country: str = "US", query: str = "", most: int = 60) -> tuple[li
     others = offers.exclude(service__name__in=[*TEST_SERVICES, *POPULAR]).order_by(Lower("service__title"), "pk")
     rest = list(others[: most + 1])
     found_shelves = [
+        Shelf(_("Most popular"), _with_notes(o for o in wanted if o.service.name not in TEST_SERVICES)),
         Shelf(_("Try it out: test services"), _with_notes(o for o in wanted if o.service.name in TEST_SERVICES)),
-        Shelf(_("Asked for most"), _with_notes(o for o in wanted if o.service.name not in TEST_SERVICES)),
-        Shelf(_("All others, from A to Z"), _with_notes(rest[:most])),
+        Shelf(_("All other services, A to Z"), _with_notes(rest[:most])),
     ]
     return [shelf for shelf in found_shelves if shelf.rows], len(rest) > most
 
@@ -170,22 +170,22 @@ def price_of(*, service_name: str, country: str = "US", capability: str = "sms")
 
 
 def code_of(verification: Verification) -> str:
-    """The first code that came, '' while there is none."""
+    """The newest code that came, '' while there is none: who asked for another finds the first no longer taken."""
     return _code_in(verification.messages.all())
 
 
 def text_of(verification: Verification) -> str:
-    """The text that the code came in, else the first text; '' while there is none."""
+    """The text that the code came in, else the newest text; '' while there is none."""
     return _text_in(verification.messages.all())
 
 
 def _code_in(messages: Iterable[Message]) -> str:
-    return next((str(message.code) for message in messages if message.code), "")
+    return next((str(message.code) for message in reversed([*messages]) if message.code), "")
 
 
 def _text_in(messages: Iterable[Message]) -> str:
-    messages = list(messages)
-    best = next((message for message in messages if message.code), messages[0] if messages else None)
+    newest_first = [*messages][::-1]
+    best = next((message for message in newest_first if message.code), newest_first[0] if newest_first else None)
     return str(best.text) if best else ""
 
 

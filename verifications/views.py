@@ -124,6 +124,7 @@ def verification(request: CustomerRequest, verification_id: uuid.UUID) -> HttpRe
     context = {
         "verification": found,
         "code": selectors.code_of(found),
+        "several_codes": len({message.code for message in found.messages.all() if message.code}) > 1,
         "trail": trail.order_by("sequence"),
         "country": selectors.COUNTRY_NAMES.get(found.country, found.country),
     }

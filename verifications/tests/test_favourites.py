@@ -86,8 +86,11 @@ def test_removing_what_was_not_kept_changes_nothing(user: User) -> None:
 def test_bought_last_is_newest_first_each_once_and_for_sale(user: User) -> None:
     for name in ("whatsapp", "telegram", "zoom", "gone"):
         make_offer(name, active=name != "gone")
-    for name in ("whatsapp", "zoom", "whatsapp", "gone", "telegram"):
-        Verification.objects.create(user=user, service=make_service(name), country="US", price=50, currency="USD")
+    make_offer("line")
+    for name in ("whatsapp", "zoom", "whatsapp", "gone", "telegram", "line"):
+        charged = name != "line"  # which there was no number for
+        service = make_service(name)
+        Verification.objects.create(user=user, service=service, country="US", price=50, currency="USD", charged=charged)
     assert [offer.service.name for offer in favourites.bought_last(user=user)] == ["telegram", "whatsapp", "zoom"]
     services.add_favourite(user=user, service_name="telegram")
     last = favourites.bought_last(user=user, number=1)

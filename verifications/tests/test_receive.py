@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from config.sandbox.testing import RunningSandbox
-from verifications import providers, services
+from verifications import providers, selectors, services
 from verifications.models import Message, Status, Verification
 from verifications.services import poll
 from verifications.tests.books import assert_balanced, rows
@@ -86,12 +86,15 @@ def test_a_text_without_a_code_completes_when_the_provider_says_so(
     assert (waiting.status, [m.code for m in waiting.messages.all()]) == (Status.COMPLETED, [""])
 
 
-def test_further_messages_after_the_code_are_kept(shop: RunningSandbox, waiting: Verification, client: Client) -> None:
+def test_further_messages_are_kept_and_the_newest_code_is_the_one_to_use(
+    shop: RunningSandbox, waiting: Verification, client: Client
+) -> None:
     shop.sms(waiting.phone_number, "111111 is your code")
     shop.sms(waiting.phone_number, "222222 is your new code")
     for webhook in shop.webhooks():
         push(client, webhook)
     assert [message.code for message in waiting.messages.all()] == ["111111", "222222"]
+    assert (selectors.code_of(waiting), selectors.text_of(waiting)) == ("222222", "222222 is your new code")
 
 
 def test_a_message_older_than_the_sale_is_dropped(shop: RunningSandbox, waiting: Verification, client: Client) -> None:

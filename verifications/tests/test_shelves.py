@@ -17,14 +17,14 @@ def titles(shelves: list[Shelf]) -> list[list[str]]:
     return [[offer.service.title for offer, _note in shelf.rows] for shelf in shelves]
 
 
-def test_test_services_come_first_then_the_popular_ones_then_the_rest_by_title() -> None:
+def test_popular_services_come_first_then_test_services_then_the_rest_by_title() -> None:
     for name, title in (("zoom", "Zoom"), ("ebay", "eBay"), ("airbnb", "Airbnb"), ("telegram", "Telegram")):
         make_offer(name, title=title)
     make_offer("whatsapp", title="WhatsApp")
     make_offer("test_pending", title="Test Pending")
     make_offer("test_success", title="Test Success")
     shelves, more = selectors.shelves()
-    assert titles(shelves) == [["Test Success", "Test Pending"], ["WhatsApp", "Telegram"], ["Airbnb", "eBay", "Zoom"]]
+    assert titles(shelves) == [["WhatsApp", "Telegram"], ["Test Success", "Test Pending"], ["Airbnb", "eBay", "Zoom"]]
     assert not more
 
 
