@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.http import escape_leading_slashes
@@ -17,7 +19,7 @@ from config.lib.problems import DATABASE_IS_BACK_IN, not_found_json, problem_jso
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         return _refusal(
-            request, 413, "too_large", _("The request is too large"), _("Send less at once. Nothing was done.")
+            request, 413, "too_large", _("The request is too large"), _("Send a smaller request. Nothing was saved.")
         )
     return _refusal(
         request,
@@ -43,9 +45,13 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         request,
         403,
         "forbidden",
-        _("The form was open for too long"),
-        _("Nothing was done. Open the page again and send the form once more. Your browser has to allow cookies."),
+        _("This page expired"),
+        _(
+            "Nothing was saved. Open the page again and resend the form. "
+            "If this keeps happening, allow cookies for this site."
+        ),
         again=_("Open the page again"),
+        icon="history",
     )
 
 
@@ -53,6 +59,16 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
     if _is_api(request):
         return not_found_json(request.path)
     return render(request, "errors/404.html", status=404)
+
+
+def wrong_method(request: HttpRequest) -> HttpResponse:
+    return _refusal(
+        request,
+        405,
+        "method_not_allowed",
+        _("This only works from its form"),
+        _("Nothing was done. Open the page that the form stands on, and send it from there."),
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -81,13 +97,49 @@ def database_away(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _refusal(request: HttpRequest, status: int, code: str, title: str, detail: str, *, again: str = "") -> HttpResponse:
+class OwnPagesMiddleware:
+    """Our pages in place of Django's: of an address that is not there, while debugging too, and of a wrong method."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code == 404 and request.resolver_match is None:
+            return page_not_found(request)
+        if response.status_code == 405 and not response.streaming and not response.content:
+            refusal = wrong_method(request)
+            refusal["Allow"] = response["Allow"]
+            return refusal
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return page_not_found(request) if isinstance(exception, Http404) else None
+
+
+def _refusal(
+    request: HttpRequest, status: int, code: str, title: str, detail: str, *, again: str = "", icon: str = ""
+) -> HttpResponse:
     """A page that needs nothing but the templates; `again` is what leads back to where one was, where that helps."""
     if _is_api(request):
         return problem_json(status, code, title, detail)
     page = _page_before(request) if again else ""
-    context = {"status": status, "title": title, "detail": detail, "page": page, "again": again}
+    context = {
+        "status": status,
+        "title": title,
+        "detail": detail,
+        "page": page,
+        "again": again,
+        "icon": icon or _icon(status),
+        "support_email": settings.SUPPORT_EMAIL,
+    }
     return HttpResponse(render_to_string("errors/refusal.html", context), status=status)
+
+
+def _icon(status: int) -> str:
+    if status >= 500:
+        return "warn"
+    return "lock" if status == 403 else "info"
 
 
 def _page_before(request: HttpRequest) -> str:

@@ -1,6 +1,7 @@
 """What Django and its libraries need."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import environ
 
@@ -70,6 +71,7 @@ MIDDLEWARE = [
     "accounts.middleware.TimezoneMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "waffle.middleware.WaffleMiddleware",
+    "config.failures.OwnPagesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -147,6 +149,7 @@ EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=10)
 # E-mail: a folder while DEBUG is on and nothing is configured (the sandbox shows it), else EMAIL_URL or anymail's.
 MAIL_DIR = env.str("MAIL_DIR", default=str(VAR_DIR / "mail"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ringfence <no-reply@ringfence.test>")
+SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default=f"support@{urlsplit(PUBLIC_URL).hostname}")  # where help sends people
 if env.str("EMAIL_URL", default=""):
     vars().update(env.email_url("EMAIL_URL"))
 elif DEBUG:

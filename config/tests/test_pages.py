@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings as project
-from django.core.cache import caches
 from django.db import connection
 from django.db.utils import OperationalError
 from django.test import Client
 
 from accounts.models import User
-from config.lib import cache as shared
+from config.lib.openapi import REFUSALS
 from config.tests.routes import PUBLIC, belongings, routes
 
 TEMPLATES = sorted(Path(project.BASE_DIR, "templates").rglob("*.html"))
@@ -169,7 +168,7 @@ def test_an_address_that_does_not_exist_has_a_page(client: Client, path: str) ->
     answer = client.get(path)
     assert answer.status_code == 404
     assert_well_made(answer, path)
-    assert "There is nothing here" in answer.content.decode()
+    assert "Page not found" in answer.content.decode()
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/metrics"])
@@ -191,8 +190,6 @@ def test_without_redis_it_is_ready_and_says_so(client: Client, settings: Any) ->
         200,
         {"status": "degraded", "database": "ok", "redis": "ConnectionError"},
     )
-    shared._down_until = 0.0
-    assert caches["default"] is not None
 
 
 @pytest.mark.django_db
@@ -229,3 +226,21 @@ def test_metrics_open_with_the_token(client: Client, settings: Any) -> None:
 def test_a_strange_request_id_is_replaced(client: Client, given: str) -> None:
     answer = client.get("/help", headers={"X-Request-ID": given})
     assert re.fullmatch(r"[0-9a-f]{32}", answer["X-Request-ID"])
+
+
+@pytest.mark.django_db
+def test_help_has_every_error_code_in_a_list_that_a_link_opens(client: Client) -> None:
+    page = client.get("/help").content.decode()
+    folded = page[page.index("<details") : page.index("</details>")]
+    assert "<details class" in folded
+    assert "<details open" not in folded
+    assert 'id="errors"' in folded
+    assert [code for code in REFUSALS if f'id="{code}"' not in folded] == []
+    assert "Wait <code>retry_after</code> seconds" in folded
+    assert "`" not in folded
+    assert ">Write to support.</a>" in folded
+
+
+@pytest.mark.django_db
+def test_a_shop_window_without_offers_names_no_service_that_there_is(client: Client) -> None:
+    assert "Example service" in client.get("/").content.decode()
