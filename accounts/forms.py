@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +13,12 @@ from django import forms
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import zones
-from accounts.models import ApiKey
+from accounts.http import CONFIRM, RESET, keep_address
 
 
 class _InOurWords:
@@ -29,7 +30,7 @@ class _InOurWords:
         "email": (_("E-mail address"), _("Type your e-mail address, such as ada@example.com.")),
         "password": (_("Password"), _("Type your password.")),
         "oldpassword": (_("Current password"), _("Type the password that you have now.")),
-        "password1": (_("New password"), _("Choose a password of at least %(least)s characters.")),
+        "password1": (_("New password"), _("Type a new password.")),
         "code": (_("Code from your app"), _("Type the code that your app shows now.")),
     }
 
@@ -46,13 +47,18 @@ class _InOurWords:
         if new := self.fields.get("password1"):
             least = {"least": settings.PASSWORD_MIN_LENGTH}
             new.help_text = _("At least %(least)s characters. A few words in a row are easy to remember.") % least
-            new.error_messages["required"] = new.error_messages["required"] % least
 
 
 class LoginForm(_InOurWords, allauth.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["remember"].label = _("Stay signed in on this device")
+
+    def login(self, request: HttpRequest, redirect_url: str | None = None) -> Any:
+        answer = super().login(request, redirect_url)
+        if getattr(answer, "url", "") == reverse("account_email_verification_sent"):
+            keep_address(request, CONFIRM, self.cleaned_data["login"])
+        return answer
 
 
 class SignupForm(_InOurWords, allauth.SignupForm):
@@ -63,6 +69,7 @@ class SignupForm(_InOurWords, allauth.SignupForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password1"].label = _("Password")
+        self.fields["password1"].error_messages["required"] = _("Choose a password.")
 
     def clean_time_zone(self) -> str:
         """A zone that we don't know is no reason to turn somebody away."""
@@ -71,6 +78,7 @@ class SignupForm(_InOurWords, allauth.SignupForm):
 
     def try_save(self, request: HttpRequest) -> Any:
         """Of two sign-ups with one address at the same moment the second is told like any that comes later."""
+        keep_address(request, CONFIRM, self.cleaned_data["email"])
         try:
             with transaction.atomic():
                 return super().try_save(request)
@@ -88,7 +96,9 @@ class ChangePasswordForm(_InOurWords, allauth.ChangePasswordForm):
 
 
 class ResetPasswordForm(_InOurWords, allauth.ResetPasswordForm):
-    pass
+    def save(self, request: HttpRequest, **kwargs: Any) -> Any:
+        keep_address(request, RESET, self.cleaned_data["email"])
+        return super().save(request, **kwargs)
 
 
 class ResetPasswordKeyForm(_InOurWords, allauth.ResetPasswordKeyForm):
@@ -102,7 +112,7 @@ class ReauthenticateForm(_InOurWords, allauth.ReauthenticateForm):
 class _ByCode(_InOurWords):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["code"].help_text = _("Is the phone lost? Then type a recovery code.")
+        self.fields["code"].help_text = _("Lost your phone? Type a recovery code.")
 
 
 class AuthenticateForm(_ByCode, mfa.AuthenticateForm):
@@ -130,7 +140,7 @@ class ProfileForm(forms.Form):
     )
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
-        help_text=_("Times on all pages are shown in it."),
+        help_text=_("Used for every time we show you."),
         error_messages={"invalid_choice": _("We don't know this time zone. Choose one from the list.")},
     )
 
@@ -147,12 +157,13 @@ class ApiKeyForm(forms.Form):
         ("pay", _("Start top-ups")),
         ("manage", _("Manage settings and keys")),
     )
+    SHORT = {"read": _("read"), "buy": _("buy and cancel"), "pay": _("top up"), "manage": _("manage")}
     name = forms.CharField(
         label=_("Name"),
         max_length=80,
-        help_text=_("Where it is used, such as “CI of the shop”."),
+        help_text=_("Where you use it, for example “Shop CI”."),
         error_messages={
-            "required": _("Give the key a name, such as where it is used."),
+            "required": _("Give the key a name."),
             "max_length": _("A name has at most %(limit_value)d characters."),
         },
     )
@@ -160,7 +171,7 @@ class ApiKeyForm(forms.Form):
         label=_("What it may do"),
         choices=SCOPES,
         widget=forms.CheckboxSelectMultiple,
-        initial=list(ApiKey.SCOPES),
+        initial=["read", "buy"],
         error_messages={"required": _("Choose at least one thing that the key may do.")},
     )
     days = forms.TypedChoiceField(
@@ -173,3 +184,8 @@ class ApiKeyForm(forms.Form):
     def expires_at(self) -> Any:
         days = self.cleaned_data["days"]
         return timezone.now() + timedelta(days=days) if days else None
+
+    @classmethod
+    def rights(cls, scopes: Collection[str]) -> list[str]:
+        """What a key with these scopes may do, in words, in the form's order."""
+        return [str(words) for scope, words in cls.SHORT.items() if scope in scopes]

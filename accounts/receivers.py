@@ -13,6 +13,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from accounts import signals
+from accounts.http import drop_addresses
 from accounts.models import User
 from config.lib.http import client_ip
 
@@ -27,6 +28,12 @@ def _caller(request: HttpRequest | None) -> dict[str, Any]:
 def tell_sign_in(sender: Any, request: HttpRequest | None, user: User, **_: Any) -> None:
     with transaction.atomic():
         signals.signed_in.send(sender=User, user=user, **_caller(request))
+
+
+@receiver(auth.user_logged_in)
+def forget_addresses(sender: Any, request: HttpRequest | None, user: User, **_: Any) -> None:
+    if request is not None:
+        drop_addresses(request)
 
 
 @receiver(auth.user_login_failed)

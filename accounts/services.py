@@ -54,7 +54,7 @@ def create_api_key(
         expires_at = by.expires_at
     name = _one_line("name", name)
     if not name:
-        raise _invalid("name", _("Give the key a name, such as where it is used."))
+        raise _invalid("name", _("Give the key a name."))
     if not scopes or not set(scopes) <= set(ApiKey.SCOPES):
         raise _invalid("scopes", _("A key's scopes are one or more of read, buy, pay and manage."))
     if expires_at is not None and expires_at <= timezone.now():

@@ -63,7 +63,8 @@ def keys(request: CustomerRequest) -> HttpResponse:
             _show(form, error)
         else:
             form = ApiKeyForm()
-    context = {"form": form, "secret": secret, "keys": selectors.keys_of(user=request.user)}
+    keys = [(key, ApiKeyForm.rights(key.scopes)) for key in selectors.keys_of(user=request.user)]
+    context = {"form": form, "secret": secret, "keys": keys}
     return render(request, "accounts/keys.html", context)
 
 

@@ -18,6 +18,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "currency": settings.CURRENCY,
         "debug": settings.DEBUG,
         "public_url": settings.PUBLIC_URL,
+        "support_email": settings.SUPPORT_EMAIL,
         "mailbox_url": f"http://localhost:{settings.SANDBOX_PORT}/mail",
     }
     user = getattr(request, "user", None)

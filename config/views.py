@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
@@ -42,7 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def _shop_window() -> dict[str, Any]:
     """What a number costs, as it is today, and one of them as the example of what happens to the money."""
     offers, others = verifications.showcase()
-    title, price = (offers[0].service.title, offers[0].price or 0) if offers else ("WhatsApp", 2_20)
+    title, price = (offers[0].service.title, offers[0].price or 0) if offers else (_("Example service"), 1_00)
     example = {"title": title, "price": price, "left": 20_00 - price}
     return {"offers": offers, "others": others, "example": example, "least": settings.TOP_UP_MIN_CENTS}
 

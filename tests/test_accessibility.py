@@ -109,7 +109,8 @@ def test_axe_finds_nothing_where_a_stranger_comes(
     auditor.page.goto("/account/login/")
     auditor.page.get_by_label(re.compile("^E-?mail", re.IGNORECASE)).fill("nobody@example.test")
     auditor.page.get_by_label("Password").fill("wrong-password")
-    auditor.page.get_by_role("button", name="Sign in").click()
+    with auditor.page.expect_navigation():
+        auditor.page.get_by_role("button", name="Sign in").click()
     auditor.look("a refused sign-in")
     assert auditor.complaints == []
 

@@ -56,6 +56,7 @@ def test_axe_finds_nothing_on_the_way_in(
     auditor = audit(size)
     page = auditor.page
     auditor.visit(*OUTSIDE)
+    assert page.locator("#too_early").is_visible(), "a link to a code opens the list that it stands in"
     for address, button in (
         ("/account/signup/", "Create account"),
         ("/account/login/", "Sign in"),
@@ -85,12 +86,12 @@ def test_axe_finds_nothing_while_a_second_factor_is_set_up_and_used(
     auditor.look("a refused password")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Confirm").click()
-    secret = page.locator("#authenticator_secret").inner_text()
+    secret = page.locator("#authenticator_secret").get_attribute("data-value") or ""
     send(page, "Turn on")
     auditor.look("a second factor without its code")
     page.get_by_label("Code from the app").fill(code_of(secret))
     page.get_by_role("button", name="Turn on").click()
-    page.get_by_text("These are your new recovery codes.").wait_for()
+    page.get_by_text("Two-factor authentication is on. Save these codes now.").wait_for()
     auditor.look("the first recovery codes")
     auditor.visit("/account/2fa/", "/account/2fa/recovery-codes/generate/", "/account/2fa/totp/deactivate/")
     auditor.visit("/account/2fa/reauthenticate/", "/settings/security")
@@ -100,7 +101,7 @@ def test_axe_finds_nothing_while_a_second_factor_is_set_up_and_used(
     stranger.page.get_by_label("E-mail address").fill(user.email)
     stranger.page.get_by_label("Password").fill(PASSWORD)
     stranger.page.get_by_role("button", name="Sign in").click()
-    stranger.page.get_by_role("heading", name="Your second factor").wait_for()
+    stranger.page.get_by_role("heading", name="Enter your code").wait_for()
     send(stranger.page, "Sign in")
     stranger.look("a sign-in without its code")
     assert auditor.complaints + stranger.complaints == []
@@ -126,7 +127,7 @@ def test_axe_finds_nothing_on_refused_settings_and_error_pages(
     page.goto("/settings/profile")
     page.evaluate("document.querySelector('main [name=csrfmiddlewaretoken]').value = 'another'")
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("heading", name="The form was open for too long").wait_for()
+    page.get_by_role("heading", name="This page expired").wait_for()
     auditor.look("a form that was open for too long")
     page.get_by_role("link", name="Open the page again").click()
     page.wait_for_url(re.compile("/settings/profile$"))

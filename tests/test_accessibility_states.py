@@ -11,7 +11,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from activity.tests.factories import happened
-from config.lib import money
 from payments.models import Payment, PaymentStatus
 from payments.tests.factories import make_payment
 from tests.people import customer, sign_in
@@ -72,7 +71,7 @@ def test_axe_finds_nothing_in_any_state_of_a_number_or_a_payment(
         {"status": PaymentStatus.COMPLETED, "completed_at": NOW()},
         {"status": PaymentStatus.FAILED, "failure_reason": "The card was declined."},
         {"status": PaymentStatus.EXPIRED},
-        {"mismatch": {"paid": money.to_text(1)}},
+        {"status": PaymentStatus.FAILED, "mismatch": {"paid_amount": "10.00", "paid_currency": "USD"}},
     ]
     for state in states:
         payment = make_payment(user)

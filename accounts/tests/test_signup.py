@@ -10,6 +10,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user
 from django.test import Client
+from django.utils.html import escape
 
 from accounts.models import User
 from accounts.tests.factories import make_user
@@ -234,3 +235,38 @@ def test_an_address_is_added_only_with_the_password_at_hand(client: Client) -> N
     answer = client.post("/account/email/", {"action_add": "", "email": "mine@evil.test"})
     assert answer["Location"].startswith("/account/reauthenticate/")
     assert EmailAddress.objects.count() == 1
+
+
+def test_the_page_after_signing_up_says_where_we_wrote_to(client: Client, mailoutbox: list[Any]) -> None:
+    verified("taken@example.test")
+    for browser, email in ((client, "new+one@example.test"), (Client(), "taken@example.test")):
+        page = browser.get(sign_up(browser, email)["Location"]).content.decode()
+        assert f'We sent a link to <strong class="anywhere">{email}</strong>.' in page
+        assert page.count(email) == 1
+
+
+def test_who_signs_in_before_confirming_is_told_where_we_wrote_to(client: Client, mailoutbox: list[Any]) -> None:
+    sign_up(client)
+    other = Client()
+    page = other.get(sign_in(other, "ada@example.test")["Location"]).content.decode()
+    assert 'We sent a link to <strong class="anywhere">ada@example.test</strong>.' in page
+
+
+@pytest.mark.parametrize("email", ["ada@example.test", "nobody@example.test", "a&b@example.test"])
+def test_a_forgotten_password_says_where_we_wrote_to(client: Client, email: str, mailoutbox: list[Any]) -> None:
+    verified()
+    page = client.get(client.post("/account/password/reset/", {"email": email})["Location"]).content.decode()
+    assert f'We sent a link to <strong class="anywhere">{escape(email)}</strong>.' in page
+
+
+@pytest.mark.parametrize("path", ["/account/confirm-email/", "/account/password/reset/done/"])
+def test_without_an_address_the_pages_name_none(client: Client, path: str) -> None:
+    assert "We sent a link to" not in client.get(path).content.decode()
+
+
+def test_addresses_are_forgotten_on_signing_in(client: Client, mailoutbox: list[Any]) -> None:
+    user = verified()
+    client.post("/account/password/reset/", {"email": user.email})
+    assert client.session["reset_address"] == user.email
+    sign_in(client, user.email)
+    assert "reset_address" not in client.session

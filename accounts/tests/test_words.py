@@ -37,7 +37,7 @@ def said(answer: Any) -> str:
     ("path", "body", "sentence"),
     [
         ("/account/signup/", {}, "Type your e-mail address, such as ada@example.com."),
-        ("/account/signup/", {}, "Choose a password of at least 10 characters."),
+        ("/account/signup/", {}, "Choose a password."),
         ("/account/signup/", {"email": "nowhere"}, "That is no e-mail address. One looks like ada@example.com."),
         ("/account/login/", {}, "Type the e-mail address that you signed up with."),
         ("/account/login/", {}, "Type your password."),
@@ -56,13 +56,14 @@ def test_a_stranger_is_told_what_would_be_right(client: Client, path: str, body:
     ("path", "body", "sentence"),
     [
         ("/account/password/change/", {}, "Type the password that you have now."),
+        ("/account/password/change/", {}, "Type a new password."),
         ("/account/password/change/", {"oldpassword": "no", "password1": "x" * 12}, "That is not your current"),
         ("/account/reauthenticate/", {"password": "no"}, "That is not your password. Type it again."),
         ("/account/email/", {"action_add": "", "email": "x"}, "That is no e-mail address."),
         ("/account/email/", {"action_add": "", "email": "ada@example.test"}, "on your account already"),
         ("/account/2fa/totp/activate/", {"code": "000000"}, "This code is not right"),
         ("/account/2fa/totp/activate/", {}, "Type the six digits that the app shows now."),
-        ("/settings/keys", {"days": "90"}, "Give the key a name"),
+        ("/settings/keys", {"days": "90"}, "Give the key a name."),
         ("/settings/keys", {"days": "90", "name": "x"}, "Choose at least one thing that the key may do."),
         ("/settings/profile", {"time_zone": "UTC", "name": "x" * 121}, "A name has at most 120 characters."),
         ("/settings/profile", {"time_zone": "Mars/Olympus"}, "We don't know this time zone."),
@@ -82,7 +83,9 @@ def test_the_second_factor_is_set_up_used_and_turned_off_in_our_words(ada: Clien
     monkeypatch.setattr("allauth.mfa.totp.internal.auth.validate_totp_code", lambda secret, code: code == "123456")
     pages = [ada.get("/account/2fa/"), ada.get("/account/2fa/totp/activate/")]
     pages.append(ada.post("/account/2fa/totp/activate/", {"code": "123456"}, follow=True))
-    assert "Two-factor authentication is on." in said(pages[-1])
+    assert "Two-factor authentication is on. Save these codes now." in said(pages[-1])
+    assert said(pages[-1]).count('class="note ') == 1
+    assert "10 of 10 left." in said(pages[-1])
     assert len(re.findall(r"<li><code>\d{8}</code>", said(pages[-1]))) == 10
     pages += [ada.get(f"/account/2fa/{path}") for path in ("", "recovery-codes/", "recovery-codes/generate/")]
     assert "10 left" in said(pages[3])
@@ -100,12 +103,29 @@ def test_the_second_factor_is_set_up_used_and_turned_off_in_our_words(ada: Clien
     assert [said(page) for page in pages if THEIRS.search(said(page))] == []
 
 
+def test_the_key_of_an_app_is_shown_in_fours_and_copied_whole(ada: Client) -> None:
+    page = said(ada.get("/account/2fa/totp/activate/"))
+    found = re.search(r'data-value="([A-Z2-7]+)">([A-Z2-7 ]+)<', page)
+    assert found is not None
+    assert found[2].replace(" ", "") == found[1]
+    assert {len(group) for group in found[2].split()} == {4}
+    assert 'href="otpauth://totp/' in page
+    assert f"secret={found[1]}" in page
+
+
+def test_who_is_asked_again_sees_whose_account_it_is(client: Client) -> None:
+    client.force_login(make_user("ada@example.test", password=PASSWORD))
+    page = said(client.get("/account/reauthenticate/"))
+    assert 'Signed in as <span class="address">ada@example.test</span>' in page
+    assert 'class="back" href="/settings/security"' in page
+
+
 def test_addresses_are_made_main_and_removed_each_by_its_own_button(ada: Client, mailoutbox: list[Any]) -> None:
     page = said(ada.post("/account/email/", {"action_add": "", "email": "second@example.test"}, follow=True))
     assert "Not confirmed" in page
-    assert "Make it the main one" not in page
+    assert "Make main" not in page
     EmailAddress.objects.filter(email="second@example.test").update(verified=True)
-    assert "Make it the main one" in said(ada.get("/account/email/"))
+    assert "Make main" in said(ada.get("/account/email/"))
     page = said(ada.post("/account/email/", {"action_primary": "", "email": "second@example.test"}, follow=True))
     assert "Your main address is changed." in page
     page = said(ada.post("/account/email/", {"action_remove": "", "email": "ada@example.test"}, follow=True))

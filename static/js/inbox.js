@@ -67,7 +67,10 @@ function focused() {
   if (!inbox.contains(element)) return null;
   const row = element.closest(".inbox-row");
   const kind = element.name === "ids" ? "[name=ids]" : ".list-row";
-  if (!row) return () => { if (!inbox.contains(document.activeElement)) inbox.querySelector(".list-row, a")?.focus(); };
+  const twin = element.name && element.value ? `button[name="${element.name}"][value="${element.value}"]` : ".list-row, a";
+  if (!row) return () => {
+    if (!inbox.contains(document.activeElement)) (inbox.querySelector(twin) || inbox.querySelector(".list-row, a"))?.focus();
+  };
   const number = [...inbox.querySelectorAll(".inbox-row")].indexOf(row);
   return () => {
     const rows = [...inbox.querySelectorAll(".inbox-row")];
@@ -109,6 +112,10 @@ function count() {
   if (master) {
     master.checked = all.length > 0 && chosen.length === all.length;
     master.indeterminate = chosen.length > 0 && chosen.length < all.length;
+  }
+  for (const button of inbox.querySelectorAll("[data-confirm-many]")) {
+    const { confirmOne: one, confirmMany: many } = button.dataset;
+    if (chosen.length) button.dataset.confirm = chosen.length === 1 ? one : many.replace("{count}", chosen.length);
   }
   const words = inbox.querySelector("[data-selected]");
   if (!words) return;

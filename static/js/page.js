@@ -56,8 +56,14 @@ function ask(form, submitter) {
     if (window.confirm(submitter?.dataset.confirm || form.dataset.confirm)) { asked = form; form.requestSubmit(submitter); }
     return;
   }
-  question.querySelector("[data-question]").textContent = submitter?.dataset.confirm || form.dataset.confirm;
+  const [first, rest] = sentences(submitter?.dataset.confirm || form.dataset.confirm);
+  question.querySelector("[data-question]").textContent = first;
+  const more = question.querySelector("[data-question-more]");
+  more.textContent = rest;
+  more.hidden = !rest;
   const yes = question.querySelector("[value=yes]");
+  // Red is for what can't be taken back.
+  yes.classList.toggle("button-filled-danger", !submitter || submitter.matches(".button-danger, .quiet-danger"));
   yes.textContent = form.dataset.confirmYes || submitter?.textContent.trim() || yes.textContent;
   question.returnValue = "";
   question.showModal();
@@ -66,6 +72,12 @@ function ask(form, submitter) {
     asked = form;
     form.requestSubmit(submitter);
   }, { once: true });
+}
+
+// The question itself, and what else there is to know.
+function sentences(text) {
+  const end = text.search(/\?\s/) + 1 || text.search(/[.!]\s/) + 1;
+  return end ? [text.slice(0, end), text.slice(end).trim()] : [text, ""];
 }
 
 // A page that comes back out of the browser's memory is not under way any more.
@@ -98,8 +110,21 @@ function showTheme() {
   for (const button of choices) button.setAttribute("aria-pressed", String(button.dataset.themeChoice === chosen));
 }
 
-// On a phone the tabs are wider than the screen: where one is stands in it.
-document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+// Where tabs are wider than the screen, the one that is open stands in it, and they fade where there are more.
+for (const tabs of document.querySelectorAll(".tabs")) {
+  const fade = () => tabs.classList.toggle("goes-on", tabs.scrollWidth - tabs.clientWidth - Math.abs(tabs.scrollLeft) > 4);
+  tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  tabs.addEventListener("scroll", fade, { passive: true });
+  new ResizeObserver(fade).observe(tabs);
+  document.fonts?.ready.then(fade);
+}
+
+// A day that is not chosen yet is as pale as a placeholder.
+const pale = (field) => field.toggleAttribute("data-empty", !field.value);
+for (const field of document.querySelectorAll("input[type=date]")) pale(field);
+for (const name of ["input", "change", "focusout"]) {
+  document.addEventListener(name, (event) => { if (event.target.matches?.("input[type=date]")) pale(event.target); });
+}
 
 for (const field of document.querySelectorAll("[data-time-zone]")) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
