@@ -118,7 +118,7 @@ def test_from_signing_in_to_the_code_and_to_a_refund_by_keyboard_alone(
     keys.to("the number")
     keys.press("Enter")
     expect(page.locator("[data-said]")).to_have_text("Copied")
-    expect(page.locator("#code")).to_have_text("123456", timeout=20_000)
+    expect(page.locator("#code")).to_have_text("123456", timeout=60_000)
     expect(page.locator("#live-words")).to_contain_text("123456")
     keys.to("the code")
     keys.press("Enter")

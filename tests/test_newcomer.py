@@ -43,7 +43,7 @@ def test_the_steps_are_as_many_as_journey_says(live: LiveStack, page: Page) -> N
         take(page, live, step)
     page.wait_for_url(re.compile("/verify/"))
     expect(page.locator("#number")).to_have_text(re.compile(r"\d{10}"))
-    expect(page.locator("#code")).to_have_text("123456", timeout=20_000)
+    expect(page.locator("#code")).to_have_text("123456", timeout=60_000)
 
     trail = page.get_by_role("region", name="Where the money went")
     for line in ("Set aside", "−$0.50", "Balance after: $19.50", "In the end you paid"):

@@ -30,7 +30,7 @@ def open_socket(url: str, user_id: int, secret: str) -> Iterator[ClientConnectio
     """A signed-in socket, past its hello."""
     with connect(f"{url.replace('http', 'ws')}/ws/notifications/{user_id}") as socket:
         socket.send(json.dumps({"type": "auth", "token": secret}))
-        hello = json.loads(socket.recv(timeout=10))
+        hello = json.loads(socket.recv(timeout=60))
         assert hello["type"] == "hello", hello
         yield socket
 
@@ -39,7 +39,7 @@ def frames_of(socket: ClientConnection, **wanted: dict[str, object]) -> dict[str
     """The first frame of each wanted type that has the wanted fields, in whatever order they come."""
     found: dict[str, dict] = {}
     while found.keys() != wanted.keys():
-        frame = json.loads(socket.recv(timeout=20))
+        frame = json.loads(socket.recv(timeout=60))
         fields = wanted.get(frame["type"])
         if fields is not None and fields.items() <= frame.items():
             found.setdefault(frame["type"], frame)
@@ -56,7 +56,7 @@ def test_a_socket_on_one_process_gets_what_happens_in_the_other(live: LiveStack)
             f"{other.url}/api/v1/verify/create",
             json={"service_name": "test_success"},
             headers={"Authorization": f"Bearer {secret}"},
-            timeout=20,
+            timeout=60,
         )
         assert answer.status_code == 201, answer.text
         for socket in (here, there):

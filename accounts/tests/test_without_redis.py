@@ -36,7 +36,7 @@ def test_people_sign_up_and_sign_in(client: Client, mailoutbox: list[Any]) -> No
     assert client.post("/account/signup/", body)["Location"] == "/account/confirm-email/"
     EmailAddress.objects.update(verified=True)
     assert sign_in(Client())["Location"] == "/"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert len(mailoutbox) == 1
 
 

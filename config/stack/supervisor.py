@@ -46,6 +46,7 @@ class Supervisor:
     children: list[Child] = field(default_factory=list)
     interrupts: int = 0
     first_delay: float = 0.5
+    patience: float = 4  # seconds that a child has to end by itself
     _interrupted_at: float = 0.0
 
     def listen(self) -> None:
@@ -129,7 +130,8 @@ class Supervisor:
 
     def stop(self) -> None:
         """End everything: first what uses the database, then what it is kept in."""
-        self._stop([child for child in self.children if not child.last], harder=((signal.SIGKILL, 2),), seconds=4)
+        first = [child for child in self.children if not child.last]
+        self._stop(first, harder=((signal.SIGKILL, 2),), seconds=self.patience)
         harder = ((signal.SIGQUIT, 5), (signal.SIGKILL, 2))
         self._stop([child for child in self.children if child.last], harder=harder, seconds=20)
 

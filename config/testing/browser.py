@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from config.testing.live import LiveStack
 
+PATIENCE = 30_000  # ms, for what ought to happen at once: a busy machine is no failure
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 # No sandbox of its own (it runs as root in CI), and none of the calls home that a test machine would refuse.
@@ -71,8 +72,9 @@ class Console:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Browser]":
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     path = chromium()
     if path is None:
         pytest.fail("There is no Chromium for the browser tests (as root: apt-get install chromium; or set CHROMIUM).")
@@ -107,7 +109,7 @@ def new_page(
         context = browser.new_context(
             base_url=live.url, viewport={"width": viewport[0], "height": viewport[1]}, **{"locale": "en-US", **options}
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         console.listen(context)
         contexts.append(context)
         return context.new_page()

@@ -56,7 +56,7 @@ class LiveProcess:
         if self.alive:
             self.kill()
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self, seconds: float = 60) -> int:
         """Until it ends by itself (at a fault point). Its exit code, negative for a signal."""
         assert self.process is not None
         return self.process.wait(seconds)
@@ -160,7 +160,7 @@ class LiveStack:
             self._beat.stop()
             self._beat = None
 
-    def settle(self, seconds: float = 20) -> None:
+    def settle(self, seconds: float = 60) -> None:
         """Until the workers have nothing left to do."""
         until(self._is_idle, "the workers are idle", seconds=seconds)
 
@@ -234,7 +234,7 @@ class Beat(threading.Thread):
         self.join(10)
 
 
-def until(holds: Any, what: str, *, seconds: float = 10) -> Any:
+def until(holds: Any, what: str, *, seconds: float = 60) -> Any:
     """Ask until the answer is true, and return it. Raises TimeoutError saying what never came."""
     deadline = time.monotonic() + seconds
     while not (answer := holds()):

@@ -44,7 +44,7 @@ ENVIRONMENT = {
     "CURRENCY": "USD",
     "LOG_LEVEL": "WARNING",
     # A flush that meets a forgotten lock fails instead of hanging; the journal lets tests, and nobody else, empty it.
-    "PGOPTIONS": "-c ringfence.test=on -c lock_timeout=5s",
+    "PGOPTIONS": "-c ringfence.test=on -c lock_timeout=20s",
 }
 _DEFAULTS = {"DATABASE_POOL_MAX": "40", "DATABASE_POOL_TIMEOUT_SECONDS": "30"}
 _FORGOTTEN = ("EMAIL_URL", "ALLOWED_HOSTS", "METRICS_TOKEN")

@@ -199,22 +199,21 @@ def test_calls_go_on_beside_each_other(in_threads):
     """A breaker must not make calls stand in line: each of these waits for the other."""
     import threading
 
-    together = threading.Barrier(2, timeout=5)
+    together = threading.Barrier(2, timeout=30)
     guard = Breaker("test-beside", counts=is_outage)
     assert in_threads(lambda: guard.call(lambda: together.wait() is not None), times=2) == [True, True]
 
 
-def test_without_redis_it_costs_less_than_250_ms_and_then_nothing(settings):
+def test_without_redis_it_costs_one_short_wait_and_then_nothing(settings):
     with socket.create_server(("127.0.0.1", 0)) as mute:  # lets everybody in and answers nothing
         settings.REDIS_URL = f"redis://127.0.0.1:{mute.getsockname()[1]}/0"
         guard = Breaker("test-slow", counts=is_outage)
-        times = []
-        for _ in range(5):
-            begun = time.monotonic()
+        begun = time.monotonic()
+        for _ in range(50):
             guard.check()
-            times.append(time.monotonic() - begun)
-    assert 0.05 < times[0] < 0.25
-    assert max(times[1:]) < 0.05
+        took = time.monotonic() - begun
+    assert 2 * module._REDIS_SECONDS < 0.25
+    assert module._REDIS_SECONDS / 2 < took < 25 * module._REDIS_SECONDS, "fifty of them wait once"
     assert not guard.state().shared
 
 

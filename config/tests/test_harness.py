@@ -48,7 +48,7 @@ def test_a_test_finds_redis_as_if_it_were_the_first(turn: int, redis_server: Any
 def test_a_forgotten_lock_fails_a_test_instead_of_hanging_it() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
-        assert cursor.fetchone() == ("5s",)
+        assert cursor.fetchone() == ("20s",)
 
 
 def test_parallel_processes_share_neither_redis_database_nor_prefix_nor_folder(

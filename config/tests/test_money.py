@@ -28,10 +28,10 @@ def test_an_amount_is_whole_cents(amount: Any, cents: int) -> None:
      Decimal("1e999999"), Decimal("0.005"), 2.5, 0.1, True, None, [1]],
 )  # fmt: skip
 def test_anything_else_is_refused_at_once(amount: Any) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(ValueError) as error:
         money.to_cents(amount)
-    assert time.perf_counter() - began < 0.1
+    assert time.thread_time() - began < 0.1
     assert len(str(error.value)) < 100
 
 

@@ -24,7 +24,7 @@ from config.testing.services import ENVIRONMENT
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stack")]
 
 START_SECONDS = 60
-STOP_SECONDS = 10  # 2 to 4 on a machine that has nothing else to do
+STOP_SECONDS = 25  # 2 to 4 on a machine that has nothing else to do
 
 
 class Launched:

@@ -197,7 +197,7 @@ def test_what_dies_again_and_again_stops_everything() -> None:
 
 def test_the_deaf_are_killed_and_the_database_goes_last(tmp_path: Path) -> None:
     """A second Ctrl-C is in: no patience with what ignores the first."""
-    supervisor = Supervisor(Log(io.StringIO()), interrupts=2)
+    supervisor = Supervisor(Log(io.StringIO()), interrupts=2, patience=60)
     seen = tmp_path / "seen"
     deaf = supervisor.start(_script("deaf", "trap '' TERM", tmp_path))
     watches = f"trap 'kill -0 {deaf.pid} && echo early > {seen} || echo last > {seen}; exit 0' INT"
@@ -205,7 +205,7 @@ def test_the_deaf_are_killed_and_the_database_goes_last(tmp_path: Path) -> None:
     before = time.monotonic()
     supervisor.stop()
     assert (deaf.returncode, seen.read_text()) == (-9, "last\n")
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 30
 
 
 def _script(

@@ -65,11 +65,11 @@ class Socket:
         self.wire = WebsocketCommunicator(application, path, headers=headers)
 
     async def open(self) -> bool:
-        accepted, _ = await self.wire.connect(timeout=5)
+        accepted, _ = await self.wire.connect(timeout=30)
         return accepted
 
     async def next(self) -> dict[str, Any]:
-        frame: dict[str, Any] = await self.wire.receive_json_from(timeout=5)
+        frame: dict[str, Any] = await self.wire.receive_json_from(timeout=30)
         return frame
 
     async def until(self, kind: str) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class Socket:
         return (await self.next())["type"] == "pong"
 
     async def close_code(self) -> int:
-        output = await self.wire.receive_output(timeout=5)
+        output = await self.wire.receive_output(timeout=30)
         assert output["type"] == "websocket.close", output
         return int(output["code"])
 
@@ -110,7 +110,7 @@ async def opened(path: str, **given: Any) -> AsyncIterator[Socket]:
         yield socket
     finally:
         with contextlib.suppress(asyncio.CancelledError):
-            await socket.wire.disconnect(timeout=5)
+            await socket.wire.disconnect(timeout=30)
 
 
 @contextlib.asynccontextmanager

@@ -70,7 +70,7 @@ class Drill:
 
     def assert_killed(self, process: LiveProcess) -> None:
         """It died at its fault point, and left whole books behind."""
-        assert process.wait(20) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
         assert list(books()) == []
 
     def send(self, job: str) -> None:
@@ -87,7 +87,7 @@ class Drill:
         """None where the server died before it had answered."""
         try:
             return requests.post(
-                f"{self.stack.url}{path}", json=body or {}, headers={**self.headers, **headers}, timeout=30
+                f"{self.stack.url}{path}", json=body or {}, headers={**self.headers, **headers}, timeout=60
             )
         except requests.ConnectionError:
             return None

@@ -46,7 +46,7 @@ def test_the_whole_journey_goes_on_while_redis_hangs(
     drill.stack.start_beat()
     try:
         done = Verification.objects.filter(pk=first["id"], status="completed")
-        until(done.exists, "a worker that lost Redis for a while polls again", seconds=40)
+        until(done.exists, "a worker that lost Redis for a while polls again", seconds=60)
     finally:
         drill.stack.stop_beat()
     drill.stack.settle()
@@ -94,7 +94,7 @@ def test_connections_cut_in_the_middle_of_a_poll(drill: Drill) -> None:
     drill.stack.settle()
     Verification.objects.filter(status="waiting").update(next_poll_at=timezone.now() - timedelta(seconds=1))
     drill.send("verifications.tasks.poll")
-    until(Verification.objects.filter(status="completed").exists, "the same worker goes on", seconds=20)
+    until(Verification.objects.filter(status="completed").exists, "the same worker goes on", seconds=60)
     drill.settles(5)
     assert drill.available() == 9_50
 
@@ -132,7 +132,7 @@ def in_background(call: Callable[[], Any]) -> Iterator[list[Any]]:
     try:
         yield answers
     finally:
-        thread.join(40)
+        thread.join(60)
 
 
 def cut_connections() -> None:
