@@ -8,7 +8,8 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction as db
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,10 +19,10 @@ from config.lib.errors import DomainError
 from refunds import signals
 from refunds.errors import NothingToRefund
 from refunds.models import Refund, RefundStatus, new_reference
-from verifications.models import Status, Verification
+from verifications.models import HOLDS, Status, Verification
 from wallet import services as wallet
 from wallet.errors import AlreadyReversed
-from wallet.models import Transaction, TransactionType
+from wallet.models import Hold, HoldStatus, Transaction, TransactionType
 
 logger = structlog.get_logger(__name__)
 
@@ -89,13 +90,13 @@ def _give_back(verification: Verification, *, reason: str, refund_reference: str
 
 
 def reconcile_refunds(*, since: datetime, now: datetime, execute: bool, step: Step = no_step) -> Report:
-    """Refund what ended since then, was charged, and has no refund; one transaction each.
+    """Give back the money of what ended without a code since then: charged or held still, one transaction each.
 
     A dry run does the same and rolls each back. What can't be refunded (the journal has no charge, or one that was
     reversed by hand) is reported unmended.
     """
     report = Report("reconcile_refunds", ("verification", "user", "ended", "status", "amount", "result"))
-    for pk in _unrefunded(since=since).values_list("pk", flat=True).iterator(chunk_size=500):
+    for pk in _unsettled(since=since).values_list("pk", flat=True).iterator(chunk_size=500):
         step()
         report.checked += 1
         with db.atomic():
@@ -107,14 +108,21 @@ def reconcile_refunds(*, since: datetime, now: datetime, execute: bool, step: St
 
 def _refund_if_due(pk: UUID, *, since: datetime, now: datetime, report: Report) -> None:
     verification = Verification.objects.select_for_update(of=("self",)).select_related("service", "user").get(pk=pk)
-    if _live_refund(verification) is not None:
-        return  # refunded since the list was read
     row: dict[str, Any] = {
         "verification": str(verification.pk),
         "user": verification.user_id,
         "ended": verification.ended_at.isoformat() if verification.ended_at else "",
         "status": verification.status,
     }
+    hold = _holds(verification.hold_reference).filter(status=HoldStatus.ACTIVE).first()
+    if hold is not None:
+        wallet.release(hold=hold, now=now)
+        report.add(
+            cents=hold.amount, mended=True, **row, amount=money.to_text(hold.amount), result="what was held is released"
+        )
+        return
+    if _live_refund(verification) is not None:
+        return  # refunded since the list was read
     try:
         refund = refund_verification(verification=verification, reason=REASONS[Status(verification.status)], now=now)
     except NothingToRefund:
@@ -126,11 +134,21 @@ def _refund_if_due(pk: UUID, *, since: datetime, now: datetime, report: Report) 
     report.add(cents=refund.amount, mended=True, **row, amount=money.to_text(refund.amount), result="refunded")
 
 
-def _unrefunded(*, since: datetime) -> QuerySet[Verification]:
+def _unsettled(*, since: datetime) -> QuerySet[Verification]:
+    """Whoever knows of the charge: the verification, or the journal alone."""
     refunds = Refund.objects.filter(verification=OuterRef("pk")).exclude(status__in=_DEAD)
+    holds = _holds(Concat(Value(HOLDS), Cast(OuterRef("pk"), TextField())))
     return Verification.objects.filter(
-        ~Exists(refunds), charged=True, status__in=list(REASONS), ended_at__gte=since
+        Q(charged=True) & ~Exists(refunds)
+        | Exists(holds.filter(status=HoldStatus.ACTIVE))
+        | Exists(holds.filter(status=HoldStatus.CAPTURED)) & ~Exists(refunds),
+        status__in=list(REASONS),
+        ended_at__gte=since,
     ).order_by("pk")
+
+
+def _holds(reference: Any) -> QuerySet[Hold]:
+    return Hold.objects.filter(reference=reference)
 
 
 def _live_refund(verification: Verification) -> Refund | None:

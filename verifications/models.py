@@ -101,6 +101,7 @@ class Status(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+HOLDS = "verification:"  # and the id: the reference of a verification's hold
 OPEN = (Status.REQUESTED, Status.WAITING)
 
 # The only moves there are. requested -> failed was never charged; the other ends of waiting refund, once.
@@ -207,7 +208,7 @@ class Verification(models.Model):
 
     @property
     def hold_reference(self) -> str:
-        return f"verification:{self.pk}"
+        return f"{HOLDS}{self.pk}"
 
 
 class Message(models.Model):

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from verifications.models import Category, Service, Status, Verification
+from verifications.models import OPEN, Category, Service, Status, Verification
 from wallet import services as wallet
 from wallet.models import TransactionType
 
@@ -22,7 +22,7 @@ def make_service(name: str = "whatsapp", title: str = "WhatsApp") -> Service:
 def bought(user: User, *, price: int = 250, status: str = Status.WAITING, charged: bool = True) -> Verification:
     """A verification of a funded user, charged as a purchase charges it, in any state, and with no refund."""
     now = timezone.now()
-    fields: dict[str, Any] = {"ended_at": None if status == Status.WAITING else now}
+    fields: dict[str, Any] = {"ended_at": None if status in OPEN else now}
     with transaction.atomic():
         verification = Verification.objects.create(
             user=user,

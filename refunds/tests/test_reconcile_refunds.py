@@ -169,3 +169,38 @@ def test_money_without_its_refund_row_gets_the_row_and_no_money(user: User) -> N
     assert run("--execute")[0] == 1
     assert state(user) == (1, 1000)
     assert run("--execute")[0] == 0
+
+
+def held(user: User, status: str) -> Verification:
+    """One whose money is set aside still, in any state: what a bug or a hand in the database would leave."""
+    verification = bought(user, charged=False, status=status)
+    with transaction.atomic():
+        wallet.hold(
+            user=user,
+            amount=verification.price,
+            reference=verification.hold_reference,
+            description="WhatsApp",
+            resource=("verification", str(verification.pk)),
+        )
+    return verification
+
+
+def test_money_that_is_held_still_after_the_end_is_released(user: User) -> None:
+    stuck = held(user, Status.FAILED)
+    held(user, Status.REQUESTED)
+    code, text = run("--dry-run", "--json")
+    (row,) = json.loads(text)["rows"]
+    assert (code, row["verification"], row["amount"]) == (1, str(stuck.pk), "2.50")
+    assert row["result"] == "what was held is released"
+    assert Wallet.objects.values_list("balance", "held").get() == (1000, 500)
+    assert run("--execute")[0] == 1
+    assert Wallet.objects.values_list("balance", "held").get() == (1000, 250)
+    assert run("--execute") == (0, "0 off, 0 mended, $0.00 in all.\n")
+
+
+def test_a_charge_that_the_verification_does_not_know_is_refunded(user: User) -> None:
+    verification = end(bought(user), Status.FAILED)
+    Verification.objects.filter(pk=verification.pk).update(charged=False)
+    assert run("--execute")[0] == 1
+    assert state(user) == (1, 1000)
+    assert run("--execute") == (0, "0 off, 0 mended, $0.00 in all.\n")

@@ -1,4 +1,4 @@
-"""Charged verifications that ended without a code and without a refund: refunds them."""
+"""Verifications that ended without a code and whose money did not come back: gives it back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from refunds import services
 
 
 class Command(ReconcileCommand):
-    help = "Refund charged verifications that ended without a code and have no refund. Exits 1 where there was one."
+    help = "Give back what ended verifications without a code were charged, or hold still. Exits 1 where there was one."
 
     def reconcile(self, *, since: datetime, now: datetime, execute: bool, step: Step) -> Report:
         return services.reconcile_refunds(since=since, now=now, execute=execute, step=step)
