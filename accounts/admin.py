@@ -72,7 +72,7 @@ class UserAdmin(ModelAdmin):
     def _freeze(self, queryset: QuerySet[User], *, frozen: bool) -> None:
         now = timezone.now()
         for user in queryset:
-            services.set_purchases_frozen(user=user, frozen=frozen, now=now)
+            services.set_purchases_frozen(user=user, frozen=frozen, reason=str(_("decided by our staff")), now=now)
 
 
 @admin.register(ApiKey)

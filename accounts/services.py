@@ -150,9 +150,11 @@ def update_profile(*, user: User, name: str, time_zone: str) -> User:
 
 
 @transaction.atomic
-def set_purchases_frozen(*, user: User, frozen: bool, now: datetime) -> None:
-    """Pauses or resumes a customer's purchases."""
-    User.objects.filter(pk=user.pk).update(purchases_frozen_at=now if frozen else None)
+def set_purchases_frozen(*, user: User, frozen: bool, reason: str, now: datetime) -> None:
+    """Pauses or resumes a customer's purchases. Again the same changes nothing and tells nobody."""
+    others = User.objects.filter(pk=user.pk, purchases_frozen_at__isnull=frozen)
+    if others.update(purchases_frozen_at=now if frozen else None):
+        signals.purchases_frozen.send(sender=User, user=user, frozen=frozen, reason=reason)
 
 
 @transaction.atomic

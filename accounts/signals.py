@@ -4,7 +4,10 @@ from django.dispatch import Signal
 
 signed_in = Signal()  # user, ip_address, user_agent
 sign_in_failed = Signal()  # user (the one whose address was tried), ip_address, user_agent
-settings_changed = Signal()  # user, what ("password", "e-mail address", "time zone", "two-factor authentication", …)
+settings_changed = (
+    Signal()
+)  # user, what ("password", "e-mail address", "time zone", "two-factor authentication", …), actor ("staff" or nothing)
+purchases_frozen = Signal()  # user, frozen (False: resumed), reason
 api_key_created = Signal()  # user, api_key
 api_key_revoked = Signal()  # user, api_key
 policy_accepted = Signal()  # user, version, ip_address

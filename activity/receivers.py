@@ -215,9 +215,15 @@ def _record_signin(event: str, user: User, ip_address: str | None, user_agent: s
 
 
 @receiver(accounts_signals.settings_changed, dispatch_uid="activity.settings_changed")
-def record_settings(user: User, what: str, **_kwargs: Any) -> None:
+def record_settings(user: User, what: str, actor: str = "", **_kwargs: Any) -> None:
     event = "settings_updated" if what in _HARMLESS else "security_settings"
-    services.record(event=event, user=user, data={"what": str(what)}, resource=("user", str(user.pk)))
+    services.record(event=event, user=user, data={"what": str(what)}, resource=("user", str(user.pk)), actor=actor)
+
+
+@receiver(accounts_signals.purchases_frozen, dispatch_uid="activity.purchases_frozen")
+def record_frozen(user: User, frozen: bool, reason: str, **_kwargs: Any) -> None:
+    event = "purchases_frozen" if frozen else "purchases_unfrozen"
+    services.record(event=event, user=user, data={"reason": reason}, resource=("user", str(user.pk)))
 
 
 # Not worth a security notice; everything else is.

@@ -9,9 +9,12 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils import timezone
 
+from accounts import signals
 from accounts.models import User
 from accounts.tests.factories import make_user
+from accounts.tests.test_services import heard
 
 pytestmark = pytest.mark.django_db
 
@@ -99,10 +102,14 @@ def test_staff_can_not_make_themselves_superusers() -> None:
 
 @pytest.mark.parametrize(("action", "paused"), [("pause_purchases", True), ("resume_purchases", False)])
 def test_purchases_are_paused_and_resumed(action: str, paused: bool) -> None:
-    customer = make_user()
-    inside(staff()).post("/admin/accounts/user/", {"action": action, "_selected_action": [customer.pk]})
+    customer = make_user(purchases_frozen_at=None if paused else timezone.now())
+    client = inside(staff())
+    with heard(signals.purchases_frozen) as news:
+        for _again in range(2):
+            client.post("/admin/accounts/user/", {"action": action, "_selected_action": [customer.pk]})
     customer.refresh_from_db()
     assert (customer.purchases_frozen_at is not None) == paused
+    assert [(one["user"], one["frozen"], one["reason"]) for one in news] == [(customer, paused, "decided by our staff")]
 
 
 @pytest.mark.parametrize("path", ["user", "apikey", "policyacceptance"])

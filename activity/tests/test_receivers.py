@@ -328,6 +328,19 @@ def test_a_changed_setting_is_a_security_matter_unless_it_is_harmless(what: str,
     assert (last(user).event, last(user).data) == (event, {"what": what})
 
 
+def test_what_staff_change_is_theirs_in_the_activity() -> None:
+    user = make_user()
+    accounts_signals.settings_changed.send(sender=User, user=user, what="active", actor="staff")
+    assert (last(user).event, last(user).actor) == ("security_settings", "staff")
+
+
+@pytest.mark.parametrize(("frozen", "title"), [(True, "Purchases Paused"), (False, "Purchases Resumed")])
+def test_pausing_and_resuming_purchases_is_an_event_with_its_reason(frozen: bool, title: str) -> None:
+    user = make_user()
+    accounts_signals.purchases_frozen.send(sender=User, user=user, frozen=frozen, reason="a dispute")
+    assert (last(user).title, last(user).data, last(user).actor) == (title, {"reason": "a dispute"}, "staff")
+
+
 # --- alerts
 
 

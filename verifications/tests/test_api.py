@@ -177,7 +177,7 @@ def test_policy_not_accepted(shop: RunningSandbox) -> None:
 
 
 def test_purchases_frozen(shop: RunningSandbox, api: Api) -> None:
-    set_purchases_frozen(user=api.user, frozen=True, now=timezone.now())
+    set_purchases_frozen(user=api.user, frozen=True, reason="a dispute", now=timezone.now())
     assert_problem(api.post(CREATE, {"service_name": "test_pending"}), 403, "purchases_frozen")
 
 

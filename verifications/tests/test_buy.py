@@ -91,7 +91,7 @@ def test_the_policy_has_to_be_accepted_first(shop: RunningSandbox) -> None:
 
 
 def test_a_frozen_customer_is_refused_even_with_an_old_instance(shop: RunningSandbox, customer: User) -> None:
-    set_purchases_frozen(user=customer, frozen=True, now=timezone.now())
+    set_purchases_frozen(user=customer, frozen=True, reason="a dispute", now=timezone.now())
     assert isinstance(refused(customer), PurchasesFrozen)
 
 
