@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
 from redis.exceptions import RedisError
@@ -95,5 +96,6 @@ def _registry() -> CollectorRegistry:
     return registry
 
 
+@csrf_exempt  # nothing is done here, and programs have no CSRF token
 def api_not_found(request: HttpRequest) -> JsonResponse:
     return not_found_json(request.path)

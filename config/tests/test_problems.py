@@ -151,6 +151,19 @@ class TestOverHttp:
         )
         assert answer["Content-Type"] == "application/problem+json"
 
+    @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+    @pytest.mark.parametrize(
+        "path", ["/api/nope", "/api/v1/verify/not-a-uuid/cancel", "/api/v1/verify/create/", "/api/keys/abc"]
+    )
+    def test_so_it_is_for_a_program_that_wants_to_change_something(self, method: str, path: str) -> None:
+        client = Client(enforce_csrf_checks=True)
+        answer = getattr(client, method)(path, b"{}", content_type="application/json")
+        assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (
+            404,
+            "not_found",
+            f"There is nothing at {path}.",
+        )
+
 
 @pytest.mark.parametrize(
     ("view", "status", "code"),
