@@ -6,15 +6,21 @@ it. Here it is a twentieth of them at a time. Its pings are rare, since the sock
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from daphne.cli import CommandLineInterface  # type: ignore[import-untyped]
 from daphne.server import Server  # type: ignore[import-untyped]
 from twisted.internet import reactor
+from twisted.web.http import RESPONSES
 
 _ROUND_SECONDS, _TURNS = 2.0, 20
 _PING_SECONDS = 600
 _reactor: Any = reactor  # daphne's, which it installed above: a module only to the type checker
+
+# Twisted knows the statuses of HTTP/1.1's first years, and calls the others, such as 422 and 429, "Unknown Status".
+for _status in HTTPStatus:
+    RESPONSES.setdefault(_status.value, _status.phrase.encode())
 
 
 class PatientServer(Server):

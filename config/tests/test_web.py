@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from http import HTTPStatus
+
+import pytest
+from twisted.web.http import RESPONSES
 
 from config.web import Command, PatientServer
 
@@ -55,3 +59,8 @@ def test_it_takes_the_servers_options_and_pings_seldom() -> None:
     assert command.parser.parse_args(["config.asgi:application"]).ping_interval == 600
     told = subprocess.run([sys.executable, "-m", "config.web", "--help"], capture_output=True, text=True, check=True)
     assert "--bind" in told.stdout
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS])
+def test_a_status_that_came_after_the_first_ones_has_its_name(status: HTTPStatus) -> None:
+    assert RESPONSES[status] == status.phrase.encode()
