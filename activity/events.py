@@ -83,6 +83,9 @@ _event("verification_progress", "verification verification updated pending",
 _event("verification_complete", "verification verification completed completed",
        _("SMS Code Received"), _("The {service} code arrived"),
        "service verification")
+_event("message_received", "verification verification completed completed",
+       _("SMS Received"), _("An SMS for {service} arrived, without a code that we could read"),
+       "service")
 _event("verification_failed", "verification verification failed failed",
        _("Verification Failed"), _("{service}: {why}. Nothing was charged"),
        "service why")

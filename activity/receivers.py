@@ -24,6 +24,7 @@ from activity.models import Alert
 from config.lib import money
 from payments import signals as payments_signals
 from payments.models import Payment
+from verifications import selectors as verifications_selectors
 from verifications import signals as verifications_signals
 from verifications.models import Verification
 from wallet import selectors as wallet_selectors
@@ -134,7 +135,10 @@ def record_progressed(verification: Verification, **_kwargs: Any) -> None:
 
 @receiver(verifications_signals.verification_completed, dispatch_uid="activity.verification_completed")
 def record_completed(verification: Verification, **_kwargs: Any) -> None:
-    _record_verification("verification_complete", verification, verification=str(verification.pk))
+    if verifications_selectors.code_of(verification):
+        _record_verification("verification_complete", verification, verification=str(verification.pk))
+    else:
+        _record_verification("message_received", verification)
 
 
 @receiver(verifications_signals.verification_ended, dispatch_uid="activity.verification_ended")

@@ -64,6 +64,9 @@ _notice("verification_progress", "verification", MEDIUM, "⏳", _("Still Waiting
         _("Still waiting for your {service} code"), "verification")
 _notice("verification_complete", "verification", HIGH, "✅", _("SMS Code Received!"),
         _("Code: {code} for {service}"), "verification")
+_notice("message_received", "verification", HIGH, "✉️", _("SMS Received"),
+        _("An SMS for {service} arrived, without a code that we could read. It is on the number's page"),
+        "verification")
 _notice("verification_failed", "verification", HIGH, "⚠️", _("Verification Failed"),
         _("{why}. Your credits were not charged. Try again, or pick another service"), "buy")
 _notice("verification_ended", "verification", HIGH, "⚠️", _("Verification Ended"),

@@ -253,7 +253,7 @@ def _title(activity: Activity) -> Any:
 
 
 def _codes(notifications: Iterable[Notification]) -> dict[str, str]:
-    """Verification id -> its first code, as everywhere. What is purged is missing."""
+    """Verification id -> its newest code, as everywhere. What is purged is missing."""
     ids = {UUID(row.activity.resource_id) for row in notifications if row.activity.event in catalog.READ_WHEN_SHOWN}
     if not ids:
         return {}
@@ -261,5 +261,5 @@ def _codes(notifications: Iterable[Notification]) -> dict[str, str]:
     codes: dict[str, str] = {}
     for pk, code in messages.values_list("verification_id", "code"):
         if code:
-            codes.setdefault(str(pk), str(code))
+            codes[str(pk)] = str(code)
     return codes

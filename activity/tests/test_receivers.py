@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from accounts import services as accounts
 from accounts import signals as accounts_signals
@@ -17,7 +18,7 @@ from activity.tests.factories import make_verification
 from payments import signals as payments_signals
 from payments.models import Payment
 from verifications import signals as verifications_signals
-from verifications.models import Verification
+from verifications.models import Message, Verification
 from wallet import services as wallet
 from wallet.models import Counterparty, TransactionType
 from wallet.tests.factories import funded
@@ -178,6 +179,9 @@ def test_a_purchase_gives_three_events() -> None:
 def test_the_event_of_an_arrived_code_has_the_verification_and_no_code() -> None:
     user = make_user()
     verification = make_verification(user)
+    Message.objects.create(
+        verification=verification, digest="1", text="908172", code="908172", received_at=timezone.now()
+    )
 
     verifications_signals.verification_completed.send(sender=Verification, verification=verification)
 

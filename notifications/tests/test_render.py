@@ -128,6 +128,18 @@ def test_a_purged_code_shows_as_dots() -> None:
     assert shown(Activity.objects.get(event="verification_complete"))["message"] == "Code: •••••• for WhatsApp"
 
 
+def test_a_message_without_a_code_is_not_told_as_one() -> None:
+    verification = arrived(make_user(), code="")
+
+    row = shown(Activity.objects.get(event="message_received"))
+
+    assert row["title"] == "SMS Received"
+    assert (
+        row["message"] == "An SMS for WhatsApp arrived, without a code that we could read. It is on the number's page"
+    )
+    assert row["link"] == f"/verify/{verification.pk}"
+
+
 def test_no_code_stands_in_any_event() -> None:
     arrived(make_user(), "908172")
 
@@ -158,11 +170,11 @@ def test_a_page_with_codes_is_one_more_query_however_long(times: int, django_ass
     assert [row["message"] for row in rows] == [f"Code: 00000{n} for WhatsApp" for n in reversed(range(times))]
 
 
-def test_of_two_messages_the_first_code_counts() -> None:
+def test_of_two_messages_the_newest_code_counts() -> None:
     user = make_user()
     verification = arrived(user, "111111")
     Message.objects.create(
         verification=verification, digest="later", text="t", code="222222", received_at=timezone.now() + timedelta(1)
     )
 
-    assert shown(Activity.objects.get(event="verification_complete"))["message"] == "Code: 111111 for WhatsApp"
+    assert shown(Activity.objects.get(event="verification_complete"))["message"] == "Code: 222222 for WhatsApp"
