@@ -10,7 +10,7 @@ from channels.security.websocket import WebsocketDenier
 from channels.sessions import CookieMiddleware
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
-from django.urls import path
+from django.urls import path, re_path
 
 from notifications.consumers import BalanceSocket, ConsoleSocket, NotificationsSocket
 
@@ -20,6 +20,7 @@ websocket_urlpatterns = [
     path("ws/notifications/<int:user_id>", NotificationsSocket.as_asgi()),
     path("ws/balance", BalanceSocket.as_asgi()),
     path("ws/console", ConsoleSocket.as_asgi()),
+    re_path("", WebsocketDenier.as_asgi()),  # the router alone would fail: a 500 and a traceback
 ]
 
 

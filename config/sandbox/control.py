@@ -1,7 +1,6 @@
 """`/__ctl/…`: how tests and people make the outside world do something. Wrong input gets 400 and a sentence."""
 
 import json
-import math
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from config.sandbox.world import WORLD, World
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Call = Callable[[World, dict[str, Any]], Any]
 
+_A_CENTURY = 100 * 366 * 86_400
 REFUND_STATES = ("pending", "requires_action", "succeeded", "failed", "canceled")
 
 
@@ -231,8 +231,8 @@ def _checkout(world: World, reference: Any) -> Session:
 
 def _seconds(data: dict[str, Any], name: str) -> float:
     value = data.get(name) or 0
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError(f"{name} has to be a number of seconds, not negative.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _A_CENTURY:
+        raise ValueError(f"{name} has to be a number of seconds, not negative, and at most a hundred years.")
     return float(value)
 
 
@@ -288,13 +288,13 @@ def _moment(value: Any) -> float | None:
     """ISO 8601, or seconds since 1970."""
     if value is None:
         return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
     try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC).timestamp()
         moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError, OSError):
         raise ValueError("sent_at has to be a time, as in 2026-01-31T12:00:00+00:00.") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 _SETTINGS: dict[str, Callable[[dict[str, Any], str], Any]] = {

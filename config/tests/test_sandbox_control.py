@@ -1,6 +1,7 @@
 """The control API: what outside programs lean on."""
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -59,6 +60,26 @@ def test_a_delayed_message_waits_for_the_clock(sandbox):
     assert texts(client, number) == []
     sandbox.advance(1.5)
     assert [text for _, text in texts(client, number)] == ["Code 1234"]
+
+
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        ("clock", {"advance": 1e300}),
+        ("clock", {"advance": -1}),
+        ("sms", {"sent_at": 1e30}),
+        ("sms", {"sent_at": True}),
+        ("sms", {"delay": 1e30}),
+    ],
+)
+def test_a_time_out_of_all_range_is_refused_and_moves_nothing(sandbox, call, body):
+    client = sign_in(sandbox)
+    number = bought(client)
+    answer = plain(sandbox).post(f"/__ctl/{call}", json={"number": number["number"], "text": "Code 1234", **body})
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+    now = plain(sandbox).post("/__ctl/clock", json={"advance": 0}).json()["now"]
+    assert abs(datetime.fromisoformat(now) - datetime.now(UTC)) < timedelta(hours=1)
+    assert texts(client, number) == []
 
 
 def test_the_clock_runs_by_itself(sandbox):
@@ -175,7 +196,7 @@ def test_the_requests_are_written_down(sandbox):
         ("faults", {"match": ".", "fault": "slow:soon"}, "slow needs seconds between 0 and 600, as in slow:2.5."),
         ("faults", {"match": ".", "fault": "hang", "times": 0}, "times has to be a whole number from 1 up."),
         ("clock", {}, "Give advance, a number of seconds."),
-        ("clock", {"advance": -5}, "advance has to be a number of seconds, not negative."),
+        ("clock", {"advance": -5}, "advance has to be a number of seconds, not negative, "),
         ("pay", {"reference": "PAY-9"}, "There is no checkout with the reference PAY-9."),
         ("settings", {"colour": "red"}, "There is no setting colour. Choose from: "),
         ("settings", {"webhook_enabled": 1}, "webhook_enabled has to be true or false."),

@@ -54,6 +54,11 @@ async def test_nobody_listens_to_another_staff_neither(staff):
         assert await socket.close_code() == 4403
 
 
+@pytest.mark.parametrize("path", ["/ws/xyz", "/ws/notifications/me", "/"])
+async def test_an_address_that_has_no_socket_refuses(path):
+    assert not await Socket(path).open()
+
+
 async def test_the_console_is_for_staff():
     customer, staff = await make(), await make(is_staff=True)
     async with opened("/ws/console", session=await in_thread(sign_in)(customer)) as socket:
