@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import allauth.usersessions.admin  # noqa: F401  registers what is replaced below
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -73,6 +75,20 @@ class UserAdmin(ModelAdmin):
         now = timezone.now()
         for user in queryset:
             services.set_purchases_frozen(user=user, frozen=frozen, reason=str(_("decided by our staff")), now=now)
+
+
+admin.site.unregister(UserSession)
+
+
+@admin.register(UserSession)
+class UserSessionAdmin(ReadOnlyAdmin):
+    """allauth's own searches by a user name, which nobody has here."""
+
+    list_display = ("customer", "ip", "user_agent", "created_at", "last_seen_at")
+    search_fields = ("user__email", "ip")
+    exclude = ("session_key", "data")
+    list_select_related = ("user",)
+    customer = link("user", description=_("customer"))
 
 
 @admin.register(ApiKey)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -32,6 +33,14 @@ class NewApiKeySerializer(BodySerializer):
         help_text="All of them where it is left out; of a key that asks, those that it has itself.",
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="Null: it doesn't expire.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        """What is misspelled here would make a key that may do more, or lives longer, than was meant."""
+        if isinstance(data, Mapping) and (unknown := [str(name) for name in data if name not in self.fields]):
+            raise serializers.ValidationError(
+                {name: [_("A key has a name, scopes and expires_at, and nothing else.")] for name in unknown}
+            )
+        return super().to_internal_value(data)
 
     def validate_expires_at(self, value: Any) -> Any:
         if value is not None and value <= timezone.now():

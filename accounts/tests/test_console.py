@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
@@ -117,6 +119,25 @@ def test_lists_open_and_nothing_is_added_or_removed_there(path: str) -> None:
     client = inside(staff())
     assert client.get(f"/admin/accounts/{path}/?q=ada").status_code == 200
     assert client.get(f"/admin/accounts/{path}/add/").status_code == 403
+
+
+def test_sessions_are_found_by_address_and_show_no_session_key() -> None:
+    user = make_user("ada@example.test")
+    row = UserSession.objects.create(user=user, ip="203.0.113.9", user_agent="Firefox", session_key="k" * 32)
+    client = inside(staff())
+    assert "203.0.113.9" in client.get("/admin/usersessions/usersession/?q=ada").content.decode()
+    page = client.get(f"/admin/usersessions/usersession/{row.pk}/change/")
+    assert (page.status_code, row.session_key in page.content.decode()) == (200, False)
+    assert client.get("/admin/usersessions/usersession/add/").status_code == 403
+
+
+def test_every_list_of_the_console_can_be_searched() -> None:
+    client = inside(staff())
+    answers = {
+        model._meta.label_lower: client.get(f"/admin/{model._meta.app_label}/{model._meta.model_name}/?q=x").status_code
+        for model in admin.site._registry
+    }
+    assert {label: status for label, status in answers.items() if status not in (200, 403)} == {}
 
 
 def test_a_keys_hash_is_not_shown() -> None:

@@ -73,6 +73,18 @@ def test_the_secret_stands_in_the_answer_to_its_making_alone() -> None:
     assert body["key"] not in client.get("/api/keys").content.decode()
 
 
+@pytest.mark.parametrize("misspelled", [{"scope": ["read"]}, {"scopes": ["read"], "expires": "2036-12-01T00:00:00Z"}])
+def test_what_is_misspelled_makes_no_key_that_may_more_than_was_meant(misspelled: dict[str, Any]) -> None:
+    answer = post(bearer(make_user()), {"name": "shop", **misspelled})
+    wrong = next(name for name in misspelled if name != "scopes")
+    assert (answer.status_code, answer.json()["code"], list(answer.json()["errors"])) == (
+        400,
+        "validation_error",
+        [wrong],
+    )
+    assert ApiKey.objects.count() == 1
+
+
 def test_a_key_can_not_mint_more_than_it_has() -> None:
     answer = post(bearer(make_user(), "manage"), {"name": "more", "scopes": ["manage", "pay"]})
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
