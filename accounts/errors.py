@@ -8,7 +8,10 @@ from config.lib.errors import DomainError
 class PolicyNotAccepted(DomainError):
     code = "policy_not_accepted"
     status = 403
-    title = _("Accept the acceptable-use policy before your first purchase. It takes one click on the buy page.")
+    title = _(
+        "Accept the acceptable-use policy before your first purchase: by one click on the buy page, "
+        "or by POST /api/policy."
+    )
 
 
 class PurchasesFrozen(DomainError):

@@ -24,7 +24,7 @@ from payments.serializers import (
 
 _KEY = idempotency_key(
     "Up to 255 plain characters, of your own making. The same key again answers with the payment that is there, and "
-    "goes on with it where the gateway did not answer before."
+    "goes on with it where the gateway did not answer before. The body's idempotency_key does the same."
 )
 _BEGUN = {
     "reference": "pay_5f0c1d2e3a4b5c6d7e8f",
@@ -69,14 +69,15 @@ class InitializeView(APIView):
 
         Credited is what the gateway says was paid. After a 503 the same Idempotency-Key goes on with the same payment.
         """
-        key = key_of(request)
-        form = InitializeSerializer(data=request.data)
+        form = InitializeSerializer(data=request.data, context={"key": key_of(request)})
         form.is_valid(raise_exception=True)
+        given = form.validated_data
         payment = services.initiate(
             user=_customer(request),
-            key=key,
+            amount=given["amount"],
+            gateway=given.get("gateway"),
+            key=given["idempotency_key"],
             now=timezone.now(),
-            **form.validated_data,
         )
         return Response(
             InitializedSerializer(payment).data,

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from config.lib.api import BodySerializer, MoneyField, PageSerializer, PositiveMoneyField
+from config.lib.api import KeyedSerializer, MoneyField, PageSerializer, PositiveMoneyField
 from payments import gateways
 from payments.models import Payment, PaymentStatus
 
 
-class InitializeSerializer(BodySerializer):
+class InitializeSerializer(KeyedSerializer):
     amount = PositiveMoneyField(help_text='How much to add to the wallet, as a string with two places: "20.00".')
     gateway = serializers.ChoiceField(
         choices=sorted(gateways.GATEWAYS), required=False, help_text="The house's own choice where it is left out."
     )
+    currency = serializers.CharField(max_length=3, required=False, help_text="The wallet's own, or leave it out.")
+
+    def validate_currency(self, value: str) -> str:
+        if value != settings.CURRENCY:
+            raise serializers.ValidationError(
+                _("Wallets are in {currency}: send that, or nothing.").format(currency=settings.CURRENCY)
+            )
+        return value
 
 
 class CheckoutUrlField(serializers.CharField):

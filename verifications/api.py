@@ -21,8 +21,10 @@ from verifications.serializers import (
     CancelledSerializer,
     CountryListSerializer,
     CreateSerializer,
+    OfferQuerySerializer,
     ServiceListSerializer,
     ServiceQuerySerializer,
+    ServiceSerializer,
     VerificationListSerializer,
     VerificationQuerySerializer,
     VerificationSerializer,
@@ -124,6 +126,24 @@ class ServicesView(APIView):
         offers = selectors.services_for_sale(country=query.validated_data["country"], query=query.validated_data["q"])
         total, rows = page(request, offers)
         return Response(ServiceListSerializer({"total": total, "services": rows}).data)
+
+
+class ServiceView(APIView):
+    @extend_schema(
+        operation_id="services_retrieve",
+        tags=["catalogue"],
+        parameters=[_NAME, OfferQuerySerializer],
+        responses=ServiceSerializer,
+        examples=[answered("WhatsApp", _OFFER)],
+        extensions=refusals("unknown_service", "service_blocked", "out_of_stock", "provider_unavailable"),
+    )
+    def get(self, request: Request, name: str) -> Response:
+        """One service, with the price that a purchase would cost now; with an area code that costs more, that price."""
+        query = OfferQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        deal = services.quote(service_name=name, **query.validated_data)
+        deal.offer.price = deal.price
+        return Response(ServiceSerializer(deal.offer).data)
 
 
 class FavouritesView(APIView):

@@ -8,6 +8,7 @@ from verifications import api
 urlpatterns = [
     path("v1/countries", api.CountriesView.as_view(), name="api-countries"),
     path("v1/services", api.ServicesView.as_view(), name="api-services"),
+    path("v1/services/<plain:name>", api.ServiceView.as_view(), name="api-service"),
     path("v1/favourites", api.FavouritesView.as_view(), name="api-favourites"),
     path("v1/favourites/<plain:name>", api.FavouriteView.as_view(), name="api-favourite"),
     path("v1/verify/create", api.CreateView.as_view(), name="api-verify-create"),

@@ -7,11 +7,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.lib.api import BodySerializer, KeyField, MoneyField, PageSerializer, PositiveMoneyField
+from config.lib.api import KeyedSerializer, MoneyField, PageSerializer, PositiveMoneyField
 from verifications import selectors
 from verifications.models import Message, Offer, Status, Verification
 
 _COUNTRY_ERROR: dict[str, Any] = {"invalid": 'Send the country as two capital letters, such as "US".'}
+
+_AREA_CODE_ERROR: dict[str, Any] = {"invalid": 'Send the area code as three digits, such as "212".'}
 
 
 @extend_schema_field({"type": "string", "pattern": r"^\d{1,17}\.\d{2}$", "example": "0.50"})
@@ -35,6 +37,15 @@ class ServiceQuerySerializer(PageSerializer):
         r"^[A-Z]{2}\Z", default="US", error_messages=_COUNTRY_ERROR, help_text="Two capital letters (ISO 3166)"
     )
     q = serializers.CharField(max_length=80, default="", allow_blank=True, help_text="Part of the name or title")
+
+
+class OfferQuerySerializer(serializers.Serializer):
+    country = serializers.RegexField(
+        r"^[A-Z]{2}\Z", default="US", error_messages=_COUNTRY_ERROR, help_text="Two capital letters (ISO 3166)"
+    )
+    area_code = serializers.RegexField(
+        r"^[2-9]\d{2}\Z", default="", error_messages=_AREA_CODE_ERROR, help_text="Three digits: the price with it"
+    )
 
 
 class ServiceSerializer(serializers.Serializer[Offer]):
@@ -61,7 +72,7 @@ class VerificationQuerySerializer(PageSerializer):
     after = serializers.UUIDField(required=False, help_text="An id: the page just above it.")
 
 
-class CreateSerializer(BodySerializer):
+class CreateSerializer(KeyedSerializer):
     service_name = serializers.CharField(max_length=80, help_text="From GET /api/v1/services")
     country = serializers.RegexField(r"^[A-Z]{2}\Z", default="US", error_messages=_COUNTRY_ERROR)
     capability = serializers.ChoiceField(choices=["sms"], default="sms")
@@ -69,21 +80,11 @@ class CreateSerializer(BodySerializer):
         r"^[2-9]\d{2}\Z",
         default="",
         allow_blank=True,
-        error_messages={"invalid": 'Send the area code as three digits, such as "212".'},
+        error_messages=_AREA_CODE_ERROR,
+        help_text="Costs more: GET /api/v1/services/{name}?area_code= has the price. `max_price` keeps you from paying "
+        "it unawares.",
     )
     max_price = PositiveMoneyField(required=False, allow_null=True, default=None, help_text="Refuse above this price")
-    idempotency_key = KeyField(required=False, allow_null=True, default=None)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """The key may come in the body or in the header, and in both when it is the same."""
-        header, body = self.context.get("key"), attrs.get("idempotency_key")
-        if header is None:
-            return attrs
-        if body not in (None, header):
-            raise serializers.ValidationError(
-                {"idempotency_key": ["The header Idempotency-Key has another one. Send it in one place."]}
-            )
-        return {**attrs, "idempotency_key": header}
 
 
 class MessageSerializer(serializers.Serializer[Message]):
@@ -112,7 +113,11 @@ class VerificationSerializer(serializers.Serializer[Verification]):
     capability = serializers.CharField()
     status = serializers.ChoiceField(choices=Status.values)
     phone_number = serializers.SerializerMethodField()
-    cost = Price(source="price", help_text="What you pay")
+    cost = Price(
+        source="price",
+        help_text="The price. It is charged once there is a number, and back where `refund` is; what `failed` without "
+        "a refund was never charged",
+    )
     currency = serializers.CharField()
     code = serializers.SerializerMethodField()
     sms_text = serializers.SerializerMethodField()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from config.lib import money
@@ -20,10 +21,11 @@ class InsufficientFunds(DomainError):
     title = _("Not enough money in the wallet")
 
     def __init__(self, *, available: int, required: int) -> None:
+        missing = max(required - available, settings.TOP_UP_MIN_CENTS)
         sentence = _("You have %(available)s available, and this costs %(required)s. Top up %(missing)s or more.") % {
             "available": money.display(available),
             "required": money.display(required),
-            "missing": money.display(required - available),
+            "missing": money.display(missing),
         }
         super().__init__(sentence, available=money.to_text(available), required=money.to_text(required))
 

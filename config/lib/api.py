@@ -106,6 +106,25 @@ class BodySerializer(serializers.Serializer):
         return super().to_internal_value(data)
 
 
+class KeyedSerializer(BodySerializer):
+    """A body that may bring the idempotency key along; its `context` has the header's as "key"."""
+
+    idempotency_key = KeyField(
+        required=False, allow_null=True, default=None, help_text="As the header Idempotency-Key: send one of them."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """In both places only when it is the same."""
+        header, body = self.context.get("key"), attrs.get("idempotency_key")
+        if header is None:
+            return attrs
+        if body not in (None, header):
+            raise serializers.ValidationError(
+                {"idempotency_key": [_("The header Idempotency-Key has another one. Send it in one place.")]}
+            )
+        return {**attrs, "idempotency_key": header}
+
+
 def _wrong_type(field: serializers.Field, value: Any) -> str:
     """What is wrong about the type of a value that came as JSON, '' for nothing."""
     if value is None:

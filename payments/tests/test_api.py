@@ -65,6 +65,20 @@ def test_the_same_idempotency_key_is_a_replay(api, sandbox):
     assert (first.headers.get("Idempotent-Replayed"), again.headers["Idempotent-Replayed"]) == (None, "true")
 
 
+def test_the_key_may_come_in_the_body_and_in_both_when_it_is_the_same(api, sandbox):
+    body = {"amount": "20.00", "idempotency_key": "k1"}
+    first, again = post(api, INITIALIZE, body), post(api, INITIALIZE, {"amount": "20.00"}, **{"Idempotency-Key": "k1"})
+    other = post(api, INITIALIZE, body, **{"Idempotency-Key": "k2"})
+    assert (first.status_code, again.status_code, again.json()) == (201, 200, first.json())
+    assert (other.status_code, list(other.json()["errors"])) == (400, ["idempotency_key"])
+
+
+def test_another_currency_than_the_wallets_is_refused_and_not_taken_for_it(api, sandbox):
+    answer = post(api, INITIALIZE, {"amount": "20.00", "currency": "EUR"})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["currency"])
+    assert post(api, INITIALIZE, {"amount": "20.00", "currency": "USD"}).status_code == 201
+
+
 def test_the_same_key_with_another_amount_is_422(api, sandbox):
     post(api, INITIALIZE, {"amount": "20.00"}, **{"Idempotency-Key": "k1"})
     answer = post(api, INITIALIZE, {"amount": "30.00"}, **{"Idempotency-Key": "k1"})

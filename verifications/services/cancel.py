@@ -137,7 +137,7 @@ def _refuse_over_limit(user: User, now: datetime) -> None:
     if len(times) >= settings.MAX_CANCELS_PER_HOUR:
         oldest = list(times)[-1] if times else now
         raise errors.OverLimit(
-            _("You can cancel {count} numbers an hour, and have. This one ends by itself, with a refund.").format(
+            _("You can cancel {count} numbers an hour, and have. If no code comes, this one refunds itself.").format(
                 count=settings.MAX_CANCELS_PER_HOUR
             ),
             retry_after=max(1, math.ceil(((oldest or now) + hour - now).total_seconds())),
@@ -147,8 +147,10 @@ def _refuse_over_limit(user: User, now: datetime) -> None:
 def _already_ended(verification: Verification) -> errors.AlreadyEnded:
     price = money.display(verification.price)
     sentences: dict[str, str | Promise] = {
-        Status.COMPLETED: _("The code has arrived already, so this number can't be cancelled."),
+        Status.COMPLETED: _("An SMS has arrived already, so this number can't be cancelled."),
         Status.TIMED_OUT: _("This number has ended by itself; {price} is back in your wallet.").format(price=price),
-        Status.FAILED: _("This verification has failed already. You have not paid for it."),
+        Status.FAILED: _("The provider has ended this number; {price} is back in your wallet.").format(price=price)
+        if verification.charged
+        else _("There was no number for you, and nothing was charged."),
     }
     return errors.AlreadyEnded(sentences[verification.status])

@@ -104,6 +104,8 @@ def _offer(service_name: str, country: str, capability: str) -> Offer:
         .first()
     )
     if offer is None:
+        if Offer.objects.filter(service__name=service_name, provider=settings.PROVIDER, active=True).exists():
+            raise UnknownService(_("There are no numbers for this service in this country. Choose another country."))
         raise UnknownService
     return offer
 

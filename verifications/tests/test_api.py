@@ -159,11 +159,32 @@ def test_a_header_and_a_body_key_that_differ_are_refused(shop: RunningSandbox, a
     assert list(assert_problem(response, 400, "validation_error")["errors"]) == ["idempotency_key"]
 
 
+def test_one_service_has_the_price_that_a_purchase_costs(shop: RunningSandbox, api: Api) -> None:
+    plain, with_area = (
+        api.get("/api/v1/services/test_pending"),
+        api.get("/api/v1/services/test_pending", area_code="212"),
+    )
+    assert (plain.status_code, plain.json()["service_name"], plain.json()["price"]) == (200, "test_pending", "0.50")
+    bought = api.post(CREATE, {"service_name": "test_pending", "area_code": "212"}).json()
+    assert with_area.json()["price"] == bought["cost"] == "0.70"
+
+
+def test_one_service_that_is_not_sold_is_refused_as_a_purchase_is(shop: RunningSandbox, api: Api) -> None:
+    make_offer("chase", blocked=True)
+    assert_problem(api.get("/api/v1/services/nonesuch"), 404, "unknown_service")
+    assert_problem(api.get("/api/v1/services/chase"), 403, "service_blocked")
+    body = assert_problem(api.get("/api/v1/services/test_pending", area_code="12"), 400, "validation_error")
+    assert set(body["errors"]) == {"area_code"}
+
+
 # --- each refusal in its form
 
 
 def test_unknown_service(shop: RunningSandbox, api: Api) -> None:
     assert_problem(api.post(CREATE, {"service_name": "nonesuch"}), 404, "unknown_service")
+    elsewhere = {"service_name": "test_pending", "country": "FR"}
+    sentence = "There are no numbers for this service in this country. Choose another country."
+    assert_problem(api.post(CREATE, elsewhere), 404, "unknown_service", detail=sentence)
 
 
 def test_service_blocked(shop: RunningSandbox, api: Api) -> None:

@@ -15,6 +15,7 @@ from config.lib.errors import NotFound
 from config.sandbox.testing import RunningSandbox
 from verifications import errors, services
 from verifications.models import Status, Verification
+from verifications.services.end import end
 from verifications.tests.books import assert_balanced, money, rows
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +75,7 @@ def test_a_code_that_was_there_first_completes_it(shop: RunningSandbox, waiting:
     with pytest.raises(errors.AlreadyEnded) as caught:
         services.cancel(user=waiting.user, verification_id=waiting.pk)
     waiting.refresh_from_db()
-    assert (waiting.status, "code has arrived" in str(caught.value.detail)) == (Status.COMPLETED, True)
+    assert (waiting.status, "An SMS has arrived" in str(caught.value.detail)) == (Status.COMPLETED, True)
     assert rows(waiting.user) == [("sms_purchase", -50)]
     assert_balanced(shop, user=waiting.user)
 
@@ -87,6 +88,22 @@ def test_a_number_that_has_ended_there_ends_here(shop: RunningSandbox, waiting: 
     assert (waiting.status, "$0.50 is back" in str(caught.value.detail)) == (Status.TIMED_OUT, True)
     assert rows(waiting.user) == REFUNDED
     assert_balanced(shop, user=waiting.user)
+
+
+def test_what_failed_says_where_the_money_is(shop: RunningSandbox, customer: User, waiting: Verification) -> None:
+    end(verification=waiting, to=Status.FAILED, now=timezone.now(), settled=True)
+    with pytest.raises(errors.OutOfStock):
+        services.buy(user=customer, service_name="test_no_numbers")
+    never = Verification.objects.get(service__name="test_no_numbers")
+    sentences = []
+    for row in (waiting, never):
+        with pytest.raises(errors.AlreadyEnded) as caught:
+            services.cancel(user=row.user, verification_id=row.pk)
+        sentences.append(str(caught.value.detail))
+    assert sentences == [
+        "The provider has ended this number; $0.50 is back in your wallet.",
+        "There was no number for you, and nothing was charged.",
+    ]
 
 
 @pytest.mark.parametrize("fault", ["drop_before", "error_500", "html_502", "hang"])

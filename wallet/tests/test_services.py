@@ -60,7 +60,7 @@ def test_too_little_is_refused_with_what_there_is_and_what_it_costs(user: User) 
     top_up(user, 120)
     with pytest.raises(InsufficientFunds) as refused:
         fee(user, 250)
-    assert refused.value.detail == "You have $1.20 available, and this costs $2.50. Top up $1.30 or more."
+    assert refused.value.detail == "You have $1.20 available, and this costs $2.50. Top up $5.00 or more."
     assert (refused.value.code, refused.value.status) == ("insufficient_funds", 402)
     assert refused.value.extra == {"available": "1.20", "required": "2.50"}
     assert money(user) == (120, 0, 1)
