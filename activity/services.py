@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from activity import signals, wording
-from activity.events import FINANCIAL_TYPES, VOCABULARY
+from activity.events import CUSTOMER, FINANCIAL_TYPES, VOCABULARY
 from activity.models import Activity, Alert
+from config.lib.caller import caller_of
 from config.lib.errors import DomainError
 from wallet.models import Transaction
 
@@ -41,9 +42,12 @@ def record(
     """Write down that `event` happened to `user`, in the transaction that changed the state.
 
     `data` has exactly the fields that activity/events.py declares (BadEventData otherwise): money as "2.50", times as
-    ISO 8601. `resource` and `actor` default to what the vocabulary says. No savepoint: without its event nothing moves.
+    ISO 8601. `resource` and `actor` default to what the vocabulary says, and what a customer does has the address and
+    the user agent of the customer's request. No savepoint: without its event nothing moves.
     """
     fields = _fields(event, data, resource, actor, now)
+    if fields["actor"] == CUSTOMER and not (ip_address or user_agent):
+        ip_address, user_agent = caller_of(user.pk)
     with transaction.atomic(savepoint=False):
         activity = Activity.objects.create(user=user, ip_address=ip_address, user_agent=user_agent[:300], **fields)
         signals.activity_recorded.send(sender=Activity, activity=activity)

@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.lib.http.RequestIdMiddleware",
+    "config.lib.caller.CallerMiddleware",
     "config.lib.http.AdminPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.lib.http.NulMiddleware",
