@@ -90,7 +90,7 @@ def test_going_on_below_a_row_skips_none_of_the_same_moment(client: APIClient, u
         ({"activity_type": "x"}, "activity_type"),
         ({"status": "x"}, "status"),
         ({"start_date": "x"}, "start_date"),
-        ({"start_date": "2026-11-22", "end_date": "2026-11-20"}, "end_date"),
+        ({"start_date": "2026-11-22", "end_date": "2026-11-21"}, "end_date"),
         ({"q": "a\x00"}, "q"),
         ({"limit": "0"}, "limit"),
     ],

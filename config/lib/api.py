@@ -176,7 +176,7 @@ class RangeSerializer(QuerySerializer):
     end_date = EndField(required=False, help_text="Before this time (ISO 8601), or up to and with this day.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "start_date" in attrs and "end_date" in attrs and attrs["start_date"] > attrs["end_date"]:
+        if "start_date" in attrs and "end_date" in attrs and attrs["start_date"] >= attrs["end_date"]:
             raise serializers.ValidationError({"end_date": [_("The range must end after it starts.")]})
         return attrs
 
