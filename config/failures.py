@@ -13,7 +13,8 @@ from django.template.loader import render_to_string
 from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 
-from config.lib.problems import DATABASE_IS_BACK_IN, not_found_json, problem_json
+from config.lib.codes import DATABASE_IS_BACK_IN
+from config.lib.problems import not_found_json, problem_json
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -122,7 +123,7 @@ def _refusal(
 ) -> HttpResponse:
     """A page that needs nothing but the templates; `again` is what leads back to where one was, where that helps."""
     if _is_api(request):
-        return problem_json(status, code, title, detail)
+        return problem_json(status, code, detail)
     page = _page_before(request) if again else ""
     context = {
         "status": status,

@@ -15,7 +15,8 @@ from rest_framework.test import APIClient
 from accounts import services as accounts
 from accounts.models import PolicyAcceptance, User
 from activity.models import Activity
-from config.lib.openapi import REFUSALS, problem_example
+from config.lib.codes import REFUSALS
+from config.lib.openapi import problem_example
 from config.sandbox.testing import RunningSandbox
 from payments.models import Payment, PaymentStatus
 from refunds.models import Refund

@@ -7,173 +7,17 @@ key, no scope, bad fields, too many calls) is added here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
+from config.lib.codes import REFUSALS
+
 _CODES = "x-error-codes"
-_ID = "0b6c7f7e-3c5e-4a53-9a55-0d8f3a0f2d11"
 
-
-@dataclass(frozen=True)
-class Refusal:
-    """One error code: its status, an example of its title and sentence, and what its reader does, code in backticks."""
-
-    status: int
-    title: str
-    detail: str
-    remedy: str | Promise
-    more: tuple[tuple[str, Any], ...] = ()
-
-
-REFUSALS: dict[str, Refusal] = {
-    "validation_error": Refusal(
-        400,
-        "Invalid request",
-        "limit: Ensure this value is less than or equal to 100.",
-        _("Fix the fields listed in `errors`."),
-        (("errors", {"limit": ["Ensure this value is less than or equal to 100."]}),),
-    ),
-    "not_authenticated": Refusal(
-        401,
-        "Not signed in",
-        "Send an API key as Authorization: Bearer KEY, or sign in.",
-        _("Send `Authorization: Bearer KEY` with a key that isn't revoked or expired."),
-    ),
-    "insufficient_funds": Refusal(
-        402,
-        "Not enough money",
-        "This takes $2.50 and you have $1.00 available. Top up first.",
-        _("Top up. Nothing was set aside or charged."),
-    ),
-    "forbidden": Refusal(
-        403,
-        "You do not have permission to perform this action.",
-        "This API key lacks the scope 'buy'.",
-        _("Use a key with the scope named in `detail`."),
-    ),
-    "policy_not_accepted": Refusal(
-        403,
-        "The acceptable-use policy is not accepted yet",
-        "Read and accept the acceptable-use policy first.",
-        _("Send `POST /api/policy` with the version you have read."),
-    ),
-    "service_blocked": Refusal(
-        403,
-        "This service is not sold",
-        "Numbers for this service can't be bought here, by our acceptable-use policy. Choose another service.",
-        _("Choose another service."),
-    ),
-    "purchases_frozen": Refusal(
-        403,
-        "Purchases are paused",
-        "Purchases on this account are paused. Write to support.",
-        _("Write to support."),
-    ),
-    "not_found": Refusal(
-        404,
-        "Not found",
-        "You have no such verification.",
-        _("Check the ID. Items of other accounts also answer 404."),
-    ),
-    "unknown_service": Refusal(
-        404,
-        "Unknown service",
-        "We don't sell numbers for this service. Choose one from the list of services.",
-        _("Choose one from `GET /api/v1/services`."),
-    ),
-    "method_not_allowed": Refusal(
-        405,
-        "Method not allowed.",
-        'Method "PUT" not allowed.',
-        _("Use one of the methods in the `Allow` header."),
-    ),
-    "not_acceptable": Refusal(
-        406,
-        "Could not satisfy the request Accept header.",
-        "Could not satisfy the request Accept header.",
-        _("Accept `application/json`."),
-    ),
-    "price_moved": Refusal(
-        409,
-        "The price has changed",
-        "The price is $2.70 now, above your $2.50. Nothing was charged.",
-        _("Check the new price; raise `max_price` to accept it."),
-    ),
-    "out_of_stock": Refusal(
-        409,
-        "No number is free",
-        "No number is free for this service just now. Nothing was charged. Try again in a few minutes.",
-        _("Try again in a few minutes, or without `area_code`."),
-        (("verification_id", _ID),),
-    ),
-    "too_early": Refusal(
-        409,
-        "Too early to give the number back",
-        "The provider does not take this number back yet. Try again in 12 seconds.",
-        _("Wait `retry_after` seconds, then try again."),
-        (("retry_after", 12),),
-    ),
-    "already_ended": Refusal(
-        409,
-        "This verification has already ended",
-        "The code has arrived, so the number can't be given back.",
-        _("Read the verification: it has its code or its refund."),
-    ),
-    "in_progress": Refusal(
-        409,
-        "The first request is still being answered",
-        "The first request with this key is still being answered. Ask again with the same key in a moment.",
-        _("Ask again with the same key in a moment."),
-    ),
-    "too_large": Refusal(413, "The request is too large.", "Send at most 2621440 bytes.", _("Send a smaller request.")),
-    "unsupported_media_type": Refusal(
-        415,
-        "Unsupported media type in request.",
-        'Unsupported media type "text/plain" in request.',
-        _("Send `application/json`."),
-    ),
-    "key_reused": Refusal(
-        422,
-        "The idempotency key was used for something else",
-        "This idempotency key was used for another request. Send a new key with a new request.",
-        _("Send a new key with a new request."),
-    ),
-    "over_limit": Refusal(
-        429,
-        "Too many",
-        "You have reached a limit. Wait a little and try again.",
-        _("Wait `retry_after` seconds if it is given; otherwise wait until something of yours has ended."),
-        (("retry_after", 240),),
-    ),
-    "throttled": Refusal(
-        429,
-        "Request was throttled.",
-        "Request was throttled. Expected available in 12 seconds.",
-        _("Wait `retry_after` seconds, then try again."),
-        (("retry_after", 12),),
-    ),
-    "provider_unavailable": Refusal(
-        503,
-        "The provider can't be reached",
-        "Our number provider can't be reached just now. Nothing was charged. Try again in a minute.",
-        _("Wait `retry_after` seconds, then try again. Nothing was charged."),
-        (("retry_after", 30), ("verification_id", _ID)),
-    ),
-    "gateway_unavailable": Refusal(
-        503,
-        "The payment service can't be reached",
-        "The payment service can't be reached just now. Try again in a minute.",
-        _("Try again with the same `Idempotency-Key`: it continues the same payment."),
-        (("retry_after", 30), ("reference", "pay_5f0c1d2e3a4b5c6d7e8f")),
-    ),
-}
 
 _PROBLEM = {
     "type": "object",
@@ -353,9 +197,9 @@ def problem_example(code: str) -> dict[str, Any]:
     refusal = REFUSALS[code]
     return {
         "type": f"{settings.PUBLIC_URL}/help#{code}",
-        "title": refusal.title,
+        "title": str(refusal.title),
         "status": refusal.status,
-        "detail": refusal.detail,
+        "detail": str(refusal.detail),
         "code": code,
         "errors": {},
         **dict(refusal.more),

@@ -11,47 +11,49 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from config.lib.codes import DATABASE_IS_BACK_IN, REFUSALS, title_of
 from config.lib.errors import DomainError
 
 log = logging.getLogger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
-DATABASE_IS_BACK_IN = 5  # seconds: a restart, or a switch to the standby
 
 
-def problem(*, code: str, status: int, title: str, detail: str, errors: Any = None, **extra: Any) -> Response:
-    """One RFC 9457 document. `retry_after` (seconds) also becomes the header."""
-    body: dict[str, Any] = {
-        "type": f"{settings.PUBLIC_URL}/help#{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-    }
-    body |= {"code": code, "errors": errors or {}, **extra}
+def problem(*, code: str, status: int, detail: str, errors: Any = None, **extra: Any) -> Response:
+    """One RFC 9457 document, with the code's own title. `retry_after` (seconds) also becomes the header."""
+    body = _document(code=code, status=status, detail=detail, errors=errors) | extra
     headers = {"Retry-After": str(math.ceil(extra["retry_after"]))} if extra.get("retry_after") is not None else None
     return Response(body, status=status, headers=headers, content_type=PROBLEM_TYPE)
+
+
+def _document(*, code: str, status: int, detail: str, errors: Any = None) -> dict[str, Any]:
+    return {
+        "type": f"{settings.PUBLIC_URL}/help#{code}",
+        "title": title_of(code, status=status),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "errors": errors or {},
+    }
 
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: every refusal as a problem document."""
     _roll_back()
     if isinstance(error, DomainError):
-        return problem(
-            code=error.code, status=error.status, title=str(error.title), detail=str(error.detail), **error.extra
-        )
+        return problem(code=error.code, status=error.status, detail=str(error.detail), **error.extra)
     if isinstance(error, RequestDataTooBig):
-        title = _("The request is too large")
-        return problem(code="too_large", status=413, title=title, detail=title)
+        return problem(code="too_large", status=413, detail=_("Send a smaller request. Nothing was saved."))
     if isinstance(error, OperationalError | InterfaceError):
         log.error("The database went away during a call", exc_info=error)
         return problem(
             code="unavailable",
             status=503,
-            title=_("We are not at our best for a moment"),
-            detail=_("Our database did not answer. What was begun is finished; ask again with the same key."),
+            detail=str(REFUSALS["unavailable"].detail),
             retry_after=DATABASE_IS_BACK_IN,
         )
     if isinstance(error, Http404):
@@ -62,7 +64,6 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         return problem(
             code="validation_error",
             status=400,
-            title=_("Invalid request"),
             detail=_first_sentence(error.detail),
             errors=_by_field(error.detail),
         )
@@ -82,20 +83,41 @@ def _api_exception(error: exceptions.APIException) -> Response:
     codes = {400: "validation_error", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 429: "throttled"}
     extra: dict[str, Any] = {}
     if isinstance(error, exceptions.Throttled):
-        extra["retry_after"] = math.ceil(getattr(error, "wait", None) or 1)
-    title, detail = str(error.default_detail), str(error.detail)
-    if isinstance(error, exceptions.NotAuthenticated):
-        title, detail = _("Not signed in"), _("Send an API key as Authorization: Bearer KEY, or sign in.")
+        extra["retry_after"] = _wait(error)
     response = problem(
         code=codes.get(error.status_code, str(error.default_code)),
         status=error.status_code,
-        title=title,
-        detail=detail,
+        detail=_sentence(error),
         **extra,
     )
     if header := getattr(error, "auth_header", None):
         response["WWW-Authenticate"] = header
     return response
+
+
+def _sentence(error: exceptions.APIException) -> str:
+    """DRF's own, but where it leaves its reader without what would be right."""
+    if isinstance(error, exceptions.NotAuthenticated):
+        return str(REFUSALS["not_authenticated"].detail)
+    if isinstance(error, exceptions.NotFound) and error.detail == error.default_detail:
+        return _("There is nothing here, or it isn't yours.")
+    if isinstance(error, exceptions.NotAcceptable):
+        offered = [renderer.media_type for renderer in error.available_renderers or ()]
+        return _("The answer comes as {types}. Accept that.").format(types=", ".join(offered) or "application/json")
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        return _("{why} Send application/json.").format(why=error.detail)
+    if isinstance(error, exceptions.Throttled):
+        seconds = _wait(error)
+        return ngettext(
+            "You call more often than you may. Try again in {seconds} second.",
+            "You call more often than you may. Try again in {seconds} seconds.",
+            seconds,
+        ).format(seconds=seconds)
+    return str(error.detail)
+
+
+def _wait(error: exceptions.Throttled) -> int:
+    return math.ceil(getattr(error, "wait", None) or 1)
 
 
 def _by_field(detail: Any) -> dict[str, Any]:
@@ -112,19 +134,11 @@ def _first_sentence(detail: Any) -> str:
     return str(detail)
 
 
-def problem_json(status: int, code: str, title: str, detail: str) -> JsonResponse:
+def problem_json(status: int, code: str, detail: str) -> JsonResponse:
     """The same document from outside DRF's views."""
-    body = {
-        "type": f"{settings.PUBLIC_URL}/help#{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "errors": {},
-    }
-    return JsonResponse(body, status=status, content_type=PROBLEM_TYPE)
+    return JsonResponse(_document(code=code, status=status, detail=detail), status=status, content_type=PROBLEM_TYPE)
 
 
 def not_found_json(path: str) -> JsonResponse:
     """The 404 of an address under /api/ that no route knows."""
-    return problem_json(404, "not_found", _("Not found"), _("There is nothing at {path}.").format(path=path))
+    return problem_json(404, "not_found", _("There is nothing at {path}.").format(path=path))

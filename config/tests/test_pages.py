@@ -14,7 +14,7 @@ from django.db.utils import OperationalError
 from django.test import Client
 
 from accounts.models import User
-from config.lib.openapi import REFUSALS
+from config.lib.codes import REFUSALS
 from config.tests.routes import PUBLIC, belongings, routes
 
 TEMPLATES = sorted(Path(project.BASE_DIR, "templates").rglob("*.html"))

@@ -6,14 +6,17 @@ import json
 from typing import Any
 
 import pytest
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404
 from django.test import Client, RequestFactory
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 
 from accounts.tests.factories import make_user
 from config import failures
+from config.lib.api import TooLarge
+from config.lib.codes import REFUSALS
 from config.lib.errors import DomainError
 from config.lib.problems import problem_handler
 
@@ -43,7 +46,7 @@ def test_a_refusal_of_ours_has_its_code_and_its_sentence() -> None:
         409,
         {
             "type": "http://localhost:8000/help#out_of_stock",
-            "title": "Out of stock",
+            "title": "No number is free",
             "status": 409,
             "detail": "None left in the US.",
             "code": "out_of_stock",
@@ -78,6 +81,75 @@ def test_refusals_of_the_framework_have_codes_of_ours(error: Exception, status: 
     given, body = answer(error)
     assert (given, body["status"], body["code"], body["errors"]) == (status, status, code, {})
     assert {"type", "title", "status", "detail", "code", "errors"} <= set(body)
+
+
+@pytest.mark.parametrize(
+    ("errors", "title"),
+    [
+        ((exceptions.MethodNotAllowed("PUT"), exceptions.MethodNotAllowed("TRACE")), "Method not allowed"),
+        (
+            (exceptions.UnsupportedMediaType("a/b"), exceptions.UnsupportedMediaType("text/xml")),
+            "Unsupported media type",
+        ),
+        ((exceptions.NotAcceptable(), exceptions.NotAcceptable("text/html")), "Not acceptable"),
+        ((exceptions.Throttled(), exceptions.Throttled(wait=12)), "Too many calls"),
+        ((exceptions.PermissionDenied(), exceptions.PermissionDenied("No scope.")), "Not allowed"),
+        ((exceptions.NotAuthenticated(), exceptions.AuthenticationFailed("Expired.")), "Not signed in"),
+        ((Http404(), exceptions.NotFound("No such page.")), "Not found"),
+        ((exceptions.ParseError(), exceptions.ValidationError("Wrong.")), "Invalid request"),
+        ((OutOfStock(), OutOfStock("None left in the US.")), "No number is free"),
+        ((OperationalError("gone"), OperationalError("closed")), "We are not at our best for a moment"),
+        ((RequestDataTooBig(), TooLarge("Send at most 5 bytes.")), "The request is too large"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_code_has_one_title_whatever_the_occurrence(errors: tuple[Exception, ...], title: str) -> None:
+    bodies = [answer(error)[1] for error in errors]
+    assert [body["title"] for body in bodies] == [title, title]
+    assert [body["title"] for body in bodies] == [str(REFUSALS[body["code"]].title) for body in bodies]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (exceptions.MethodNotAllowed("PUT"), 'Method "PUT" not allowed.'),
+        (
+            exceptions.UnsupportedMediaType("text/xml"),
+            'Unsupported media type "text/xml" in request. Send application/json.',
+        ),
+        (
+            exceptions.NotAcceptable(available_renderers=[JSONRenderer]),
+            "The answer comes as application/json. Accept that.",
+        ),
+        (exceptions.NotAcceptable(), "The answer comes as application/json. Accept that."),
+        (exceptions.Throttled(wait=0.2), "You call more often than you may. Try again in 1 second."),
+        (exceptions.Throttled(wait=7.1), "You call more often than you may. Try again in 8 seconds."),
+        (Http404(), "There is nothing here, or it isn't yours."),
+        (exceptions.NotFound("No such page."), "No such page."),
+    ],
+    ids=str,
+)
+def test_the_particular_is_in_the_sentence(error: Exception, sentence: str) -> None:
+    assert answer(error)[1]["detail"] == sentence
+
+
+def test_a_code_outside_the_table_is_called_as_its_status() -> None:
+    class Odd(DomainError):
+        code, status, title = "odd", 418, "Short and stout"
+
+    _status, body = answer(Odd("A teapot, number 7."))
+    assert (body["title"], body["detail"]) == ("I'm a Teapot", "A teapot, number 7.")
+
+
+def kinds(of: type[DomainError] = DomainError) -> set[type[DomainError]]:
+    return {kind for one in of.__subclasses__() for kind in {one, *kinds(one)}}
+
+
+def test_every_refusal_of_the_product_is_in_the_table_with_its_status() -> None:
+    ours = {kind for kind in kinds() if ".tests." not in kind.__module__ and kind.code != "nothing_to_refund"}
+    assert len(ours) > 20
+    known = {(code, refusal.status) for code, refusal in REFUSALS.items()}
+    assert {(kind.code, kind.status) for kind in ours} - known == set()  # (nothing_to_refund no call can meet)
 
 
 def test_a_field_that_is_wrong_is_named_in_the_sentence() -> None:
@@ -173,14 +245,17 @@ class TestOverHttp:
         (failures.csrf_failure, 403, "forbidden"),
         (failures.page_not_found, 404, "not_found"),
         (failures.server_error, 500, "server_error"),
+        (failures.wrong_method, 405, "method_not_allowed"),
+        (failures.database_away, 503, "unavailable"),
     ],
 )
 def test_what_goes_wrong_outside_the_framework_is_a_problem_under_api(view: Any, status: int, code: str) -> None:
     response = view(RequestFactory().get("/api/anything"))
     body = json.loads(response.content)
     assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
-    assert (body["status"], body["code"], set(body)) == (
+    assert (body["status"], body["code"], body["title"], set(body)) == (
         status,
         code,
+        REFUSALS[code].title,
         {"type", "title", "status", "detail", "code", "errors"},
     )
