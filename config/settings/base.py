@@ -130,6 +130,7 @@ CHANNEL_LAYERS = {
 }
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]  # no more than ours: with Django's own, half of an answer would be in another
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

@@ -223,6 +223,19 @@ class TestOverHttp:
         )
         assert answer["Content-Type"] == "application/problem+json"
 
+    @pytest.mark.parametrize("language", ["de", "fr", "de-AT, fr;q=0.9, en;q=0.1", "xx", "*"])
+    def test_a_document_is_in_one_language_whatever_is_asked_for(self, client: Client, language: str) -> None:
+        for ask in (
+            lambda **how: client.post("/api/keys", {"scopes": ["x"]}, content_type="application/json", **how),
+            lambda **how: client.put("/api/keys", **how),
+            lambda **how: client.get("/api/keys?limit=ten", **how),
+            lambda **how: client.get("/api/nothing", **how),
+            lambda **how: Client().get("/api/keys", **how),
+        ):
+            answer = ask(headers={"Accept-Language": language})
+            assert answer["Content-Language"] == "en"
+            assert answer.json() == ask().json()
+
     @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
     @pytest.mark.parametrize(
         "path", ["/api/nope", "/api/v1/verify/not-a-uuid/cancel", "/api/v1/verify/create/", "/api/keys/abc"]
