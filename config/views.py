@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 
-from config.lib.openapi import REFUSALS
+from config.lib import shared_metrics
+from config.lib.codes import REFUSALS
 from config.lib.problems import not_found_json
 from verifications import favourites
 from verifications import selectors as verifications
@@ -83,17 +84,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     allowed = bool(token) and hmac.compare_digest(given.encode(), token.encode())
     if not (allowed or settings.METRICS_OPEN):
         return HttpResponse(status=401)
-    return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
-
-
-def _registry() -> CollectorRegistry:
-    from prometheus_client import REGISTRY
-
-    if not settings.PROMETHEUS_MULTIPROC_DIR:
-        return REGISTRY
-    registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)
-    return registry
+    return HttpResponse(generate_latest(shared_metrics.registry()), content_type=CONTENT_TYPE_LATEST)
 
 
 @csrf_exempt  # nothing is done here, and programs have no CSRF token

@@ -1,6 +1,14 @@
-"""Prometheus metrics, right across processes where PROMETHEUS_MULTIPROC_DIR is set."""
+"""Prometheus metrics, right across processes where PROMETHEUS_MULTIPROC_DIR is set.
+
+A gauge says what several processes' values make together: `livesum` adds up those of the living, `mostrecent` is the
+last that anybody set, for what is one thing seen by all.
+"""
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from config.lib import shared_metrics
+
+shared_metrics.share()
 
 transactions_total = Counter("transactions_total", "Journal rows posted", ["type", "status"])
 notifications_total = Counter("notifications_total", "Inbox rows written", ["type", "success"])

@@ -3,6 +3,7 @@
 from .base import *
 from .drills import *
 from .logging import *
+from .metrics import *
 from .product import *
 from .security import *
 from .workers import *

@@ -63,6 +63,7 @@ def compose(var: Path, *, web_port: int, sandbox_port: int, database_url: str, r
         "MARKUP": "2.0",
         "SANDBOX_STATE": str(var / "sandbox.json"),
         "MAIL_DIR": str(var / "mail"),
+        "PROMETHEUS_MULTIPROC_DIR": str(var / "metrics"),
         **{name: kept.get(name) or make() for name, make in _KEPT.items()},
     }
     return {name: os.environ.get(name) or value for name, value in ours.items()}

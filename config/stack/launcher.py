@@ -90,6 +90,7 @@ class _Launch:
         try:
             self._check_debug()
             self._check_ports()
+            self._check_metrics()
             self._start()
             self.supervisor.watch()
         except Interrupted:
@@ -125,6 +126,18 @@ class _Launch:
                 if port_is_taken(port):
                     raise StackError(f"Port {port} is taken by another program. Choose another: {name}=9000 make run")
 
+    def _check_metrics(self) -> None:
+        """The folder that the environment names for them; ours needs no looking at."""
+        named = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        try:
+            if named:
+                Path(named).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StackError(
+                f"PROMETHEUS_MULTIPROC_DIR is {named!r}; it takes a folder that can be made and written to "
+                f"({error.strerror}). Unset, it is one in {self.plan.var}."
+            ) from None
+
     def _start(self) -> None:
         began = time.monotonic()
         database_url, redis_url = self._services()
@@ -137,6 +150,7 @@ class _Launch:
         )
         environment.write(self.plan.var / "run.env", self.env)
         Path(self.env["MAIL_DIR"]).mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.rmtree(self.plan.var / "metrics", ignore_errors=True)  # they count from this start on
         # Importing takes these longest, so they begin while the database is made ready; nobody knows the address yet.
         self._child("sandbox", "manage.py", "sandbox")
         for number, port in enumerate(self.plan.web_ports, start=1):

@@ -123,6 +123,11 @@ def _environment(pid: int) -> str:
         return ""
 
 
+def _read(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return str(answer.read().decode())
+
+
 def _get(url: str) -> int:
     with urllib.request.urlopen(url, timeout=20) as answer:
         return int(answer.status)
@@ -168,6 +173,21 @@ def test_it_says_where_it_is_and_who_may_sign_in(running: Launched) -> None:
 def test_web_and_sandbox_answer(running: Launched) -> None:
     sandbox = f"http://127.0.0.1:{running.env['SANDBOX_PORT']}"
     assert (_get(f"{running.address}/health/live"), _get(f"{sandbox}/__ctl/ledger")) == (200, 200)
+
+
+def test_metrics_show_what_the_other_processes_did(running: Launched) -> None:
+    page = _read(f"{running.address}/metrics")
+    wanted = ("transactions_total{", "provider_requests_total{", "process_cpu_seconds_total ")
+    assert [name for name in wanted if f"\n{name}" not in page] == []
+
+
+def test_a_folder_for_metrics_that_can_not_be_is_named(launch: Launch) -> None:
+    run = launch("metrics", PROMETHEUS_MULTIPROC_DIR="/dev/null/metrics")
+    assert run.process.wait(START_SECONDS) == 1
+    assert run.words == (
+        "Ringfence: PROMETHEUS_MULTIPROC_DIR is '/dev/null/metrics'; it takes a folder that can be made and written to "
+        f"(Not a directory). Unset, it is one in {run.var}.\n"
+    )
 
 
 def test_a_command_in_another_terminal_finds_the_running_database(running: Launched) -> None:

@@ -60,7 +60,7 @@ def test_two_trees_have_different_secrets(tmp_path: Path) -> None:
     one, other = (environment.compose(tmp_path, **ADDRESSES) for _ in range(2))
     assert {name for name in one if one[name] == other[name]} == {
         "DATABASE_URL", "REDIS_URL", "DEBUG", "PUBLIC_URL", "PORT", "SANDBOX_PORT", "TEXTVERIFIED_BASE_URL",
-        "TEXTVERIFIED_USERNAME", "STRIPE_API_BASE", "MARKUP", "SANDBOX_STATE", "MAIL_DIR",
+        "TEXTVERIFIED_USERNAME", "STRIPE_API_BASE", "MARKUP", "SANDBOX_STATE", "MAIL_DIR", "PROMETHEUS_MULTIPROC_DIR",
     }  # fmt: skip
 
 

@@ -1,0 +1,119 @@
+"""`/metrics` right across processes: with PROMETHEUS_MULTIPROC_DIR, each process writes and any of them shows all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+
+from config.settings.metrics import shared_folder
+from config.stack.environment import ROOT
+
+_WORK = """
+import sys
+from config.lib import metrics
+metrics.transactions_total.labels(type="sms_purchase", status="completed").inc()
+metrics.refund_latency_seconds.observe(0.5)
+metrics.provider_float.labels("textverified").set(float(sys.argv[1]))
+metrics.websocket_connections.inc()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+class Worker:
+    """A process that counts one purchase, one refund and one open socket, and lives until it is killed."""
+
+    def __init__(self, folder: Path, balance: float) -> None:
+        env = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _WORK, str(balance)],
+            cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, settings: LazySettings) -> Path:
+    """Where the answering process, this one, looks."""
+    settings.PROMETHEUS_MULTIPROC_DIR = str(tmp_path / "metrics")
+    return tmp_path / "metrics"
+
+
+@pytest.fixture
+def workers(folder: Path) -> Iterator[list[Worker]]:
+    both = [Worker(folder, balance) for balance in (50, 40)]
+    yield both
+    for worker in both:
+        worker.kill()
+
+
+def shown(client: Client) -> dict[str, float]:
+    """The page's values by name; of those with labels, the sum."""
+    page = client.get("/metrics").content.decode()
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            found[sample.name] = found.get(sample.name, 0) + sample.value
+    return found
+
+
+_MONEY = ("transactions_total", "refund_latency_seconds_count", "provider_float", "websocket_connections")
+
+
+def test_what_other_processes_count_is_shown(client: Client, workers: list[Worker]) -> None:
+    page = shown(client)
+    assert {name: page[name] for name in _MONEY} == dict(zip(_MONEY, (2, 2, 40, 2), strict=True))
+
+
+def test_a_killed_process_has_no_open_sockets_and_keeps_its_money(client: Client, workers: list[Worker]) -> None:
+    workers[1].kill()
+    page = shown(client)
+    assert {name: page[name] for name in _MONEY} == dict(zip(_MONEY, (2, 2, 40, 1), strict=True))
+
+
+def test_time_and_memory_of_the_answering_process_are_there(client: Client, workers: list[Worker]) -> None:
+    page = shown(client)
+    assert (page["process_cpu_seconds_total"] > 0, page["process_resident_memory_bytes"] > 0) == (True, True)
+
+
+def test_containers_of_one_process_number_write_to_different_files(folder: Path, workers: list[Worker]) -> None:
+    number = workers[0].process.pid
+    assert [path.name for path in folder.glob(f"*_{number}.db")] == []
+    assert len(list(folder.glob(f"counter_*-{number}.db"))) == 1
+
+
+def test_an_empty_variable_shares_nothing_and_leaves_no_files(tmp_path: Path) -> None:
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n" + _WORK
+    env = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": ""}
+    command = [sys.executable, "-c", program, "1"]
+    subprocess.run(command, cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
+    assert Path(shared_folder(str(tmp_path / "not" / "there"))).is_dir()
+
+
+def test_a_folder_that_can_not_be_made_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ImproperlyConfigured) as error:
+        shared_folder(str(tmp_path / "file" / "metrics"))
+    assert str(error.value) == (
+        f"PROMETHEUS_MULTIPROC_DIR is '{tmp_path}/file/metrics'; it takes a folder that can be made and written to "
+        "(Not a directory)."
+    )
