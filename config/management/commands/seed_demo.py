@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.models import User
-from accounts.signals import sign_in_failed, signed_in
+from accounts.signals import settings_changed, sign_in_failed, signed_in
 from config.lib.errors import DomainError
 from notifications.announcements import announce_to
 from payments import services as payments
@@ -117,6 +117,10 @@ def _live_through_it(demo: User, sandbox: Sandbox) -> None:
     accounts.update_profile(user=demo, name=demo.name, time_zone="Europe/Lisbon")
     key, _secret = accounts.create_api_key(user=demo, name="Old laptop")
     accounts.revoke_api_key(user=demo, key_id=key.pk)
+    with transaction.atomic():
+        settings_changed.send(sender=User, user=demo, what="Password")
+    for frozen, reason in ((True, "a look at an unusual purchase"), (False, "the purchase was fine")):
+        accounts.set_purchases_frozen(user=demo, frozen=frozen, reason=reason, now=timezone.now())
     _give(demo, 2_00, TransactionType.BONUS, Counterparty.PROMOTIONS, "Welcome bonus")
     _code(demo, sandbox)  # takes the balance below the threshold of the low-balance notice
     _top_up(demo, sandbox, 50_00, "failed")
@@ -126,6 +130,7 @@ def _live_through_it(demo: User, sandbox: Sandbox) -> None:
     _cancelled(demo)
     _timed_out(demo)
     _ended_by_provider(demo)
+    _message(demo, sandbox, "Your parcel is on its way.")
     _code(demo, sandbox)
     current = wallet.wallet_of(user=demo).balance
     if current != END_BALANCE:
@@ -151,8 +156,12 @@ def _buy(demo: User, service: str) -> Verification:
 
 
 def _code(demo: User, sandbox: Sandbox) -> None:
+    _message(demo, sandbox, "Your verification code is 123456")
+
+
+def _message(demo: User, sandbox: Sandbox, text: str) -> None:
     bought = _buy(demo, "test_success")
-    sandbox.call("sms", number=bought.phone_number, text="Your verification code is 123456")
+    sandbox.call("sms", number=bought.phone_number, text=text)
     verifications.poll_due(now=_past(bought.next_poll_at))
 
 
