@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 from django.conf import settings as django_settings
+from django.urls import resolve
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
@@ -18,6 +19,8 @@ from activity.models import Activity
 from config.lib.codes import REFUSALS
 from config.lib.openapi import problem_example
 from config.sandbox.testing import RunningSandbox
+from config.stack.environment import ROOT
+from notifications import catalog
 from payments.models import Payment, PaymentStatus
 from refunds.models import Refund
 from tests.people import customer
@@ -123,12 +126,61 @@ def test_the_examples_of_problems_are_problems() -> None:
         assert (example["status"], example["detail"][-1]) == (refusal.status, ".")
 
 
+def test_what_else_a_problem_may_have_is_described() -> None:
+    described = SCHEMA["components"]["schemas"]["Problem"]["properties"].keys()
+    assert [code for code in REFUSALS if not problem_example(code).keys() <= described] == []
+    assert problem_example("price_moved")["price"] == "2.70"
+    funds = problem_example("insufficient_funds")
+    assert (funds["available"], funds["required"]) == ("1.00", "12.50")
+    assert problem_example("in_progress")["retry_after"] == 8
+
+
+@every_operation
+def test_an_answer_with_a_time_to_wait_declares_its_header(operation: dict[str, Any]) -> None:
+    for answer in map(resolved, operation["responses"].values()):
+        examples = answer.get("content", {}).get("application/problem+json", {}).get("examples", {}).values()
+        if any("retry_after" in example["value"] for example in examples):
+            assert "Retry-After" in answer["headers"], answer["description"]
+
+
+@every_operation
+def test_it_may_meet_a_database_that_is_away(operation: dict[str, Any]) -> None:
+    assert "unavailable" in operation["x-error-codes"]
+
+
+def test_giving_numbers_back_has_a_limit_of_its_own() -> None:
+    too_many = resolved(OPERATIONS["POST /api/v1/verify/{verification_id}/cancel"]["responses"]["429"])
+    assert too_many["content"]["application/problem+json"]["examples"].keys() == {"over_limit", "throttled"}
+
+
+def test_no_word_to_our_programmers_describes_a_body() -> None:
+    described = {
+        name: shape["description"] for name, shape in SCHEMA["components"]["schemas"].items() if "description" in shape
+    }
+    assert [name for name, words in described.items() if "DRF" in words] == []
+    assert not {"CreateRequest", "InitializeRequest", "NewApiKeyRequest", "SearchRequest"} & described.keys()
+    assert described["WhichRequest"].startswith("Either `ids` or `all: true`."), "what is said for them stays"
+
+
+def test_the_example_of_a_notification_is_as_one_is() -> None:
+    inbox = OPERATIONS["GET /api/notifications"]["responses"]["200"]["content"]["application/json"]
+    [told] = next(iter(inbox["examples"].values()))["value"]["notifications"]
+    kind = catalog.CATALOG["number_purchased"]
+    assert (told["title"], told["message"]) == (kind.title, str(kind.message).format(phone="2125550123"))
+    assert resolve(told["link"]).url_name == "verification"
+
+
 def test_the_front_page_has_a_quick_start_and_every_code() -> None:
     text = SCHEMA["info"]["description"]
     assert "## Quick start" in text
     assert all(f"| `{code}` | {refusal.status} |" in text for code, refusal in REFUSALS.items())
     assert "600 a minute" in text
     assert "20 a second" in text
+
+
+def test_the_guide_has_the_same_codes() -> None:
+    table = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+) \|$", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
+    assert table == [(code, str(refusal.status), str(refusal.remedy)) for code, refusal in REFUSALS.items()]
 
 
 # --- who may

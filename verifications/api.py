@@ -298,7 +298,7 @@ class CancelView(APIView):
             answered("Cancelled", {"status": "cancelled", "refund_amount": "2.50", "new_balance": "25.00"}),
             answered("Asked for", {"status": "waiting", "refund_amount": "0.00", "new_balance": "22.50"}, 202),
         ],
-        extensions=refusals("too_early", "already_ended", "provider_unavailable"),
+        extensions=refusals("too_early", "already_ended", "over_limit", "provider_unavailable"),
     )
     def post(self, request: Request, verification_id: uuid.UUID) -> Response:
         """Give a number back that got no code, for a refund of the whole price."""

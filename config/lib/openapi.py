@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import get_lib_doc_excludes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
 from config.lib.codes import REFUSALS
@@ -19,12 +20,13 @@ from config.lib.codes import REFUSALS
 _CODES = "x-error-codes"
 
 
+_AMOUNT = {"type": "string", "pattern": r"^-?\d{1,17}\.\d{2}$"}
 _PROBLEM = {
     "type": "object",
     "description": "RFC 9457. Decide by `code`; show `detail`, a sentence for a person.",
     "properties": {
         "type": {"type": "string", "format": "uri", "description": "An address that explains the code."},
-        "title": {"type": "string"},
+        "title": {"type": "string", "description": "What the code is called: the same each time."},
         "status": {"type": "integer", "description": "The HTTP status again."},
         "detail": {"type": "string", "description": "What is wrong and what would be right."},
         "code": {"type": "string", "description": "One of the words in the table above."},
@@ -40,6 +42,9 @@ _PROBLEM = {
             "description": "Of a purchase that was refused after its price was held. The hold is released.",
         },
         "reference": {"type": "string", "description": "Of the payment that this is about."},
+        "price": {**_AMOUNT, "description": "With `price_moved`: the price now."},
+        "available": {**_AMOUNT, "description": "With `insufficient_funds`: what you can spend."},
+        "required": {**_AMOUNT, "description": "With `insufficient_funds`: what this costs."},
     },
     "required": ["type", "title", "status", "detail", "code", "errors"],
 }
@@ -60,7 +65,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "description": "How to authenticate.",
     },
 }
-_WITH_RETRY = {"throttled", "over_limit", "too_early", "provider_unavailable", "gateway_unavailable"}
+_WITH_RETRY = {code for code, refusal in REFUSALS.items() if "retry_after" in dict(refusal.more)}
 
 TAGS = {
     "catalogue": "What may be bought, where, for how much.",
@@ -108,6 +113,14 @@ REPLAYED = OpenApiParameter(
 )
 
 
+def lib_doc_excludes() -> list[type]:
+    """spectacular's setting: of whom a docstring is a word to our programmers, and so no serializer's description."""
+    from config.lib import api
+
+    ours = [one for one in vars(api).values() if isinstance(one, type) and one.__module__ == api.__name__]
+    return [*get_lib_doc_excludes(), *ours]
+
+
 class Schema(AutoSchema):
     """The house's reading of a view: its docstring's first sentence is the summary, its scope is said."""
 
@@ -153,7 +166,7 @@ def _complete(operation: dict[str, Any]) -> None:
 
 def _any_call(operation: dict[str, Any]) -> list[str]:
     parameters = operation.get("parameters", [])
-    codes = ["not_authenticated", "forbidden", "throttled", "not_acceptable"]
+    codes = ["not_authenticated", "forbidden", "throttled", "not_acceptable", "unavailable"]
     if "requestBody" in operation:
         codes += ["validation_error", "too_large", "unsupported_media_type"]
     if any(parameter["in"] in ("query", "header") for parameter in parameters):
