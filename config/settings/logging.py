@@ -1,5 +1,6 @@
 """Structured logs: one line an event, JSON in production. No codes, tokens, numbers, addresses."""
 
+import sys
 from typing import Any
 
 import structlog
@@ -15,6 +16,10 @@ _shared: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+# Colours for people: on a terminal, or where somebody who shows it on one asks for them (https://no-color.org,
+# https://force-color.org), as the launcher does.
+_COLOURED = not env.str("NO_COLOR", default="") and (bool(env.str("FORCE_COLOR", default="")) or sys.stderr.isatty())
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -24,7 +29,7 @@ LOGGING = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                structlog.dev.ConsoleRenderer() if DEBUG else structlog.processors.JSONRenderer(),
+                structlog.dev.ConsoleRenderer(colors=_COLOURED) if DEBUG else structlog.processors.JSONRenderer(),
             ],
             "foreign_pre_chain": _shared,
         }
@@ -32,6 +37,9 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
+        # Every task received and succeeded, each second: what matters, the tasks say themselves.
+        "celery": {"level": "WARNING"},
+        "django_celery_beat": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
         "django": {"handlers": [], "propagate": True},  # its own console handler would say everything twice
         "django.channels.server": {"level": "WARNING"},

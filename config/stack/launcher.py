@@ -158,7 +158,7 @@ class _Launch:
         self._step("prepare", "-m", "config.stack.prepare")
         for number in range(1, self.plan.workers + 1):
             self._worker(number)
-        self._child("beat", "-m", "celery", "-q", "-A", "config", "beat", "-l", "WARNING", "--pidfile=")
+        self._child("beat", "-m", "celery", "-q", "-A", "config", "beat", "--pidfile=")
         for port in (*self.plan.web_ports, self.plan.sandbox_port):
             self._wait_until_it_answers(port)
         self._greet(time.monotonic() - began)
@@ -192,7 +192,7 @@ class _Launch:
 
     def _worker(self, number: int) -> None:
         # Threads, not forks: one process to end, so that a killed launcher leaves nothing behind.
-        options = ("-P", "threads", "-c", str(WORKER_THREADS), "-n", f"worker{number}@%h", "-l", "WARNING")
+        options = ("-P", "threads", "-c", str(WORKER_THREADS), "-n", f"worker{number}@%h")
         quiet = ("-W", "ignore:You're running the worker with superuser privileges")
         self._child(
             _numbered("worker", number),
@@ -211,7 +211,8 @@ class _Launch:
         self.supervisor.run(name, lambda: self._python(*arguments, LOG_LEVEL=level))
 
     def _python(self, *arguments: str, **more: str) -> Process:
-        env = {**os.environ, **self.env, "RINGFENCE_VAR": str(self.plan.var), "PYTHONUNBUFFERED": "1", **more}
+        ours = {"RINGFENCE_VAR": str(self.plan.var), "PYTHONUNBUFFERED": "1", **self.log.variables}
+        env = {**os.environ, **self.env, **ours, **more}
         return spawn([*PYTHON, *arguments], cwd=ROOT, env=env, output=subprocess.PIPE)
 
     def _wait_until_it_answers(self, port: int) -> None:

@@ -16,6 +16,8 @@ class Log:
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stdout
         self._coloured = _wants_colour(self._stream)
+        # For the children: what they write goes through a pipe, where they would use no colours.
+        self.variables = {"FORCE_COLOR": "1"} if self._coloured else {}
         self._lock = threading.Lock()
         self._colours: dict[str, str] = {}
 

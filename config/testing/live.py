@@ -98,7 +98,7 @@ class Web(LiveProcess):
 
 class Worker(LiveProcess):
     def __init__(self, name: str, env: Mapping[str, str], log: Path) -> None:
-        options = ("-P", "threads", "-c", "8", "-n", f"{name}@%h", "-l", "WARNING")
+        options = ("-P", "threads", "-c", "8", "-n", f"{name}@%h")
         argv = ("-m", "celery", "-q", "-A", "config", "worker", *options, "--without-gossip", "--without-mingle")
         super().__init__(name, argv, env, log)
         self.was_killed = False
