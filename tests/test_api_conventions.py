@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -25,6 +26,7 @@ from payments.models import Payment, PaymentStatus
 from refunds.models import Refund
 from tests.people import customer
 from verifications import services
+from verifications.models import Status
 from wallet.models import Transaction
 
 SCHEMA = SchemaGenerator().get_schema(request=None, public=True)
@@ -325,6 +327,69 @@ def test_a_cursor_that_is_anothers_row_is_404(rich: APIClient, path: str) -> Non
 def test_json_is_taken_at_its_word(path: str, body: Any, field: str) -> None:
     answer = client_of(customer()).post(path, body)
     assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "given", "field", "sentence"),
+    [
+        ("get", "/api/wallet/transactions/export", {"format": "xls"}, "format", "Send one of: csv, json."),
+        ("get", "/api/v1/verify", {"status": ""}, "status", f"Send one of: {', '.join(Status.values)}."),
+        (
+            "post",
+            "/api/v1/verify/create",
+            {"service_name": "x", "capability": "fax"},
+            "capability",
+            "Send one of: sms.",
+        ),
+        ("post", "/api/keys", {"name": "x", "scopes": ["all"]}, "scopes", "Send one of: read, buy, pay, manage."),
+        ("post", "/api/keys", {"name": "x", "scopes": []}, "scopes", "Send at least one of: read, buy, pay, manage."),
+        ("post", "/api/keys", {"name": "x", "scopes": "read"}, "scopes", "Send a list."),
+        (
+            "post",
+            "/api/keys",
+            {"name": "x", "expires_at": "soon"},
+            "expires_at",
+            'Send a time, such as "2026-11-21T10:00:00Z".',
+        ),
+        (
+            "get",
+            "/api/activities",
+            {"start_date": "soon"},
+            "start_date",
+            'Send a time, such as "2026-11-21T10:00:00Z", or a day, such as "2026-11-21".',
+        ),
+        (
+            "get",
+            "/api/activities",
+            {"end_date": "2026-13-01"},
+            "end_date",
+            'Send a time, such as "2026-11-21T10:00:00Z", or a day, such as "2026-11-21".',
+        ),
+        ("get", "/api/activities", {"limit": "ten"}, "limit", "Send a whole number."),
+        ("get", "/api/notifications/center", {"is_read": "perhaps"}, "is_read", "Send true or false."),
+        (
+            "get",
+            "/api/v1/services",
+            {"country": "us"},
+            "country",
+            'Send the country as two capital letters, such as "US".',
+        ),
+    ],
+)
+def test_a_sentence_says_what_would_be_right(method: str, path: str, given: Any, field: str, sentence: str) -> None:
+    answer = getattr(client_of(customer()), method)(path, given)
+    assert (answer.status_code, answer.json()["errors"]) == (400, {field: [sentence]})
+    assert answer.json()["detail"] == f"{field}: {sentence}"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("body", [[], "text", 5, None])
+def test_a_body_that_is_no_object_is_told_so(body: Any) -> None:
+    answer = client_of(customer()).post("/api/keys", json.dumps(body), content_type="application/json")
+    sentence = "Send a JSON object: names and values in braces."
+    assert (answer.status_code, answer.json()["detail"]) == (400, sentence)
+    assert answer.json()["errors"] == {"non_field_errors": [sentence]}
 
 
 # --- the policy

@@ -20,8 +20,9 @@ from rest_framework.fields import empty
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 
-from config.lib import money
+from config.lib import money, sentences
 
 
 def _money(pattern: str, example: str) -> dict[str, str]:
@@ -54,7 +55,25 @@ class PositiveMoneyField(MoneyField):
         return cents
 
 
-class QuerySerializer(serializers.Serializer):
+class _InputSerializer(serializers.Serializer):
+    """What is sent to us; what is refused of it is refused in our sentences."""
+
+    default_error_messages = {"invalid": sentences.NO_OBJECT}
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields: dict[str, serializers.Field] = super().get_fields()
+        for field in fields.values():
+            sentences.give_ours(field)
+        return fields
+
+    def run_validation(self, data: Any = empty) -> Any:
+        """JSON's null is no object either."""
+        if data is None:
+            raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [sentences.NO_OBJECT]})
+        return super().run_validation(data)
+
+
+class QuerySerializer(_InputSerializer):
     """An address's query. DRF alone would take `?status=` for a form's empty field, and so for none."""
 
     def __init__(self, instance: Any = None, data: Any = empty, **kwargs: Any) -> None:
@@ -95,7 +114,7 @@ class PageSerializer(QuerySerializer):
     limit = serializers.IntegerField(min_value=1, max_value=100, default=20, help_text="How many rows at most.")
 
 
-class BodySerializer(serializers.Serializer):
+class BodySerializer(_InputSerializer):
     """A JSON body, taken at its word: DRF alone would read 5 as "5", and "yes" as true."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -130,16 +149,16 @@ def _wrong_type(field: serializers.Field, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(field, serializers.BooleanField):
-        return "" if isinstance(value, bool) else _("Send true or false.")
+        return "" if isinstance(value, bool) else str(sentences.NO_BOOLEAN)
     if isinstance(field, serializers.IntegerField):
         whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        return "" if whole and not isinstance(value, bool) else _("Send a whole number.")
+        return "" if whole and not isinstance(value, bool) else str(sentences.NO_WHOLE_NUMBER)
     if isinstance(field, serializers.ListField):
         if not isinstance(value, list):
-            return _("Send a list.")
+            return str(sentences.NO_LIST)
         return next((sentence for one in value if (sentence := _wrong_type(field.child, one))), "")
     if isinstance(field, serializers.MultipleChoiceField):
-        return "" if isinstance(value, list) else _("Send a list.")
+        return "" if isinstance(value, list) else str(sentences.NO_LIST)
     if isinstance(field, serializers.CharField | serializers.ChoiceField | serializers.DateTimeField):
         if not isinstance(value, str):
             return _("Send a text.")
@@ -155,10 +174,14 @@ _A_TIME = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string
 class StartField(serializers.DateTimeField):
     """A time, or a day: its beginning."""
 
+    default_error_messages = {"invalid": sentences.A_TIME_OR_A_DAY}
+
 
 @extend_schema_field(_A_TIME)
 class EndField(serializers.DateTimeField):
     """A time that is no longer in the range, or its last day."""
+
+    default_error_messages = {"invalid": sentences.A_TIME_OR_A_DAY}
 
     def to_internal_value(self, value: Any) -> datetime:
         moment: datetime = super().to_internal_value(value)
