@@ -176,6 +176,12 @@ def test_probes_need_no_database(client: Client, path: str) -> None:
     assert client.get(path).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
+def test_probes_are_only_read(path: str) -> None:
+    answer = Client(enforce_csrf_checks=True).post(path)
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
+
+
 @pytest.mark.django_db
 def test_ready_names_database_and_redis(client: Client) -> None:
     answer = client.get("/health/ready")
