@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -93,7 +93,9 @@ class ReconcileCommand(ReportCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--days", type=_days, default=self.days, help=f"how far to look back ({self.days})")
+        parser.add_argument(
+            "--days", type=whole_days(3660), default=self.days, help=f"how far to look back ({self.days})"
+        )
         how = parser.add_mutually_exclusive_group(required=True)
         how.add_argument("--dry-run", action="store_true", help="do the same and roll it back")
         how.add_argument("--execute", action="store_true", help="mend what is off")
@@ -154,8 +156,12 @@ def fail_unless(good: bool, why: str) -> None:
         raise CommandError(why, returncode=1)
 
 
-def _days(text: str) -> int:
-    days = int(text)
-    if not 1 <= days <= 3660:
-        raise ValueError
+def whole_days(most: int) -> Callable[[str], int]:
+    """The type of a `--days` option, from 1 to `most`: anything else is refused with a sentence."""
+
+    def days(text: str) -> int:
+        if not text.isdecimal() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
+            raise ArgumentTypeError(f"{text!r:.40} is no number of days: name a whole number from 1 to {most}")
+        return int(text)
+
     return days

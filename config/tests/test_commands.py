@@ -8,6 +8,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from django.core.management import CommandError, call_command
 
 from config.lib import export
@@ -54,6 +55,15 @@ def test_a_clean_report_is_exit_code_0() -> None:
     command = Rows()
     assert run(command, "--execute", "--days", "2") == (0, "0 off, 0 mended, $0.00 in all.\n")
     assert command.calls == [(timedelta(days=2), True)]
+
+
+@pytest.mark.parametrize("days", ["0", "x", "3661", "-1", "1.5", "", "9" * 5000])
+def test_days_that_are_none_are_refused_with_what_would_be_right(days: str) -> None:
+    with pytest.raises(CommandError) as error:
+        call_command(Rows(), f"--days={days}", "--dry-run")
+    assert str(error.value) == (
+        f"Error: argument --days: {days!r:.40} is no number of days: name a whole number from 1 to 3660"
+    )
 
 
 def test_a_report_keeps_the_first_rows_and_counts_all() -> None:
