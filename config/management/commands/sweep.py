@@ -4,27 +4,46 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from config.lib import money
 from notifications import services as notifications
 from payments import services as payments
 from verifications import services as verifications
 
-# In the order in which one's work is the next one's: what is recovered can be polled, what ends is told.
-JOBS: dict[str, Callable[[datetime], object]] = {
-    "recover verifications": lambda now: verifications.recover_due(now=now),
-    "poll verifications": lambda now: verifications.poll_due(now=now),
-    "expire verifications": lambda now: verifications.expire_due(now=now),
-    "tell progress": lambda now: verifications.tell_progress(now=now),
-    "check payments": lambda now: payments.check_due(now=now),
-    "retry gateway events": lambda now: payments.retry_events(now=now),
-    "purge codes": lambda now: verifications.purge(now=now),
-    "sync catalogue": lambda now: verifications.sync_catalogue(now=now),
-    "tell what was missed": lambda now: notifications.sweep(now=now),
+FURTHEST = timedelta(days=3653)  # ten years either way: nothing here is older, and nothing is planned for later
+
+
+def _sync_catalogue(now: datetime) -> str:
+    found = verifications.sync_catalogue(now=now)
+    words = f"{found.services} services listed ({found.added} new, {found.gone} gone), {found.priced} prices renewed"
+    words += f", then stopped: {found.stopped}" if found.stopped else ""
+    if found.balance is None:
+        return f"{words}, our balance unknown"
+    return f"{words}, our balance {money.display(int(found.balance * 100))}"
+
+
+def _tell_missed(now: datetime) -> str:
+    swept = notifications.sweep(now=now)
+    return f"{swept.missing} events without a notification, {swept.told} told"
+
+
+# Each job, and what it says of its work. In the order in which one's work is the next one's: what is recovered can be
+# polled, what ends is told.
+JOBS: dict[str, Callable[[datetime], str]] = {
+    "recover verifications": lambda now: f"{verifications.recover_due(now=now)} taken a step on",
+    "poll verifications": lambda now: f"{verifications.poll_due(now=now)} asked about",
+    "expire verifications": lambda now: f"{verifications.expire_due(now=now)} past their end",
+    "tell progress": lambda now: f"{verifications.tell_progress(now=now)} told",
+    "check payments": lambda now: f"{payments.check_due(now=now)} asked about",
+    "retry gateway events": lambda now: f"{payments.retry_events(now=now)} tried again",
+    "purge codes": lambda now: f"{verifications.purge(now=now)} emptied",
+    "sync catalogue": _sync_catalogue,
+    "tell what was missed": _tell_missed,
 }
 
 
@@ -41,7 +60,7 @@ class Command(BaseCommand):
         if failed:
             raise CommandError(f"Failed: {', '.join(failed)}", returncode=1)
 
-    def _ran(self, name: str, job: Callable[[datetime], object], now: datetime) -> bool:
+    def _ran(self, name: str, job: Callable[[datetime], str], now: datetime) -> bool:
         try:
             result = job(now)
         except Exception as error:  # noqa: BLE001  one job's failure keeps no other from running; it is printed and counts
@@ -57,5 +76,8 @@ def _moment(text: str) -> datetime:
     except ValueError as error:
         raise ArgumentTypeError(f"{text!r} is not a time: write it as 2026-11-21T12:00:00+00:00") from error
     if moment.tzinfo is None:
-        raise ArgumentTypeError(f"{text!r} has no offset: write it as {text}+00:00, or with Z for UTC")
+        full = f"{moment.isoformat()}+00:00"
+        raise ArgumentTypeError(f"{text!r} is no full time with its offset: write it as {full}, or with Z for UTC")
+    if abs(moment - timezone.now()) > FURTHEST:
+        raise ArgumentTypeError(f"{text!r} is more than ten years away from now: name a time nearer to it")
     return moment
