@@ -10,9 +10,9 @@ from .env import BASE_DIR, VAR_DIR, env
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else [])
-PORT = env.int("PORT", default=8000)
-SANDBOX_PORT = env.int("SANDBOX_PORT", default=8001)
-PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://localhost:{PORT}").rstrip("/")
+PORT = env.int("PORT", default=8000, low=1, high=65535)
+SANDBOX_PORT = env.int("SANDBOX_PORT", default=8001, low=1, high=65535)
+PUBLIC_URL = env.address("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
@@ -96,7 +96,12 @@ TEMPLATES = [
 ]
 
 # A new connection each time costs most, a persistent one a thread is worse under ASGI: the pool.
-DATABASE_URL = env.str("DATABASE_URL", default="postgres://localhost/ringfence")
+DATABASE_URL = env.address(
+    "DATABASE_URL",
+    "postgres://localhost/ringfence",
+    schemes=("postgres", "postgresql", "pgsql", "psql"),
+    example="postgres://user:password@host:5432/name",
+)
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool hands no connection out that died with a restart
@@ -109,7 +114,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+REDIS_URL = env.address("REDIS_URL", "redis://127.0.0.1:6379/0", schemes=("redis", "rediss", "unix"))
 CACHES = {
     "default": {
         "BACKEND": "config.lib.cache.SharedCache",
@@ -152,7 +157,7 @@ EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=10)
 MAIL_DIR = env.str("MAIL_DIR", default=str(VAR_DIR / "mail"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ringfence <no-reply@ringfence.test>")
 SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default=f"support@{urlsplit(PUBLIC_URL).hostname}")  # where help sends people
-if env.str("EMAIL_URL", default=""):
+if env.address("EMAIL_URL", "", schemes=env.EMAIL_SCHEMES, example="smtp://user:password@host:587"):
     vars().update(env.email_url("EMAIL_URL"))
 elif DEBUG:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

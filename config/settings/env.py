@@ -5,16 +5,128 @@ terminal finds the running product. Variables that are set win over it; with DEB
 """
 
 import os
+import re
+from collections.abc import Callable, Collection
+from decimal import Decimal
 from pathlib import Path
+from typing import TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(os.environ.get("RINGFENCE_VAR", BASE_DIR / "var"))
 
-env = environ.Env()
+_T = TypeVar("_T")
+# For the signatures in a class whose methods have these names.
+_int: TypeAlias = int
+_float: TypeAlias = float
+_bool: TypeAlias = bool
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?", re.ASCII)
+_WORDS = {
+    **dict.fromkeys(("1", "true", "on", "yes", "y", "ok", "t"), True),
+    **dict.fromkeys(("0", "false", "off", "no", "n", "f"), False),
+}
+_MOST = 10**9  # seconds: thirty years; cents: ten millions
+
+
+class Env(environ.Env):
+    """environ's, but a value that won't do is refused, with its variable's name and what would be right.
+
+    environ's own numbers leave out the letters ("10 min" is 10), and its truths are false where they are misspelt.
+    Empty is unset.
+    """
+
+    def int(self, var: str, default: _int, low: _int = 0, high: _int = _MOST) -> _int:  # type: ignore[override]
+        """A whole number from `low` to `high`."""
+
+        def read(text: str) -> _int:
+            if not _NUMBER.fullmatch(text) or "." in text or not low <= int(text) <= high:
+                raise ValueError
+            return int(text)
+
+        return self._read(var, default, read, f"a whole number from {low} to {high}")
+
+    def float(self, var: str, default: _float) -> _float:  # type: ignore[override]
+        """A number, 0 or more."""
+        return self._read(var, default, lambda text: float(_number(text)), "a number such as 2.5")
+
+    def decimal(self, var: str, default: str) -> Decimal:
+        """A number above 0."""
+
+        def read(text: str) -> Decimal:
+            if not (value := _number(text)):
+                raise ValueError
+            return value
+
+        return self._read(var, Decimal(default), read, "a number above 0, such as 2.0")
+
+    def decimals(self, var: str, default: Collection[_int]) -> list[Decimal]:
+        """Numbers with commas between them."""
+        return self._read(
+            var,
+            [Decimal(number) for number in default],
+            lambda text: [_number(part.strip()) for part in text.split(",") if part.strip()],
+            "numbers with commas between them, such as 50,25,10",
+        )
+
+    def bool(self, var: str, default: _bool) -> _bool:  # type: ignore[override]
+        def read(text: str) -> _bool:
+            if text.lower() not in _WORDS:
+                raise ValueError
+            return _WORDS[text.lower()]
+
+        return self._read(var, default, read, "1 or 0 (true or false, on or off, yes or no)")
+
+    def one_of(self, var: str, default: str, words: Collection[str]) -> str:
+        """One of the words, which are in capitals, however it is written."""
+
+        def read(text: str) -> str:
+            if text.upper() not in words:
+                raise ValueError
+            return text.upper()
+
+        return self._read(var, default, read, f"one of {', '.join(words)}")
+
+    def address(
+        self, var: str, default: str, *, schemes: Collection[str] = ("http", "https"), example: str = ""
+    ) -> str:
+        """A URL. What is none is not shown: it may hold a password."""
+        text = self.str(var, default="").strip()
+        if text and not _is_address(text, schemes):
+            raise ImproperlyConfigured(f"{var} is no such address as it takes, which is one like {example or default}.")
+        return text or default
+
+    def _read(self, var: str, default: _T, read: Callable[[str], _T], right: str) -> _T:
+        text = self.str(var, default="").strip()
+        if not text:
+            return default
+        try:
+            return read(text)
+        except ValueError:
+            raise ImproperlyConfigured(f"{var} is {text!r:.60}; it takes {right}.") from None
+
+
+def _number(text: str) -> Decimal:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError
+    return Decimal(text)
+
+
+def _is_address(text: str, schemes: Collection[str]) -> bool:
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  raises where it is no number
+    except ValueError:
+        return False
+    return parts.scheme in schemes and (bool(parts.hostname) or not parts.scheme.startswith("http"))
+
+
+env = Env()
 
 if (BASE_DIR / ".env").exists():
     env.read_env(BASE_DIR / ".env")
-if env.bool("DEBUG", default=True) and (VAR_DIR / "run.env").exists():
+# An empty DEBUG is no permission: production may well have written it so.
+if os.environ.get("DEBUG", "1").strip() and env.bool("DEBUG", default=True) and (VAR_DIR / "run.env").exists():
     env.read_env(VAR_DIR / "run.env")

@@ -20,6 +20,7 @@ _shared: list[Any] = [
 # https://force-color.org), as the launcher does.
 _COLOURED = not env.str("NO_COLOR", default="") and (bool(env.str("FORCE_COLOR", default="")) or sys.stderr.isatty())
 
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -35,7 +36,7 @@ LOGGING = {
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": env.one_of("LOG_LEVEL", "INFO", _LEVELS)},
     "loggers": {
         # Every task received and succeeded, each second: what matters, the tasks say themselves.
         "celery": {"level": "WARNING"},

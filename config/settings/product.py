@@ -1,13 +1,12 @@
 """The product's intervals, limits and outside addresses. Seconds unless the name says otherwise."""
 
-from decimal import Decimal
 from urllib.parse import urlsplit
 
 from .base import DEBUG
 from .env import env
 
 CURRENCY = env.str("CURRENCY", default="USD")
-MARKUP = Decimal(env.str("MARKUP", default="2.0"))
+MARKUP = env.decimal("MARKUP", default="2.0")
 
 # The customer's limits
 MAX_PENDING = env.int("MAX_PENDING", default=20)
@@ -46,9 +45,7 @@ CATALOGUE_SYNC_SECONDS = env.int("CATALOGUE_SYNC_SECONDS", default=3600)
 CATALOGUE_PRICES_PER_SYNC = env.int("CATALOGUE_PRICES_PER_SYNC", default=100)
 QUOTE_MAX_AGE_SECONDS = env.int("QUOTE_MAX_AGE_SECONDS", default=3600)
 SELL_TEST_SERVICES = env.bool("SELL_TEST_SERVICES", default=DEBUG)
-PROVIDER_FLOAT_THRESHOLDS = env.list(
-    "PROVIDER_FLOAT_THRESHOLDS", cast=Decimal, default=[Decimal(50), Decimal(25), Decimal(10)]
-)
+PROVIDER_FLOAT_THRESHOLDS = env.decimals("PROVIDER_FLOAT_THRESHOLDS", default=(50, 25, 10))
 
 # Payments
 GATEWAY = env.str("GATEWAY", default="stripe")
@@ -70,11 +67,11 @@ SWEEP_WINDOW_SECONDS = env.int("SWEEP_WINDOW_SECONDS", default=3600)
 SWEEP_GRACE_SECONDS = env.int("SWEEP_GRACE_SECONDS", default=60)
 
 # The outside world. Empty secrets are refused at a production start (security.py).
-TEXTVERIFIED_BASE_URL = env.str("TEXTVERIFIED_BASE_URL", default="https://www.textverified.com").rstrip("/")
+TEXTVERIFIED_BASE_URL = env.address("TEXTVERIFIED_BASE_URL", "https://www.textverified.com").rstrip("/")
 TEXTVERIFIED_API_KEY = env.str("TEXTVERIFIED_API_KEY", default="")
 TEXTVERIFIED_USERNAME = env.str("TEXTVERIFIED_USERNAME", default="")
 TEXTVERIFIED_WEBHOOK_SECRET = env.str("TEXTVERIFIED_WEBHOOK_SECRET", default="")
-STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
+STRIPE_API_BASE = env.address("STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
 # Where the hosted checkout lives: Stripe's own, or the server that stands in for it.
 _stripe = urlsplit(STRIPE_API_BASE)
 CHECKOUT_ORIGINS = env.list(

@@ -1,7 +1,7 @@
 """The embedded stack: one command that starts everything and stops it together (`python -m config.stack run`).
 
-It runs before Django is set up, so nothing here but `prepare`, a child of its own, imports Django. The tests use its
-database and Redis too.
+It runs before Django is set up, so nothing here but `settings` and `prepare`, children of their own, imports Django.
+The tests use its database and Redis too.
 """
 
 

@@ -151,6 +151,7 @@ class _Launch:
         environment.write(self.plan.var / "run.env", self.env)
         Path(self.env["MAIL_DIR"]).mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.rmtree(self.plan.var / "metrics", ignore_errors=True)  # they count from this start on
+        self._step("settings", "-m", "config.stack.settings")
         # Importing takes these longest, so they begin while the database is made ready; nobody knows the address yet.
         self._child("sandbox", "manage.py", "sandbox")
         for number, port in enumerate(self.plan.web_ports, start=1):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory
 
 from config.lib.http import client_ip
+from config.settings.env import env
 from config.settings.security import REQUIRED_SECRETS, refuse_weak_secrets
 from config.stack.environment import ROOT
 from config.testing.suite import _PRODUCTION
@@ -62,6 +65,94 @@ def test_production_does_not_start_without_a_secret() -> None:
     ended = start("check", SECRET_KEY="", STRIPE_WEBHOOK_SECRET="changeme")
     assert ended.returncode != 0
     assert "SECRET_KEY is not set. STRIPE_WEBHOOK_SECRET is a default." in ended.stderr
+
+
+WHOLE = "a whole number from 0 to 1000000000"
+SWITCH = "1 or 0 (true or false, on or off, yes or no)"
+WRONG = [
+    ("MARKUP", "abc", "a number above 0, such as 2.0"),
+    ("MARKUP", "0", "a number above 0, such as 2.0"),
+    ("MARKUP", "NaN", "a number above 0, such as 2.0"),
+    ("POLL_INTERVAL_SECONDS", "abc", "a number such as 2.5"),
+    ("POLL_INTERVAL_SECONDS", "10min", "a number such as 2.5"),
+    ("MAX_PENDING", "-1", WHOLE),
+    ("MAX_PENDING", "2.5", WHOLE),
+    ("MAX_PENDING", "9" * 20, WHOLE),
+    ("PORT", "abc", "a whole number from 1 to 65535"),
+    ("PORT", "65536", "a whole number from 1 to 65535"),
+    ("CONSOLE_REQUIRES_MFA", "enabled", SWITCH),
+    ("LOG_LEVEL", "loud", "one of DEBUG, INFO"),
+    ("PROVIDER_FLOAT_THRESHOLDS", "50,x", "numbers with commas between them, such as 50,25,10"),
+]
+
+
+def read(name: str) -> Any:
+    """The variable, as the settings of its kind read it."""
+    reads: dict[str, Callable[[], Any]] = {
+        "MARKUP": lambda: env.decimal(name, default="2.0"),
+        "POLL_INTERVAL_SECONDS": lambda: env.float(name, default=3),
+        "MAX_PENDING": lambda: env.int(name, default=20),
+        "PORT": lambda: env.int(name, default=8000, low=1, high=65535),
+        "CONSOLE_REQUIRES_MFA": lambda: env.bool(name, default=True),
+        "LOG_LEVEL": lambda: env.one_of(name, "INFO", ("DEBUG", "INFO")),
+        "PROVIDER_FLOAT_THRESHOLDS": lambda: env.decimals(name, default=(50, 25)),
+    }
+    return reads[name]()
+
+
+@pytest.mark.parametrize(("name", "value", "right"), WRONG)
+def test_a_value_that_will_not_do_is_refused_by_name(
+    name: str, value: str, right: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured) as error:
+        read(name)
+    assert str(error.value) == f"{name} is {value!r}; it takes {right}."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("MARKUP", " 1.75 ", Decimal("1.75")),
+        ("MARKUP", "", Decimal("2.0")),
+        ("POLL_INTERVAL_SECONDS", "0.5", 0.5),
+        ("MAX_PENDING", "0", 0),
+        ("MAX_PENDING", "", 20),
+        ("CONSOLE_REQUIRES_MFA", "Off", False),
+        ("CONSOLE_REQUIRES_MFA", "yes", True),
+        ("CONSOLE_REQUIRES_MFA", "", True),
+        ("LOG_LEVEL", "debug", "DEBUG"),
+        ("PROVIDER_FLOAT_THRESHOLDS", "5, 2.5", [Decimal(5), Decimal("2.5")]),
+    ],
+)
+def test_a_value_is_read_as_it_is_meant(name: str, value: str, meant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    assert read(name) == meant
+
+
+@pytest.mark.parametrize("value", ["abc", "mysql://me:secret@db/x", "postgres://me:secret@db:port/x"])
+def test_an_address_that_is_none_is_refused_by_name_and_not_shown(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", value)
+    with pytest.raises(ImproperlyConfigured) as error:
+        env.address("DATABASE_URL", "", schemes=("postgres",), example="postgres://user:password@host:5432/name")
+    assert str(error.value) == (
+        "DATABASE_URL is no such address as it takes, which is one like postgres://user:password@host:5432/name."
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MARKUP", "abc"), ("POLL_INTERVAL_SECONDS", "abc"), ("PORT", "abc"), ("DATABASE_URL", "abc"),
+        ("EMAIL_URL", "abc"), ("REDIS_URL", "abc"), ("PUBLIC_URL", "abc"), ("LOG_LEVEL", "abc"), ("DEBUG", "abc"),
+        ("PROVIDER_FLOAT_THRESHOLDS", "abc"), ("PROMETHEUS_MULTIPROC_DIR", "/dev/null/abc"),
+    ],
+)  # fmt: skip
+def test_a_command_says_which_variable_is_wrong_and_nothing_else(name: str, value: str) -> None:
+    ended = start("check", **{name: value})
+    [sentence] = ended.stderr.splitlines()
+    assert (ended.returncode, sentence.startswith(f"{name} is "), "takes" in sentence) == (1, True, True)
 
 
 @pytest.mark.slow

@@ -211,6 +211,18 @@ def test_a_taken_port_is_named_with_the_way_out(running: Launched, launch: Launc
     assert other.words == (f"Ringfence: Port {port} is taken by another program. Choose another: PORT=9000 make run\n")
 
 
+def test_a_variable_that_is_wrong_is_named_before_anything_of_ours_starts(launch: Launch) -> None:
+    run = launch("wrong", MARKUP="abc")
+    assert run.process.wait(START_SECONDS) == 1
+    said = [line for line in run.words.splitlines() if not line.startswith(("redis ", "postgres "))]
+    assert said == [
+        "settings  | MARKUP is 'abc'; it takes a number above 0, such as 2.0.",
+        "Ringfence: `settings` ended with code 1; its words are above.",
+        "Stopping. (Ctrl-C again: at once.)",
+        "Everything is stopped.",
+    ]
+
+
 def test_with_debug_off_it_refuses_and_says_why(launch: Launch) -> None:
     run = launch("production", DEBUG="0")
     assert run.process.wait(START_SECONDS) == 1
