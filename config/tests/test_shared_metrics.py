@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from django.conf import LazySettings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
@@ -95,6 +96,16 @@ def test_containers_of_one_process_number_write_to_different_files(folder: Path,
     number = workers[0].process.pid
     assert [path.name for path in folder.glob(f"*_{number}.db")] == []
     assert len(list(folder.glob(f"counter_*-{number}.db"))) == 1
+
+
+def test_all_of_composes_processes_share_one_folder() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    ours = {name: service for name, service in services.items() if service.get("image") == "ringfence"}
+    shared = [
+        (service["environment"]["PROMETHEUS_MULTIPROC_DIR"], "metrics:/run/metrics" in service["volumes"])
+        for service in ours.values()
+    ]
+    assert shared == [("/run/metrics", True)] * 5, list(ours)
 
 
 def test_an_empty_variable_shares_nothing_and_leaves_no_files(tmp_path: Path) -> None:
