@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from config.lib.problems import PROBLEM_TYPE
+from config.lib.problems import problem_json
 from payments import services
 
 
@@ -18,6 +18,5 @@ def receive(request: HttpRequest, gateway: str) -> JsonResponse:
     try:
         services.receive_webhook(gateway=gateway, headers=request.headers, body=request.body, now=timezone.now())
     except services.WebhookRefused as refusal:
-        body = {"title": str(refusal.title), "status": 400, "code": refusal.code, "detail": str(refusal.detail)}
-        return JsonResponse(body, status=400, content_type=PROBLEM_TYPE)
+        return problem_json(refusal.status, refusal.code, str(refusal.detail))
     return JsonResponse({"received": True})

@@ -7,7 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from config.lib.errors import DomainError
-from config.lib.problems import PROBLEM_TYPE
+from config.lib.problems import problem_json
 from verifications import services
 
 
@@ -18,11 +18,5 @@ def receive(request: HttpRequest, provider: str) -> JsonResponse:
     try:
         services.receive_webhook(provider=provider, headers=request.headers, body=request.body)
     except DomainError as refusal:
-        body = {
-            "title": str(refusal.title),
-            "status": refusal.status,
-            "code": refusal.code,
-            "detail": str(refusal.detail),
-        }
-        return JsonResponse(body, status=refusal.status, content_type=PROBLEM_TYPE)
+        return problem_json(refusal.status, refusal.code, str(refusal.detail))
     return JsonResponse({"received": True})

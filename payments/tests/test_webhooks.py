@@ -145,10 +145,12 @@ def test_the_refusal_is_a_sentence(post):
     answer = post(**signed(event_body(), secret="another"))
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json() == {
+        "type": "http://localhost:8000/help#bad_webhook",
         "title": "The webhook was refused",
         "status": 400,
-        "code": "bad_webhook",
         "detail": "The webhook's signature does not fit its body, or its time.",
+        "code": "bad_webhook",
+        "errors": {},
     }
 
 

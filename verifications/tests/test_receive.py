@@ -130,7 +130,15 @@ def test_an_unsigned_webhook_changes_nothing(shop: RunningSandbox, waiting: Veri
     shop.sms(waiting.phone_number, "111111 is your code")
     [webhook] = shop.webhooks()
     response = push(client, webhook, **{"X-Webhook-Signature": "HMAC-SHA512=AAAA"})
-    assert (response.status_code, response.json()["code"]) == (401, "bad_signature")
+    assert (response.status_code, response["Content-Type"]) == (401, "application/problem+json")
+    assert response.json() == {
+        "type": "http://localhost:8000/help#bad_signature",
+        "title": "The webhook's signature is wrong",
+        "status": 401,
+        "detail": "This webhook is not signed by the provider. Check the shared secret.",
+        "code": "bad_signature",
+        "errors": {},
+    }
     assert waiting.messages.count() == 0
 
 
