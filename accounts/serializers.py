@@ -8,7 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction, extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import ApiKey
@@ -46,6 +48,14 @@ class NewApiKeySerializer(BodySerializer):
         if value is not None and value <= timezone.now():
             raise serializers.ValidationError(_("Give a time that is still to come."))
         return value
+
+
+class _NothingElse(OpenApiSerializerExtension):
+    target_class = "accounts.serializers.NewApiKeySerializer"
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**schema, "additionalProperties": False}
 
 
 class CreatedApiKeySerializer(ApiKeySerializer):

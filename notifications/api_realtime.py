@@ -126,7 +126,7 @@ class BroadcastView(APIView):
             asked("To all", {"title": "Maintenance", "text": "We are back at 10:00 UTC.", "link": "/help"}),
             answered("Announced", {"announcement_id": "0b6c7f7e3c5e4a53", "recipients": 812}, 200, 202),
         ],
-        extensions=refusals("not_found"),
+        extensions=refusals("not_found", "workers_unavailable"),
     )
     def post(self, request: Request) -> Response:
         """Announce something to one customer (200), or to all (202: a worker tells them one after the other). Staff."""

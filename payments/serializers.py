@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from config.lib.api import KeyedSerializer, MoneyField, PageSerializer, PositiveMoneyField
@@ -18,14 +17,9 @@ class InitializeSerializer(KeyedSerializer):
     gateway = serializers.ChoiceField(
         choices=sorted(gateways.GATEWAYS), required=False, help_text="The house's own choice where it is left out."
     )
-    currency = serializers.CharField(max_length=3, required=False, help_text="The wallet's own, or leave it out.")
-
-    def validate_currency(self, value: str) -> str:
-        if value != settings.CURRENCY:
-            raise serializers.ValidationError(
-                _("Wallets are in {currency}: send that, or nothing.").format(currency=settings.CURRENCY)
-            )
-        return value
+    currency = serializers.ChoiceField(
+        choices=[settings.CURRENCY], required=False, help_text="The wallet's own, or leave it out."
+    )
 
 
 class CheckoutUrlField(serializers.CharField):

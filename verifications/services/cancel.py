@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.models import User
 from config.lib import faults, money
@@ -51,7 +52,11 @@ def cancel(*, user: User, verification_id: uuid.UUID | str) -> Cancellation:
         note(verification, cancel_requested_at=None, cancel_claimed_at=None, next_recovery_at=None)
         seconds = max(1, math.ceil(error.retry_after))
         raise errors.TooEarly(
-            _("This number can be given back in {seconds} seconds. Try again then.").format(seconds=seconds),
+            ngettext(
+                "This number can be given back in {seconds} second. Try again then.",
+                "This number can be given back in {seconds} seconds. Try again then.",
+                seconds,
+            ).format(seconds=seconds),
             retry_after=seconds,
         ) from error
     if verification.is_open or verification.status == Status.CANCELLED:
