@@ -102,7 +102,7 @@ DATABASE_URL = env.address(
     schemes=("postgres", "postgresql", "pgsql", "psql"),
     example="postgres://user:password@host:5432/name",
 )
-DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+DATABASES = {"default": {**environ.Env.db_url_config(DATABASE_URL), "ENGINE": "config.lib.postgres"}}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool hands no connection out that died with a restart
 DATABASES["default"].setdefault("OPTIONS", {}).update(
