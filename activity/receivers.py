@@ -95,24 +95,20 @@ def _record_low_balance(transaction: Transaction) -> None:
 # --- verifications
 
 
-def _record_verification(
-    event: str, verification: Verification, /, *, ip_address: str | None = None, **data: str
-) -> None:
+def _record_verification(event: str, verification: Verification, /, **data: str) -> None:
     services.record(
         event=event,
         user=verification.user,
         data={"service": verification.service.title, **data},
         resource=("verification", str(verification.pk)),
-        ip_address=ip_address,
     )
 
 
 @receiver(verifications_signals.verification_requested, dispatch_uid="activity.verification_requested")
-def record_requested(verification: Verification, ip_address: str | None = None, **_kwargs: Any) -> None:
+def record_requested(verification: Verification, **_kwargs: Any) -> None:
     _record_verification(
         "verification_initiated",
         verification,
-        ip_address=ip_address,
         country=verification.country,
         cost=money.to_text(verification.price),
     )

@@ -46,8 +46,9 @@ def record(
     the user agent of the customer's request. No savepoint: without its event nothing moves.
     """
     fields = _fields(event, data, resource, actor, now)
-    if fields["actor"] == CUSTOMER and not (ip_address or user_agent):
-        ip_address, user_agent = caller_of(user.pk)
+    if fields["actor"] == CUSTOMER and not user_agent:
+        address, user_agent = caller_of(user.pk)
+        ip_address = ip_address or address
     with transaction.atomic(savepoint=False):
         activity = Activity.objects.create(user=user, ip_address=ip_address, user_agent=user_agent[:300], **fields)
         signals.activity_recorded.send(sender=Activity, activity=activity)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import PolicyAcceptance, User
+from activity.models import Activity
 from config.sandbox.testing import RunningSandbox
 from tests.people import customer
 from verifications import providers, services
@@ -66,6 +67,13 @@ def assert_problem(answer: Any, status: int, code: str, **more: Any) -> dict[str
     if "retry_after" in body:
         assert int(answer.headers["Retry-After"]) >= 1
     return body
+
+
+def test_a_purchase_is_written_down_with_where_it_came_from(api: APIClient, person: User) -> None:
+    sent = {"REMOTE_ADDR": "203.0.113.9", "HTTP_USER_AGENT": "shop/1.0"}
+    api.post("/api/v1/verify/create", {"service_name": "test_pending"}, **sent)  # type: ignore[arg-type]
+    row = Activity.objects.get(user=person, event="verification_initiated")
+    assert (row.ip_address, row.user_agent) == ("203.0.113.9", "shop/1.0")
 
 
 def test_a_key_tops_up_buys_reads_the_code_and_sees_every_cent(shop: RunningSandbox) -> None:

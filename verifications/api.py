@@ -13,7 +13,6 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from config.lib.api import PageSerializer, key_of, page
-from config.lib.http import client_ip
 from config.lib.openapi import REPLAYED, answered, asked, idempotency_key, refusals
 from config.lib.throttling import PurchaseThrottle
 from verifications import favourites, selectors, services
@@ -233,9 +232,7 @@ class CreateView(APIView):
         form = CreateSerializer(data=request.data, context={"key": key_of(request)})
         form.is_valid(raise_exception=True)
         order = dict(form.validated_data)
-        purchase = services.buy(
-            user=_customer(request), key=order.pop("idempotency_key"), ip_address=client_ip(request), **order
-        )
+        purchase = services.buy(user=_customer(request), key=order.pop("idempotency_key"), **order)
         selectors.load_shown(purchase.verification, just_bought=not purchase.replayed)
         return Response(
             VerificationSerializer(purchase.verification).data,

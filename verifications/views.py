@@ -18,7 +18,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.http import CustomerRequest
 from accounts.selectors import accepted_policy
 from config.lib.errors import DomainError, NotFound
-from config.lib.http import client_ip
 from verifications import errors, favourites, selectors, services
 from verifications.models import Service, Status, Verification
 from wallet import selectors as wallets
@@ -76,7 +75,6 @@ def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
                 service_name=name,
                 max_price=_whole(request.POST.get("price", "")),
                 key=request.POST.get("key", "")[:64] or None,
-                ip_address=client_ip(request),
             )
         except DomainError as refusal:
             error, failed_id, status = str(refusal.detail), refusal.extra.get("verification_id", ""), refusal.status

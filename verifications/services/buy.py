@@ -55,7 +55,6 @@ def buy(
     area_code: str = "",
     max_price: int | None = None,
     key: str | None = None,
-    ip_address: str | None = None,
 ) -> Purchase:
     """Reserve the price, order a number, charge for it. `max_price` in cents. Call outside a transaction.
 
@@ -81,7 +80,7 @@ def buy(
         )
     breaker = _refuse_while_broken()
     try:
-        verification, replayed = _reserve(user, deal, area_code, key, fingerprint, ip_address)
+        verification, replayed = _reserve(user, deal, area_code, key, fingerprint)
     except BaseException:
         breaker.release()
         raise
@@ -94,7 +93,7 @@ def buy(
 
 @transaction.atomic(durable=True)
 def _reserve(
-    user: User, deal: pricing.Deal, area_code: str, key: str | None, fingerprint: str, ip_address: str | None
+    user: User, deal: pricing.Deal, area_code: str, key: str | None, fingerprint: str
 ) -> tuple[Verification, bool]:
     """T1: the verification and the hold. The wallet's lock makes one customer's purchases stand in line."""
     now = timezone.now()
@@ -126,7 +125,7 @@ def _reserve(
         service=offer.service.name,
         resource=("verification", str(verification.pk)),
     )
-    signals.verification_requested.send(sender=Verification, verification=verification, ip_address=ip_address)
+    signals.verification_requested.send(sender=Verification, verification=verification)
     return verification, False
 
 
