@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from activity.events import VOCABULARY, Kind
 from activity.models import Activity
 from activity.services import record
+from payments.models import Payment
 from verifications.models import Category, Service, Verification
 from verifications.models import Status as VerificationStatus
+from wallet import services as wallet
+from wallet.models import Counterparty
 
 EXAMPLES = {
     Kind.TEXT: "words",
@@ -54,3 +58,27 @@ def make_verification(user: User, *, service: str = "WhatsApp", **fields: Any) -
         expires_at=timezone.now() + timedelta(minutes=10),
         **fields,
     )
+
+
+def move(user: User, amount: int, type: str, **given: Any) -> Any:  # noqa: A002
+    post = wallet.credit if amount > 0 else wallet.debit
+    with transaction.atomic():
+        return post(
+            user=user,
+            amount=abs(amount),
+            type=type,
+            counterparty=given.pop("counterparty", Counterparty.CORRECTIONS),
+            reference=given.pop("reference", "test:moved"),
+            description=given.pop("description", "A reason"),
+            **given,
+        )
+
+
+def make_payment(user: User, **fields: Any) -> Payment:
+    return Payment.objects.create(
+        user=user, gateway="stripe", amount=2_000, currency="USD", expires_at=datetime(2030, 1, 1, tzinfo=UTC), **fields
+    )
+
+
+def told(user: User) -> list[str]:
+    return list(Activity.objects.filter(user=user).order_by("pk").values_list("event", flat=True))

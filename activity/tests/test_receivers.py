@@ -1,7 +1,5 @@
 """Each piece of news becomes its events."""
 
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,8 +11,8 @@ from accounts import signals as accounts_signals
 from accounts.models import ApiKey, User
 from accounts.tests.factories import make_user
 from activity import events
-from activity.models import Activity, Alert
-from activity.tests.factories import make_verification
+from activity.models import Activity
+from activity.tests.factories import make_payment, make_verification, move, told
 from payments import signals as payments_signals
 from payments.models import Payment
 from verifications import signals as verifications_signals
@@ -26,26 +24,8 @@ from wallet.tests.factories import funded
 pytestmark = pytest.mark.django_db
 
 
-def told(user: User) -> list[str]:
-    return list(Activity.objects.filter(user=user).order_by("pk").values_list("event", flat=True))
-
-
 def last(user: User) -> Activity:
     return Activity.objects.filter(user=user).latest("pk")
-
-
-def move(user: User, amount: int, type: str, **given: Any) -> Any:  # noqa: A002
-    post = wallet.credit if amount > 0 else wallet.debit
-    with transaction.atomic():
-        return post(
-            user=user,
-            amount=abs(amount),
-            type=type,
-            counterparty=given.pop("counterparty", Counterparty.CORRECTIONS),
-            reference=given.pop("reference", "test:moved"),
-            description=given.pop("description", "A reason"),
-            **given,
-        )
 
 
 # --- money
@@ -275,10 +255,13 @@ def test_a_completed_payment_is_told_by_the_journal_alone() -> None:
     }
 
 
-def make_payment(user: User, **fields: Any) -> Payment:
-    return Payment.objects.create(
-        user=user, gateway="stripe", amount=2_000, currency="USD", expires_at=datetime(2030, 1, 1, tzinfo=UTC), **fields
-    )
+def test_who_paid_another_amount_reads_that_it_is_being_looked_at() -> None:
+    user = make_user()
+    payment = make_payment(user, mismatch={"paid_amount": "19.00", "paid_currency": "EUR"})
+    payments_signals.payment_mismatched.send(sender=Payment, payment=payment, details=payment.mismatch)
+    event = Activity.objects.get(user=user)
+    assert (event.event, event.resource_id) == ("payment_under_review", payment.reference)
+    assert event.data == {"amount": "20.00", "paid": "€19.00", "reference": payment.reference}
 
 
 # --- accounts
@@ -343,88 +326,3 @@ def test_pausing_and_resuming_purchases_is_an_event_with_its_reason(frozen: bool
     user = make_user()
     accounts_signals.purchases_frozen.send(sender=User, user=user, frozen=frozen, reason="a dispute")
     assert (last(user).title, last(user).data, last(user).actor) == (title, {"reason": "a dispute"}, "staff")
-
-
-# --- alerts
-
-
-def alerts() -> list[tuple[str, str, str]]:
-    return list(Alert.objects.order_by("pk").values_list("rule", "cause", "severity"))
-
-
-def test_a_purchase_over_the_threshold_alerts_staff(settings: Any) -> None:
-    settings.LARGE_DEDUCTION_CENTS = 5_000
-    user = make_user()
-    funded(user, 20_000)
-
-    move(user, -5_000, TransactionType.SMS_PURCHASE, reference="verification:1:capture")
-    move(user, -5_001, TransactionType.SMS_PURCHASE, reference="verification:2:capture")
-
-    assert alerts() == [("large_deduction", "verification:2:capture", "warning")]
-
-
-def test_more_than_ten_transactions_in_five_minutes_alert_staff_once() -> None:
-    user = make_user()
-    moment = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-
-    for number in range(1, 11):
-        move(user, 100, TransactionType.BONUS, reference=f"test:{number}", now=moment)
-    assert alerts() == []
-
-    for number in range(11, 14):
-        move(user, 100, TransactionType.BONUS, reference=f"test:{number}", now=moment)
-    assert [rule for rule, _, _ in alerts()] == ["rapid_transactions"]
-
-
-def test_eleven_transactions_spread_over_more_than_five_minutes_alert_nobody() -> None:
-    user = make_user()
-
-    for number in range(11):
-        now = datetime(2026, 11, 21, 12, number, tzinfo=UTC)
-        move(user, 100, TransactionType.BONUS, reference=f"test:{number}", now=now)
-
-    assert alerts() == []
-
-
-def test_repeated_failed_sign_ins_alert_staff_once(settings: Any) -> None:
-    settings.FAILED_SIGNINS = 3
-    user = make_user()
-
-    for _ in range(5):
-        accounts_signals.sign_in_failed.send(sender=User, user=user, ip_address="203.0.113.9", user_agent="")
-
-    assert told(user) == ["signin_failed"] * 5
-    assert [rule for rule, _, _ in alerts()] == ["repeated_failed_signins"]
-
-
-def test_who_paid_another_amount_reads_that_it_is_being_looked_at() -> None:
-    user = make_user()
-    payment = make_payment(user, mismatch={"paid_amount": "19.00", "paid_currency": "EUR"})
-    payments_signals.payment_mismatched.send(sender=Payment, payment=payment, details=payment.mismatch)
-    event = Activity.objects.get(user=user)
-    assert (event.event, event.resource_id) == ("payment_under_review", payment.reference)
-    assert event.data == {"amount": "20.00", "paid": "€19.00", "reference": payment.reference}
-
-
-def test_each_worry_about_provider_and_gateway_alerts_once() -> None:
-    user = make_user()
-    verification = make_verification(user)
-    payment = make_payment(make_user(), mismatch={"paid_amount": "1.00", "paid_currency": "USD"})
-
-    for _ in range(2):
-        payments_signals.payment_mismatched.send(sender=Payment, payment=payment, details=payment.mismatch)
-        verifications_signals.provider_orphan_found.send(
-            sender=Verification, provider="textverified", provider_id="lr_1", details={"cost": "0.25"}
-        )
-        verifications_signals.provider_loss_booked.send(sender=Verification, verification=verification)
-        verifications_signals.provider_float_low.send(
-            sender=Verification, provider="textverified", balance=Decimal("9.10"), threshold=Decimal("10.00")
-        )
-
-    assert [rule for rule, _, _ in alerts()] == [
-        "gateway_mismatch",
-        "provider_orphan",
-        "provider_loss",
-        "provider_float_low",
-    ]
-    assert told(user) == []
