@@ -8,18 +8,11 @@ other idle ones along.
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from django.db.backends.postgresql import base
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
-
-_ONCE_IN = 1.0  # seconds: of several that find a dead one at the same time, one empties the pool
-_emptied: WeakKeyDictionary[ConnectionPool, float] = WeakKeyDictionary()
-_lock = threading.Lock()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -37,15 +30,6 @@ def look(connection: Connection[Any]) -> None:
     try:
         ConnectionPool.check_connection(connection)
     except Exception:
-        if isinstance(pool, ConnectionPool) and _is_first(pool):
+        if isinstance(pool, ConnectionPool):
             pool.drain()
         raise
-
-
-def _is_first(pool: ConnectionPool) -> bool:
-    now = time.monotonic()
-    with _lock:
-        if now - _emptied.get(pool, -_ONCE_IN) < _ONCE_IN:
-            return False
-        _emptied[pool] = now
-    return True
