@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 
-from config.lib.codes import DATABASE_IS_BACK_IN
+from config.lib.codes import DATABASE_IS_BACK_IN, REFUSALS
 from config.lib.problems import not_found_json, problem_json
 
 
@@ -78,8 +78,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
         request,
         500,
         "server_error",
-        _("Something broke on our side"),
-        _("Your money is safe: what was under way is finished, or undone, by itself. Try again in a moment."),
+        str(REFUSALS["server_error"].title),
+        str(REFUSALS["server_error"].detail),
         again=_("Try again"),
     )
 
@@ -90,7 +90,7 @@ def database_away(request: HttpRequest) -> HttpResponse:
         request,
         503,
         "unavailable",
-        _("We are not at our best for a moment"),
+        str(REFUSALS["unavailable"].title),
         _("Our database did not answer. Your money is safe: what you began is finished, or undone, by itself."),
         again=_("Try again"),
     )

@@ -122,7 +122,7 @@ REFUSALS: dict[str, Refusal] = {
         409,
         _("No number is free"),
         "No number is free for this service just now. Nothing was charged. Try again in a few minutes.",
-        _("Try again in a few minutes, or without `area_code`."),
+        _("Try again in a few minutes with a new `Idempotency-Key`, or without `area_code`."),
         (("verification_id", _ID),),
     ),
     "too_early": Refusal(
@@ -184,7 +184,7 @@ REFUSALS: dict[str, Refusal] = {
         503,
         _("Numbers can't be ordered just now"),
         "Our number provider can't be reached just now. Nothing was charged. Try again in a minute.",
-        _("Wait `retry_after` seconds, then try again. Nothing was charged."),
+        _("Wait `retry_after` seconds, then try again with a new `Idempotency-Key`. Nothing was charged."),
         (("retry_after", 30), ("verification_id", _ID)),
     ),
     "gateway_unavailable": Refusal(

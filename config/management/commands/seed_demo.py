@@ -118,6 +118,8 @@ def _live_through_it(demo: User, sandbox: Sandbox) -> None:
     key, _secret = accounts.create_api_key(user=demo, name="Old laptop")
     accounts.revoke_api_key(user=demo, key_id=key.pk)
     with transaction.atomic():
+        demo.set_password(DEMO[1])
+        demo.save(update_fields=["password"])
         settings_changed.send(sender=User, user=demo, what="Password")
     for frozen, reason in ((True, "a look at an unusual purchase"), (False, "the purchase was fine")):
         accounts.set_purchases_frozen(user=demo, frozen=frozen, reason=reason, now=timezone.now())
