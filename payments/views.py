@@ -3,66 +3,75 @@
 from __future__ import annotations
 
 import uuid
+from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.http import CustomerRequest
-from config.lib import money
 from config.lib.errors import DomainError, NotFound
 from config.lib.paging import keyset_page
 from payments import selectors, services
+from payments.forms import AMOUNT_ERROR, CHOICES, COMMA_ERROR, TopUpForm
 from payments.models import PaymentStatus
 
-CHOICES = (10_00, 20_00, 50_00, 100_00)
 _PURCHASES = "purchases_after_payments"  # in the session: payment -> the service whose price was missing
 _PURCHASES_KEPT = 5
+_LONGEST_ENTRY = 60
 
 
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def top_up(request: CustomerRequest) -> HttpResponse:
-    """The form; a POST opens the checkout. The form's own key keeps a double click from opening two."""
-    error, wrong_amount = "", False
+    """The form. A POST always redirects: to the checkout, or back to the form with what was entered in the address."""
     if request.method == "POST":
-        try:
-            payment = services.initiate(
-                user=request.user, amount=_amount(request), key=request.POST.get("key") or None, now=timezone.now()
-            )
-        except ValueError:
-            wrong_amount = True
-            error = _("Write the amount in dollars and cents, such as 20.00.")
-        except DomainError as refusal:
-            error, wrong_amount = str(refusal.detail), "amount" in refusal.extra.get("errors", {})
-        else:
-            _remember_purchase(request, payment.reference)
-            return redirect(payment.checkout_url or "payment", *([] if payment.checkout_url else [payment.reference]))
+        return _begin(request)
+    form = TopUpForm(request.GET)
+    entered = bool(request.GET.get("amount") or request.GET.get("choice"))
     context = {
         "choices": CHOICES,
-        "chosen": int(request.POST["choice"]) if request.POST.get("choice", "").isdecimal() else 20_00,
-        "amount": request.POST.get("amount", ""),
+        "chosen": form.chosen,
+        "amount": request.GET.get("amount", "")[:_LONGEST_ENTRY],
         "minimum": settings.TOP_UP_MIN_CENTS,
         "maximum": settings.TOP_UP_MAX_CENTS,
+        "amount_error": next(iter(form.errors.get("amount", [])), "") if entered else "",
         "key": uuid.uuid4(),
-        "service": (request.POST or request.GET).get("service", ""),
-        "error": error,
-        "wrong_amount": wrong_amount,
+        "service": request.GET.get("service", ""),
+        "open_payment": services.open_payment_of(user=request.user, now=timezone.now()),
+        "sentences": {"amount": AMOUNT_ERROR, "comma": COMMA_ERROR},
     }
-    return render(request, "payments/top_up.html", context, status=400 if error else 200)
+    return render(request, "payments/top_up.html", context)
 
 
-def _amount(request: CustomerRequest) -> int:
-    """In cents: what was typed, else what was chosen. Raises ValueError."""
-    typed = request.POST.get("amount", "").strip().lstrip("$").replace(",", "")
-    return money.to_cents(typed) if typed else int(request.POST.get("choice", ""))
+def _begin(request: CustomerRequest) -> HttpResponse:
+    form = TopUpForm(request.POST)
+    if not form.is_valid():
+        return _back_to_form(request)
+    # The form's key keeps a double click from opening two; another amount out of the same form is another top-up.
+    key = f"{request.POST['key'][:64]}:{form.cents}" if request.POST.get("key") else None
+    try:
+        payment = services.resume_or_initiate(user=request.user, amount=form.cents, key=key, now=timezone.now())
+    except DomainError as refusal:
+        messages.error(request, str(refusal.detail))
+        return _back_to_form(request)
+    _remember_purchase(request, payment.reference)
+    if payment.status == PaymentStatus.INITIATED and payment.checkout_url and not payment.mismatch:
+        return redirect(payment.checkout_url)
+    return redirect("payment", payment.reference)
+
+
+def _back_to_form(request: CustomerRequest) -> HttpResponse:
+    entered = {name: request.POST.get(name, "")[:_LONGEST_ENTRY] for name in ("amount", "choice", "service")}
+    query = urlencode({name: value for name, value in entered.items() if value} or {"choice": "0"})
+    return redirect(f"{reverse('top-up')}?{query}")
 
 
 def _remember_purchase(request: CustomerRequest, reference: str) -> None:

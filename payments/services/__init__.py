@@ -3,7 +3,8 @@
 from payments.services.check import check_due, reconcile
 from payments.services.checkout import GatewayUnavailable
 from payments.services.events import WebhookRefused, receive_webhook, replay_event, retry_events
-from payments.services.initiate import InvalidTopUp, KeyReused, OverLimit, initiate
+from payments.services.initiate import InvalidTopUp, KeyReused, OverLimit, check_amount, initiate
+from payments.services.resume import open_payment_of, resume_or_initiate
 from payments.services.settle import settle
 
 __all__ = [
@@ -12,11 +13,14 @@ __all__ = [
     "KeyReused",
     "OverLimit",
     "WebhookRefused",
+    "check_amount",
     "check_due",
     "initiate",
+    "open_payment_of",
     "receive_webhook",
     "reconcile",
     "replay_event",
+    "resume_or_initiate",
     "retry_events",
     "settle",
 ]

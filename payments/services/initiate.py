@@ -66,7 +66,8 @@ def initiate(*, user: User, amount: int, gateway: str | None = None, key: str | 
     return opened
 
 
-def _check(*, amount: Any, gateway: str, key: str | None) -> None:
+def check_amount(amount: Any) -> None:
+    """Raise InvalidTopUp unless this is an amount in cents that can be topped up."""
     least, most = settings.TOP_UP_MIN_CENTS, settings.TOP_UP_MAX_CENTS
     if isinstance(amount, bool) or not isinstance(amount, int) or not least <= amount <= most:
         raise InvalidTopUp(
@@ -74,6 +75,10 @@ def _check(*, amount: Any, gateway: str, key: str | None) -> None:
             _("Enter an amount from %(least)s to %(most)s.")
             % {"least": money.display(least), "most": money.display(most)},
         )
+
+
+def _check(*, amount: Any, gateway: str, key: str | None) -> None:
+    check_amount(amount)
     if gateway not in gateways.GATEWAYS:
         names = ", ".join(gateways.GATEWAYS)
         raise InvalidTopUp("gateway", _("The gateway is one of: %(names)s.") % {"names": names})

@@ -1,0 +1,36 @@
+// The top-up form: what will be paid, said before the button as one types. The server reads the amount by the same
+// rules (payments/forms.py); without scripts it alone does.
+//
+//   form[data-top-up]     has radio buttons `choice` (cents) and a text field `amount`
+//   [data-will-pay]       gets the sentence; the others come in its data-…-error
+
+import { formatMoney } from "./balance.js";
+
+const form = document.querySelector("[data-top-up]");
+const told = form.querySelector("[data-will-pay]");
+const field = form.elements.amount;
+const { willPay, amountError, commaError, rangeError, least, most } = told.dataset;
+
+/** Whole cents, or the sentence that says why this is none. */
+function read(typed) {
+  const amount = typed.trim().replace(/^\$/, "").trim();
+  if (!amount) return Number(form.elements.choice.value);
+  if (amount.includes(",") && !/^\d{1,3}(,\d{3})+\.\d{1,2}$/.test(amount)) return commaError;
+  const plain = amount.replaceAll(",", "");
+  if (!/^\d{1,15}(\.\d{1,2})?$/.test(plain)) return amountError;
+  const [whole, cents = ""] = plain.split(".");
+  return Number(whole) * 100 + Number(cents.padEnd(2, "0"));
+}
+
+function show() {
+  const cents = read(field.value);
+  const fits = typeof cents === "number" && cents >= Number(least) && cents <= Number(most);
+  const text = fits ? willPay.replace("{amount}", formatMoney(cents / 100)) : typeof cents === "number" ? rangeError : cents;
+  told.hidden = false;
+  told.classList.toggle("error", !fits);
+  if (told.textContent !== text) told.textContent = text;
+}
+
+form.addEventListener("input", show);
+window.addEventListener("pageshow", show);  // a page that comes back keeps what was typed
+show();
