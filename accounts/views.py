@@ -19,8 +19,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import selectors, services
 from accounts.forms import ApiKeyForm, ProfileForm
 from accounts.http import CustomerRequest
+from config.lib.encryption import decrypt, encrypt
 from config.lib.errors import DomainError
 from config.lib.http import client_ip
+
+_NEW_KEY = "new_api_key"
+_SHOWN_WITHIN_SECONDS = 300
 
 
 @login_required
@@ -50,9 +54,8 @@ def security(request: CustomerRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def keys(request: CustomerRequest) -> HttpResponse:
-    """The keys, and a form for a new one, whose secret is shown once in the answer to the POST."""
+    """Show the keys and create one. Its secret is shown once, on the page that the browser is sent to."""
     form = ApiKeyForm(request.POST or None)
-    secret = ""
     if request.method == "POST" and form.is_valid():
         name, scopes = form.cleaned_data["name"], form.cleaned_data["scopes"]
         try:
@@ -62,10 +65,20 @@ def keys(request: CustomerRequest) -> HttpResponse:
         except DomainError as error:
             _show(form, error)
         else:
-            form = ApiKeyForm()
+            # Encrypted: sessions stand in the database, which keeps no more of a key than its digest.
+            request.session[_NEW_KEY] = encrypt(secret).decode()
+            return redirect("settings-keys")
     keys = [(key, ApiKeyForm.rights(key.scopes)) for key in selectors.keys_of(user=request.user)]
-    context = {"form": form, "secret": secret, "keys": keys}
+    context = {"form": form, "secret": _new_secret(request), "keys": keys}
     return render(request, "accounts/keys.html", context)
+
+
+def _new_secret(request: CustomerRequest) -> str:
+    """Return the secret of the key that was created just now, for this once, else ''."""
+    try:
+        return decrypt(request.session.pop(_NEW_KEY, "").encode(), ttl=_SHOWN_WITHIN_SECONDS)
+    except ValueError:
+        return ""
 
 
 @login_required

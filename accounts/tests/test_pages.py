@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts import services
@@ -54,18 +55,29 @@ def test_pages_show_times_in_the_readers_zone(client: Client) -> None:
     assert "Expires 1 Feb 2027" in client.get("/settings/keys").content.decode()
 
 
-def test_a_new_key_is_shown_once() -> None:
+def test_a_new_key_is_shown_once_and_a_reload_makes_no_second_one() -> None:
     client = browser()
     answer = client.post("/settings/keys", {"name": "shop", "scopes": ["read"], "days": "90"})
-    found = re.search(r"rf_[\w-]{43}", answer.content.decode())
+    assert (answer.status_code, answer["Location"]) == (302, "/settings/keys")
+    shown = client.get(answer["Location"])
+    found = re.search(r"rf_[\w-]{43}", shown.content.decode())
     assert found is not None
     key = services.authenticate_key(secret=found[0])
     assert key is not None
     assert (key.name, key.scopes) == ("shop", ["read"])
-    assert "no-store" in answer["Cache-Control"]
+    assert "no-store" in shown["Cache-Control"]
     again = client.get("/settings/keys").content.decode()
     assert found[0] not in again
     assert key.prefix in again
+    assert ApiKey.objects.count() == 1
+
+
+def test_between_the_form_and_its_page_the_database_has_no_secret() -> None:
+    client = browser()
+    client.post("/settings/keys", {"name": "shop", "scopes": ["read"], "days": "90"})
+    stored = Session.objects.get(pk=client.session.session_key).get_decoded()
+    assert "rf_" not in str(stored)
+    assert client.session["new_api_key"]
 
 
 @pytest.mark.parametrize("body", [{}, {"name": "a", "days": "90"}, {"name": "a", "scopes": ["root"], "days": "7"}])

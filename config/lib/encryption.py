@@ -19,10 +19,10 @@ def encrypt(text: str) -> bytes:
     return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).encrypt(text.encode())
 
 
-def decrypt(token: bytes) -> str:
-    """The text. Raises ValueError when no key of FIELD_ENCRYPTION_KEYS fits."""
+def decrypt(token: bytes, *, ttl: int | None = None) -> str:
+    """Return the text. Raises ValueError when no key of FIELD_ENCRYPTION_KEYS fits, or after `ttl` seconds."""
     try:
-        return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).decrypt(bytes(token)).decode()
+        return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).decrypt(bytes(token), ttl).decode()
     except InvalidToken as error:
         raise ValueError("No key of FIELD_ENCRYPTION_KEYS opens this value") from error
 
