@@ -14,11 +14,16 @@ TYPES = (
     ("payment", _("Payments")),
     ("wallet", _("Wallet")),
     ("refund", _("Refunds")),
+    ("access", _("Sign-ins and security")),
     ("login", _("Sign-ins")),
     ("settings", _("Settings")),
     ("api_key", _("API keys")),
     ("security", _("Security")),
 )
+
+
+# What one choice of the filter means: more than one type of the vocabulary.
+GROUPS = {"access": ("login", "security", "api_key")}
 
 
 class FeedFilter(forms.Form):
@@ -30,9 +35,9 @@ class FeedFilter(forms.Form):
     def bounds(self) -> dict[str, Any]:
         """For the selector; the days are the reader's, the end day is inside."""
         data = self.cleaned_data
-        end = data.get("end")
+        chosen, end = data.get("type") or "", data.get("end")
         return {
-            "activity_type": data.get("type") or "",
+            "activity_types": GROUPS.get(chosen, (chosen,)) if chosen else (),
             "start": _midnight(data.get("start")),
             "end": _midnight(end + timedelta(days=1)) if end and end.year < 9999 else None,
             "q": data.get("q") or "",

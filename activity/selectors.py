@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ def feed(
     *,
     user: User,
     activity_type: str = "",
+    activity_types: Collection[str] = (),
     resource_type: str = "",
     status: str = "",
     start: datetime | None = None,
@@ -30,6 +32,8 @@ def feed(
     rows = Activity.objects.filter(user=user).order_by("-created_at", "-id")
     given = {"activity_type": activity_type, "resource_type": resource_type, "status": status}
     rows = rows.filter(**{field: value for field, value in given.items() if value})
+    if activity_types:
+        rows = rows.filter(activity_type__in=activity_types)
     if start:
         rows = rows.filter(created_at__gte=start)
     if end:
