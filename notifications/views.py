@@ -78,6 +78,7 @@ def _page(request: CustomerRequest, filters: CentreFilter) -> dict[str, Any]:
     return {
         "rows": rows,
         "older": older,
+        "newest": _address(filters) if place and "HX-Request" not in request.headers else "",
         "begun": request.GET.get("day", "") if "HX-Request" in request.headers else "",
         "suggestions": suggestions,
     }

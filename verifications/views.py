@@ -18,11 +18,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.http import CustomerRequest
 from accounts.selectors import accepted_policy
 from config.lib.errors import DomainError, NotFound
+from config.lib.paging import PAGE_SIZE, page_of
 from verifications import errors, favourites, selectors, services
 from verifications.models import Service, Status, Verification
 from wallet import selectors as wallets
-
-PAGE_SIZE = 25
 
 
 @login_required
@@ -169,14 +168,15 @@ def history(request: CustomerRequest) -> HttpResponse:
     if query:
         rows = rows.filter(Q(service__title__icontains=query) | Q(service__name__icontains=query))
     rows = rows.order_by("-created_at", "-id")
-    shown = list(_older_than(rows, request.GET.get("before", ""))[: PAGE_SIZE + 1])
-    older = ""
-    if len(shown) > PAGE_SIZE:
-        shown = shown[:PAGE_SIZE]
-        cursor = request.GET.copy()
-        cursor["before"] = f"{shown[-1].created_at.isoformat()}|{shown[-1].pk}"
-        older = cursor.urlencode()
-    context = {"rows": shown, "older": older, "status": status, "query": query, "statuses": Status.choices}
+    after = _older_than(rows, request.GET.get("before", ""))
+    page = page_of(
+        request,
+        list(after[: PAGE_SIZE + 1]),
+        size=PAGE_SIZE,
+        first=after is rows,
+        cursor=lambda row: f"{row.created_at.isoformat()}|{row.pk}",
+    )
+    context = {"page": page, "status": status, "query": query, "statuses": Status.choices}
     return render(request, "verifications/history.html", context)
 
 

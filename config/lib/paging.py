@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,15 @@ PAGE_SIZE = 25
 
 @dataclass(frozen=True)
 class Page:
-    """`rows` of this page; `older` is the query string of the next, '' on the last; `first` when nothing is newer."""
+    """`rows` of this page; `older` is the query string of the next, '' on the last; `first` when nothing is newer.
+
+    `newest` is the query string of the first page: the same filters, from the top.
+    """
 
     rows: list[Any]
     older: str
     first: bool
+    newest: str = ""
 
 
 def keyset_page(request: HttpRequest, queryset: QuerySet[Any], *, key: str, size: int = PAGE_SIZE) -> Page:
@@ -26,10 +31,20 @@ def keyset_page(request: HttpRequest, queryset: QuerySet[Any], *, key: str, size
     cursor = int(before) if before.isdecimal() and len(before) <= 18 else None
     after = queryset if cursor is None else queryset.filter(**{f"{key}__lt": cursor})
     rows = list(after.order_by(f"-{key}")[: size + 1])
+    return page_of(request, rows, size=size, first=cursor is None, cursor=lambda row: str(getattr(row, key)))
+
+
+def page_of(request: HttpRequest, rows: list[Any], *, size: int, first: bool, cursor: Callable[[Any], str]) -> Page:
+    """Return the page of up to `size` of the rows; one more than that says that there is an older page.
+
+    `cursor` returns the `?before=` that goes on below a row.
+    """
     query = request.GET.copy()
+    query.pop("before", None)
+    newest = query.urlencode()
     older = ""
     if len(rows) > size:
         rows = rows[:size]
-        query["before"] = str(getattr(rows[-1], key))
+        query["before"] = cursor(rows[-1])
         older = query.urlencode()
-    return Page(rows, older, cursor is None)
+    return Page(rows, older, first, newest)

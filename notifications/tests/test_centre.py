@@ -81,6 +81,14 @@ def test_a_day_that_the_page_above_has_begun_has_no_second_heading(user: User, b
     assert "Today" in browser.get(link[1].replace("&amp;", "&")).content.decode(), "by itself it needs one"
 
 
+def test_without_scripts_an_older_page_has_a_way_back_that_keeps_the_filters(user: User, browser: Client) -> None:
+    told(user, 26)
+    first = browser.get("/notifications?category=verification")
+    assert "Newest</a>" not in first.content.decode()
+    older = browser.get(f"/notifications?{first.context['older']}").content.decode()
+    assert 'href="/notifications?category=verification">Newest</a>' in older
+
+
 def test_a_page_is_drawn_anew_with_as_many_rows_as_it_shows(user: User, browser: Client) -> None:
     told(user, 60)
     sizes = [len(seen(browser.get(f"/notifications?shown={shown}"))) for shown in ("50", "3", "-1", "x", "99999")]
