@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.tests.factories import happened
+from config.testing.browser import Console
 from config.testing.live import LiveStack
 from notifications import selectors
 from notifications.models import Inbox
@@ -113,3 +114,40 @@ def test_the_panel_reads_everything_without_leaving_the_page(centre: Page, user:
     centre.keyboard.press("ArrowDown")
     expect(panel.locator(".list-row").first).to_be_focused()
     assert Inbox.objects.get(user=user).unread == 0
+
+
+def test_e_archives_all_that_is_selected_and_is_not_offered_among_the_archived(centre: Page, user: User) -> None:
+    rows, archive = (
+        centre.locator(".inbox-row"),
+        centre.locator(".keys", has_text="archive").locator("[data-key-archive]"),
+    )
+    expect(archive).to_be_visible()
+    centre.keyboard.press("ArrowDown")
+    for key in ("x", "ArrowDown", "ArrowDown", "x"):
+        centre.keyboard.press(key)
+    expect(centre.locator("[data-selected]")).to_have_text("2 selected")
+    centre.keyboard.press("ArrowDown")
+    centre.keyboard.press("e")  # what is selected, wherever the focus is
+    expect(centre.locator("[data-said]")).to_have_text("2 notifications archived.")
+    expect(centre.locator('.inbox-row[data-seq="60"], .inbox-row[data-seq="58"]')).to_have_count(0)
+    expect(centre.locator('.inbox-row[data-seq="59"], .inbox-row[data-seq="57"]')).to_have_count(2)
+    expect(centre.locator("[data-selected]")).to_have_text("")
+    centre.get_by_role("link", name="Archived").click()
+    expect(rows).to_have_count(2)
+    expect(centre.locator(".keys", has_text="select")).to_be_visible()
+    expect(archive).to_be_hidden()
+
+
+def test_the_panel_that_could_not_load_says_so_and_is_tried_again(centre: Page, user: User, console: Console) -> None:
+    console.expect("ERR_FAILED|Failed to fetch")
+    centre.goto("/help")
+    expect(centre.locator("[data-realtime-state]")).to_have_attribute("data-realtime-state", "live")
+    centre.route("**/notifications?panel=1", lambda route: route.abort())
+    centre.locator("[data-bell]").click()
+    panel = centre.get_by_role("dialog")
+    expect(panel.get_by_role("alert")).to_contain_text("Your notifications couldn't be loaded")
+    expect(panel.locator(".empty .icon")).to_be_visible()
+    centre.unroute("**/notifications?panel=1")
+    panel.get_by_role("button", name="Try again").click()
+    expect(panel.locator(".inbox-row")).to_have_count(15)
+    expect(panel.get_by_role("alert")).to_have_count(0)

@@ -107,6 +107,7 @@ document.addEventListener("submit", async (event) => {
 
 function count() {
   const [all, chosen] = [boxes(), boxes().filter((box) => box.checked)];
+  document.querySelector("[data-key-archive]").hidden = all.length > 0 && !inbox.querySelector('[value="archive"]');
   for (const element of inbox.querySelectorAll("[data-needs-script]")) element.hidden = false;
   const master = inbox.querySelector("[data-select-all]");
   if (master) {
@@ -144,7 +145,10 @@ document.addEventListener("keydown", (event) => {
   const row = element.closest(".inbox-row");
   if (!row) return;
   if (event.key === "x") { row.querySelector("[name=ids]").click(); event.preventDefault(); }
-  if (event.key === "e") row.querySelector('[value^="archive:"]')?.click();
+  if (event.key === "e") {
+    const selected = boxes().some((box) => box.checked);
+    inbox.querySelector(selected ? '[name="some"][value="archive"]' : `[value="archive:${row.dataset.notification}"]`)?.click();
+  }
 });
 
 // htmx: the search, the filters, and more of the list as one comes to its end.

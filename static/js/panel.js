@@ -14,7 +14,10 @@ bell?.addEventListener("click", (event) => {
   load();
 });
 
-panel?.addEventListener("click", (event) => { if (event.target === panel) panel.close(); });
+panel?.addEventListener("click", (event) => {
+  if (event.target === panel) panel.close();
+  if (event.target.closest("[data-panel-retry]")) load();
+});
 panel?.querySelector("[data-panel-close]").addEventListener("click", () => panel.close());
 panel?.addEventListener("keydown", (event) => goAlong(panel, event));
 panel?.addEventListener("submit", async (event) => {
@@ -28,8 +31,9 @@ panel?.addEventListener("submit", async (event) => {
   }
   load();
 });
-document.addEventListener("ringfence:notification", () => { if (panel?.open) load(); });
-document.addEventListener("ringfence:unread", () => { if (panel?.open) load(); });
+for (const name of ["notification", "unread", "resumed"]) {
+  document.addEventListener(`ringfence:${name}`, () => { if (panel?.open) load(); });
+}
 
 async function load() {
   try {
@@ -38,12 +42,15 @@ async function load() {
     const html = await answer.text();
     if (html === shown) return;
     shown = html;
-    const fresh = new DOMParser().parseFromString(html, "text/html");
-    const inside = body.contains(document.activeElement);
-    body.replaceChildren(...fresh.body.childNodes);
-    if (inside) body.focus();
+    show(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
   } catch {
     shown = "";
-    body.textContent = panel.dataset.failed;
+    show(panel.querySelector("[data-panel-failed]").content.cloneNode(true));
   }
+}
+
+function show(...nodes) {
+  const inside = body.contains(document.activeElement);
+  body.replaceChildren(...nodes);
+  if (inside) body.focus();
 }
