@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import allauth.usersessions.admin  # noqa: F401  registers what is replaced below
+import allauth.account.admin  # registers what is replaced below
+import allauth.mfa.admin
+import allauth.usersessions.admin  # noqa: F401
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as TheirGroupAdmin
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -63,11 +69,14 @@ class UserAdmin(ModelAdmin):
         own = {field.name for field in User._meta.concrete_fields}
         services.save_by_staff(user=obj, changed=[name for name in form.changed_data if name in own])
 
-    @admin.action(description=_("Pause purchases"), permissions=["change"])
+    def has_pause_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.pause_purchases")
+
+    @admin.action(description=_("Pause purchases"), permissions=["pause"])
     def pause_purchases(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         self._freeze(queryset, frozen=True)
 
-    @admin.action(description=_("Resume purchases"), permissions=["change"])
+    @admin.action(description=_("Resume purchases"), permissions=["pause"])
     def resume_purchases(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         self._freeze(queryset, frozen=False)
 
@@ -77,7 +86,46 @@ class UserAdmin(ModelAdmin):
             services.set_purchases_frozen(user=user, frozen=frozen, reason=str(_("decided by our staff")), now=now)
 
 
-admin.site.unregister(UserSession)
+for _theirs in (EmailAddress, Authenticator, UserSession, Group):
+    admin.site.unregister(_theirs)
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(ReadOnlyAdmin):
+    """An address that staff could add is a way into somebody's account."""
+
+    list_display = ("email", "customer", "primary", "verified")
+    list_filter = ("primary", "verified")
+    search_fields = ("email", "user__email")
+    list_select_related = ("user",)
+    fields = ("email", "customer", "primary", "verified")
+    customer = link("user", description=_("customer"))
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnlyAdmin):
+    """Second factors: that there is one, since when and when it was used; never its secret."""
+
+    list_display = ("customer", "type", "created_at", "last_used_at")
+    list_filter = ("type",)
+    search_fields = ("user__email",)
+    list_select_related = ("user",)
+    fields = ("customer", "type", "created_at", "last_used_at")
+    customer = link("user", description=_("customer"))
+
+
+@admin.register(Group)
+class GroupAdmin(TheirGroupAdmin):
+    """What a group may do is for superusers to say: else who is in one could give it everything."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return request.user.is_superuser
 
 
 @admin.register(UserSession)

@@ -44,6 +44,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS = []
 
     class Meta:
+        permissions = [("pause_purchases", _("Can pause and resume a customer's purchases"))]
         constraints = [models.UniqueConstraint(Lower("email"), name="accounts_user_email_unique")]
 
     def __str__(self) -> str:

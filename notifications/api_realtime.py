@@ -9,13 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import ApiKey, User
-from accounts.permissions import HasScope
+from accounts.permissions import StaffMay
 from config.lib.api import BodySerializer
 from config.lib.openapi import answered, asked, refusals
 from notifications import announcements, hub, realtime, tickets
@@ -115,7 +114,8 @@ class StatusView(APIView):
 
 
 class BroadcastView(APIView):
-    permission_classes = [HasScope, IsAdminUser]
+    permission_classes = [StaffMay]
+    staff_permissions = ("notifications.announce",)
 
     @extend_schema(
         operation_id="websocket_broadcast",

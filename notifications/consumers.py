@@ -346,13 +346,13 @@ class BalanceSocket(Socket):
 
 
 class ConsoleSocket(Socket):
-    """For staff: transactions, alerts, health."""
+    """For staff with the permissions of staff.WATCH_CONSOLE: transactions, alerts, health."""
 
     channels = frames.CONSOLE
     may_subscribe = frozenset()
 
     def allows(self, who: Identity) -> bool:
-        return super().allows(who) and who.is_staff
+        return super().allows(who) and who.watches_console
 
     def groups_of(self, who: Identity) -> Iterable[str]:
         return (realtime.STAFF,)

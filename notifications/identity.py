@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils.crypto import constant_time_compare
 
 from accounts import services as accounts
+from accounts import staff
 from accounts.models import ApiKey, User
 from notifications import tickets
 
@@ -23,7 +24,7 @@ class Identity:
     """A user as proven by a session or a key. A ticket stands for what it was made with."""
 
     user_id: int
-    is_staff: bool
+    watches_console: bool
     session_key: str = ""
     session_hash: str = ""
     api_key_id: int | None = None
@@ -53,7 +54,7 @@ def of_session(session_key: str) -> Identity | None:
     known = session.get(HASH_SESSION_KEY) or ""
     if not any(constant_time_compare(known, good) for good in _session_hashes(user)):
         return None
-    return Identity(user.pk, user.is_staff, session_key=session_key, session_hash=known)
+    return Identity(user.pk, staff.may(user, staff.WATCH_CONSOLE), session_key=session_key, session_hash=known)
 
 
 def of_key(secret: str) -> Identity | None:
@@ -76,7 +77,9 @@ def of_ticket(secret: str, *, now: datetime) -> Identity | None:
 
 
 def _of_key(key: ApiKey) -> Identity:
-    return Identity(key.user_id, key.user.is_staff, api_key_id=key.pk, scopes=frozenset(key.scopes))
+    return Identity(
+        key.user_id, staff.may(key.user, staff.WATCH_CONSOLE), api_key_id=key.pk, scopes=frozenset(key.scopes)
+    )
 
 
 def _session_hashes(user: User) -> list[str]:
@@ -86,12 +89,13 @@ def _session_hashes(user: User) -> list[str]:
 def standings(identities: Collection[Identity], *, now: datetime) -> Mapping[Identity, Standing]:
     """Position of each that may stay: signed out, revoked, expired, changed and deactivated ones are left out.
 
-    Three statements, however many. Sessions stand in the database (the default engine).
+    Three statements, however many, and a fourth for those who watch the console. Sessions stand in the database (the
+    default engine).
     """
     users = {
         row["pk"]: row
         for row in User.objects.filter(pk__in={one.user_id for one in identities}, is_active=True).values(
-            "pk", "password", "is_staff", "inbox__seq", "wallet__version"
+            "pk", "password", "inbox__seq", "wallet__version"
         )
     }
     asked = {one.session_key for one in identities if one.session_key}
@@ -109,9 +113,11 @@ def standings(identities: Collection[Identity], *, now: datetime) -> Mapping[Ide
         else ()
     )
 
+    watching = staff.who_may(staff.WATCH_CONSOLE, among={one.user_id for one in identities if one.watches_console})
+
     def stays(one: Identity) -> bool:
         row = users.get(one.user_id)
-        if row is None or (one.is_staff and not row["is_staff"]):
+        if row is None or (one.watches_console and one.user_id not in watching):
             return False
         if one.api_key_id is not None:
             return keys.get(one.api_key_id) == one.user_id

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiKey
 from activity.models import Activity
@@ -44,6 +45,7 @@ class Notification(models.Model):
 
     class Meta:
         ordering = ["-seq"]
+        permissions = [("announce", _("Can announce something to one customer or to all"))]
         constraints = [models.UniqueConstraint(fields=["user", "seq"], name="notifications_seq_unique")]
         indexes = [
             models.Index(F("user"), F("created_at").desc(), F("id").desc(), name="notifications_user_created"),

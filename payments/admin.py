@@ -30,7 +30,10 @@ class PaymentAdmin(ReadOnlyAdmin):
     customer = link("user", description=str(gettext_lazy("customer")))
     shown_amount = amount("amount", description=str(gettext_lazy("amount")))
 
-    @admin.action(description=gettext_lazy("Ask the gateway how it stands"), permissions=["view"])
+    def has_settle_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("payments.settle_payment")
+
+    @admin.action(description=gettext_lazy("Ask the gateway how it stands"), permissions=["settle"])
     def ask_gateway(self, request: HttpRequest, payments: QuerySet[Payment]) -> None:
         for payment in payments:
             try:
@@ -65,7 +68,10 @@ class GatewayEventAdmin(ReadOnlyAdmin):
     search_fields = ("event_id__exact", "type__exact")
     actions = ("replay",)
 
-    @admin.action(description=gettext_lazy("Replay"), permissions=["view"])
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("payments.replay_gatewayevent")
+
+    @admin.action(description=gettext_lazy("Replay"), permissions=["replay"])
     def replay(self, request: HttpRequest, events: QuerySet[GatewayEvent]) -> None:
         for event_id in events.values_list("pk", flat=True):
             event = services.replay_event(event_id=event_id, now=timezone.now())

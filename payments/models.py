@@ -55,6 +55,7 @@ class Payment(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("settle_payment", _("Can ask the gateway about a payment and settle it by the answer"))]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_amount_positive"),
             models.UniqueConstraint(
@@ -111,6 +112,7 @@ class GatewayEvent(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("replay_gatewayevent", _("Can apply a gateway's event again"))]
         constraints = [models.UniqueConstraint(fields=["gateway", "event_id"], name="payments_event_once")]
         indexes = [models.Index(fields=["next_attempt_at"], condition=Q(processed_at=None), name="payments_event_due")]
 

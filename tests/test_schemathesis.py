@@ -79,7 +79,7 @@ def somebody(sandbox: RunningSandbox, settings: Any, monkeypatch: pytest.MonkeyP
     settings.TEXTVERIFIED_BASE_URL = f"{sandbox.textverified_url}/{uuid4().hex}/.."  # the adapter begins anew
     services.sync_catalogue(now=timezone.now())
     user = customer(cents=1_000_00)
-    user.is_staff = True
+    user.is_staff = user.is_superuser = True
     user.save()
     given_back = services.buy(user=user, service_name="test_pending").verification
     services.cancel(user=user, verification_id=given_back.pk)

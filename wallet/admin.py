@@ -110,7 +110,10 @@ class TransactionAdmin(ReadOnlyAdmin):
         refund = getattr(row, "refund", None) or getattr(getattr(row, "reversed_by", None), "refund", None)
         return format_html('<a href="{}">{}</a>', admin_url(refund), refund) if refund is not None else ""
 
-    @admin.action(description=_("Export as CSV"), permissions=["view"])
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("wallet.export_transaction")
+
+    @admin.action(description=_("Export as CSV"), permissions=["export"])
     def export(self, request: HttpRequest, rows: QuerySet[Transaction]) -> StreamingHttpResponse:
         return exports.respond(rows, as_format="csv")
 

@@ -10,13 +10,12 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from accounts.permissions import HasScope
+from accounts.permissions import StaffMay
 from config.lib.api import FormatIsAField
 from config.lib.openapi import answered
 from wallet import exports, selectors
@@ -72,7 +71,7 @@ _MONITOR = {
 
 
 def _customer(request: Request) -> User:
-    return cast(User, request.user)  # HasScope lets nobody else in
+    return cast(User, request.user)  # StaffMay lets nobody else in
 
 
 class BalanceView(APIView):
@@ -146,7 +145,8 @@ class ExportView(APIView):
 
 
 class MonitorView(APIView):
-    permission_classes = [HasScope, IsAdminUser]
+    permission_classes = [StaffMay]
+    staff_permissions = ("wallet.view_transaction",)
 
     @extend_schema(
         operation_id="admin_transactions_monitor",

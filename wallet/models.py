@@ -99,6 +99,7 @@ class Transaction(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("export_transaction", _("Can export transactions"))]
         constraints = [
             models.UniqueConstraint(fields=["wallet", "sequence"], name="wallet_transaction_sequence_unique"),
             models.CheckConstraint(condition=~Q(amount=0), name="wallet_transaction_amount_not_zero"),

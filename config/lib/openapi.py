@@ -135,13 +135,13 @@ class Schema(AutoSchema):
         return str(super().get_description() or "").strip()
 
     def _who(self) -> str:
-        from rest_framework.permissions import SAFE_METHODS, IsAdminUser
+        from rest_framework.permissions import SAFE_METHODS
 
         if not hasattr(self.view, "get_permissions") or not self.get_auth():
             return ""
         scope = "read" if self.method in SAFE_METHODS else getattr(self.view, "scope", "manage")
-        staff = any(isinstance(one, IsAdminUser) for one in self.view.get_permissions())
-        return f"Scope: `{scope}`." + (" Staff only." if staff else "")
+        needed = ", ".join(f"`{name}`" for name in getattr(self.view, "staff_permissions", ()))
+        return f"Scope: `{scope}`." + (f" Staff only, with a second factor and {needed}." if needed else "")
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)

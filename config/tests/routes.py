@@ -39,6 +39,14 @@ def routes() -> list[Route]:
     return [route for route in found if route.path != "/api/.*"]
 
 
+def console_routes() -> list[Route]:
+    """The console's, named with their namespace; without its catch-all."""
+    found = [route for route in _walk(get_resolver(), "/") if route.path.startswith("/admin/")]
+    return [
+        Route(route.path, f"admin:{route.name}", route.parameters) for route in found if "(?P<url>" not in route.path
+    ]
+
+
 def _walk(resolver: Any, prefix: str) -> Iterator[Route]:
     for pattern in resolver.url_patterns:
         path = prefix + _braced(str(pattern.pattern))

@@ -60,7 +60,7 @@ async def test_an_address_that_has_no_socket_refuses(path):
 
 
 async def test_the_console_is_for_staff():
-    customer, staff = await make(), await make(is_staff=True)
+    customer, staff = await make(), await make(is_staff=True, is_superuser=True)
     async with opened("/ws/console", session=await in_thread(sign_in)(customer)) as socket:
         assert await socket.close_code() == 4403
     async with opened("/ws/console", session=await in_thread(sign_in)(staff)) as socket:
@@ -68,7 +68,7 @@ async def test_the_console_is_for_staff():
 
 
 async def test_the_console_gets_alerts_and_not_its_readers_own_inbox():
-    staff = await make(is_staff=True)
+    staff = await make(is_staff=True, is_superuser=True)
     async with opened("/ws/console", session=await in_thread(sign_in)(staff)) as socket:
         await socket.next()
         await in_thread(tell)(staff)

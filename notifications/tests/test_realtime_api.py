@@ -98,20 +98,20 @@ def test_customers_announce_nothing():
 
 
 def test_a_key_of_staff_needs_manage():
-    staff = make_user(is_staff=True)
+    staff = make_user(is_staff=True, is_superuser=True)
     assert client_of(staff).post("/api/websocket/broadcast", ANNOUNCED, "application/json").status_code == 403
 
 
 @pytest.mark.parametrize("link", ["https://evil.test", "//evil.test", "/\\evil.test", "javascript:alert(1)", "help"])
 def test_an_announcement_leads_nowhere_else(link):
-    client = client_of(make_user(is_staff=True), scopes=("manage",))
+    client = client_of(make_user(is_staff=True, is_superuser=True), scopes=("manage",))
     answer = client.post("/api/websocket/broadcast", {**ANNOUNCED, "link": link}, "application/json")
     assert (answer.status_code, list(answer.json()["errors"])) == (400, ["link"])
 
 
 @pytest.mark.asyncio
 async def test_an_announcement_to_one_customer_arrives_live_and_stays_in_the_inbox():
-    staff, user = await in_thread(make_user)(is_staff=True), await in_thread(make_user)()
+    staff, user = await in_thread(make_user)(is_staff=True, is_superuser=True), await in_thread(make_user)()
     client = await in_thread(client_of)(staff, scopes=("manage",))
     async with joined(user) as socket:
         told = {**ANNOUNCED, "user_id": user.pk}
@@ -123,7 +123,7 @@ async def test_an_announcement_to_one_customer_arrives_live_and_stays_in_the_inb
 
 
 def test_an_announcement_to_nobody_is_not_found():
-    client = client_of(make_user(is_staff=True), scopes=("manage",))
+    client = client_of(make_user(is_staff=True, is_superuser=True), scopes=("manage",))
     answer = client.post("/api/websocket/broadcast", {**ANNOUNCED, "user_id": 10**9}, "application/json")
     assert answer.status_code == 404
 
@@ -133,7 +133,7 @@ def test_an_announcement_to_all_reaches_every_active_customer_once(monkeypatch):
     monkeypatch.setattr(current_app, "send_task", run_at_once)
     users = [make_user() for _ in range(4)]
     gone = make_user(is_active=False)
-    staff = make_user(is_staff=True)
+    staff = make_user(is_staff=True, is_superuser=True)
     client = client_of(staff, scopes=("manage",))
     answer = client.post("/api/websocket/broadcast", ANNOUNCED, "application/json")
     assert (answer.status_code, answer.json()["recipients"]) == (202, 5)
@@ -154,7 +154,7 @@ def test_an_announcement_without_workers_is_refused(monkeypatch):
         raise OperationalError
 
     monkeypatch.setattr(current_app, "send_task", unreachable)
-    client = client_of(make_user(is_staff=True), scopes=("manage",))
+    client = client_of(make_user(is_staff=True, is_superuser=True), scopes=("manage",))
     answer = client.post("/api/websocket/broadcast", ANNOUNCED, "application/json")
     assert (answer.status_code, answer.json()["code"]) == (503, "workers_unavailable")
 
