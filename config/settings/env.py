@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from .currencies import TWO_DECIMALS
+
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(os.environ.get("RINGFENCE_VAR", BASE_DIR / "var"))
 
@@ -52,15 +54,25 @@ class Env(environ.Env):
         """A number, 0 or more."""
         return self._read(var, default, lambda text: float(_number(text)), "a number such as 2.5")
 
-    def decimal(self, var: str, default: str) -> Decimal:
-        """A number above 0."""
+    def decimal(self, var: str, default: str, *, low: _int) -> Decimal:
+        """A number, `low` or more."""
 
         def read(text: str) -> Decimal:
-            if not (value := _number(text)):
+            if (value := _number(text)) < low:
                 raise ValueError
             return value
 
-        return self._read(var, Decimal(default), read, "a number above 0, such as 2.0")
+        return self._read(var, Decimal(default), read, f"a number, {low} or more, such as {default}")
+
+    def currency(self, var: str, default: str) -> str:
+        """The code of a currency with two decimal places, however it is written: every amount here is in hundredths."""
+
+        def read(text: str) -> str:
+            if text.upper() not in TWO_DECIMALS:
+                raise ValueError
+            return text.upper()
+
+        return self._read(var, default, read, "the code of a currency with two decimal places, such as USD or EUR")
 
     def decimals(self, var: str, default: Collection[_int]) -> list[Decimal]:
         """Numbers with commas between them."""

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 from .base import DEBUG
 from .env import env
 
-CURRENCY = env.str("CURRENCY", default="USD")
-MARKUP = env.decimal("MARKUP", default="2.0")
+CURRENCY = env.currency("CURRENCY", default="USD")
+MARKUP = env.decimal("MARKUP", default="2.0", low=1)  # below 1 every sale is a loss
 
 # The customer's limits
 MAX_PENDING = env.int("MAX_PENDING", default=20)

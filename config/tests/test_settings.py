@@ -69,10 +69,18 @@ def test_production_does_not_start_without_a_secret() -> None:
 
 WHOLE = "a whole number from 0 to 1000000000"
 SWITCH = "1 or 0 (true or false, on or off, yes or no)"
+MARKUP = "a number, 1 or more, such as 2.0"
+CURRENCY = "the code of a currency with two decimal places, such as USD or EUR"
 WRONG = [
-    ("MARKUP", "abc", "a number above 0, such as 2.0"),
-    ("MARKUP", "0", "a number above 0, such as 2.0"),
-    ("MARKUP", "NaN", "a number above 0, such as 2.0"),
+    ("MARKUP", "0.99", MARKUP),
+    ("CURRENCY", "JPY", CURRENCY),
+    ("CURRENCY", "KWD", CURRENCY),
+    ("CURRENCY", "MGA", CURRENCY),
+    ("CURRENCY", "XXX", CURRENCY),
+    ("CURRENCY", "dollars", CURRENCY),
+    ("MARKUP", "abc", MARKUP),
+    ("MARKUP", "0", MARKUP),
+    ("MARKUP", "NaN", MARKUP),
     ("POLL_INTERVAL_SECONDS", "abc", "a number such as 2.5"),
     ("POLL_INTERVAL_SECONDS", "10min", "a number such as 2.5"),
     ("MAX_PENDING", "-1", WHOLE),
@@ -89,7 +97,8 @@ WRONG = [
 def read(name: str) -> Any:
     """The variable, as the settings of its kind read it."""
     reads: dict[str, Callable[[], Any]] = {
-        "MARKUP": lambda: env.decimal(name, default="2.0"),
+        "MARKUP": lambda: env.decimal(name, default="2.0", low=1),
+        "CURRENCY": lambda: env.currency(name, default="USD"),
         "POLL_INTERVAL_SECONDS": lambda: env.float(name, default=3),
         "MAX_PENDING": lambda: env.int(name, default=20),
         "PORT": lambda: env.int(name, default=8000, low=1, high=65535),
@@ -115,6 +124,10 @@ def test_a_value_that_will_not_do_is_refused_by_name(
     [
         ("MARKUP", " 1.75 ", Decimal("1.75")),
         ("MARKUP", "", Decimal("2.0")),
+        ("MARKUP", "1", Decimal(1)),
+        ("CURRENCY", "usd", "USD"),
+        ("CURRENCY", " Eur ", "EUR"),
+        ("CURRENCY", "", "USD"),
         ("POLL_INTERVAL_SECONDS", "0.5", 0.5),
         ("MAX_PENDING", "0", 0),
         ("MAX_PENDING", "", 20),
@@ -144,7 +157,8 @@ def test_an_address_that_is_none_is_refused_by_name_and_not_shown(value: str, mo
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("MARKUP", "abc"), ("POLL_INTERVAL_SECONDS", "abc"), ("PORT", "abc"), ("DATABASE_URL", "abc"),
+        ("MARKUP", "abc"), ("MARKUP", "0.5"), ("CURRENCY", "JPY"),
+        ("POLL_INTERVAL_SECONDS", "abc"), ("PORT", "abc"), ("DATABASE_URL", "abc"),
         ("EMAIL_URL", "abc"), ("REDIS_URL", "abc"), ("PUBLIC_URL", "abc"), ("LOG_LEVEL", "abc"), ("DEBUG", "abc"),
         ("PROVIDER_FLOAT_THRESHOLDS", "abc"), ("PROMETHEUS_MULTIPROC_DIR", "/dev/null/abc"),
     ],

@@ -46,7 +46,8 @@ def end(*, payment: Payment, status: PaymentStatus, reason: str, now: datetime) 
 
 @transaction.atomic
 def _paid(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
-    if (state.amount, state.currency, state.gateway_id) != (payment.amount, payment.currency, payment.gateway_id):
+    asked = (payment.amount, payment.currency.upper(), payment.gateway_id)
+    if (state.amount, state.currency, state.gateway_id) != asked:
         return _mismatched(payment=payment, state=state)
     moved = Payment.objects.filter(pk=payment.pk, status__in=Payment.before(PaymentStatus.COMPLETED)).update(
         status=PaymentStatus.COMPLETED, completed_at=now, failure_reason="", next_check_at=None

@@ -35,6 +35,13 @@ def test_what_was_paid_is_credited_to_the_payments_owner(begun, customer, sandbo
     assert news == ["payment_initiated", "payment_completed"]
 
 
+def test_a_payment_kept_with_small_letters_is_credited_as_well(begun, customer, sandbox):
+    Payment.objects.update(currency="usd")
+    sandbox.pay(begun.reference)
+    assert settle(begun).status == "completed"
+    assert balance_of(user=customer).balance == 20_00
+
+
 def test_settling_again_credits_nothing_and_asks_nobody(begun, customer, sandbox, news):
     sandbox.pay(begun.reference)
     settle(begun)
