@@ -23,7 +23,7 @@ from activity.devices import device
 from activity.models import Alert
 from config.lib import money
 from payments import signals as payments_signals
-from payments.models import Payment
+from payments.models import GatewayEvent, Payment
 from verifications import selectors as verifications_selectors
 from verifications import signals as verifications_signals
 from verifications.models import Verification
@@ -266,6 +266,22 @@ def alert_mismatch(payment: Payment, details: Mapping[str, Any], **_kwargs: Any)
         severity=Alert.Severity.CRITICAL,
         user=payment.user,
         details=details,
+    )
+
+
+@receiver(payments_signals.gateway_event_given_up, dispatch_uid="activity.gateway_event_given_up")
+def alert_gateway_event(event: GatewayEvent, now: datetime, **_kwargs: Any) -> None:
+    services.raise_alert(
+        rule="gateway_event_given_up",
+        cause=f"{event.pk}:{now:%Y-%m-%d}",  # one that was replayed may be given up again
+        severity=Alert.Severity.CRITICAL,
+        details={
+            "gateway": event.gateway,
+            "event_id": event.event_id,
+            "type": event.type,
+            "attempts": event.attempts,
+            "error": event.error,
+        },
     )
 
 

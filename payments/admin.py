@@ -74,6 +74,10 @@ class GatewayEventAdmin(ReadOnlyAdmin):
     @admin.action(description=gettext_lazy("Replay"), permissions=["replay"])
     def replay(self, request: HttpRequest, events: QuerySet[GatewayEvent]) -> None:
         for event_id in events.values_list("pk", flat=True):
-            event = services.replay_event(event_id=event_id, now=timezone.now())
+            try:
+                event = services.replay_event(event_id=event_id, now=timezone.now())
+            except DomainError as refusal:
+                self.message_user(request, str(refusal.detail), messages.WARNING)
+                continue
             level = messages.WARNING if event.error else messages.SUCCESS
             self.message_user(request, f"{event.event_id}: {event.error or event.get_outcome_display()}", level)

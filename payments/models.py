@@ -102,7 +102,7 @@ class GatewayEvent(models.Model):
     gateway = models.CharField(max_length=20)
     event_id = models.CharField(max_length=120)
     type = models.CharField(max_length=80)
-    payload = models.JSONField()
+    payload = models.JSONField(null=True)  # NULL: purged, some time after it was applied
     received_at = models.DateTimeField(default=timezone.now)
     processed_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
@@ -114,7 +114,14 @@ class GatewayEvent(models.Model):
         ordering = ["-id"]
         permissions = [("replay_gatewayevent", _("Can apply a gateway's event again"))]
         constraints = [models.UniqueConstraint(fields=["gateway", "event_id"], name="payments_event_once")]
-        indexes = [models.Index(fields=["next_attempt_at"], condition=Q(processed_at=None), name="payments_event_due")]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=Q(processed_at=None), name="payments_event_due"),
+            models.Index(
+                fields=["received_at"],
+                condition=Q(processed_at__isnull=False, payload__isnull=False),
+                name="payments_event_to_purge",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.type} {self.event_id}"

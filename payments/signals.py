@@ -9,4 +9,5 @@ payment_initiated = Signal()  # payment
 payment_completed = Signal()  # payment, transaction
 payment_failed = Signal()  # payment
 payment_expired = Signal()  # payment
+gateway_event_given_up = Signal()  # event, now: it failed too often and is no longer tried by itself
 payment_mismatched = Signal()  # payment, details (dict): what came is not what was asked; nothing was credited

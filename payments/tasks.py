@@ -12,5 +12,10 @@ def check_payments() -> int:
 
 
 @shared_task
+def purge_gateway_events() -> int:
+    return services.purge_events(now=timezone.now())
+
+
+@shared_task
 def retry_gateway_events() -> int:
     return services.retry_events(now=timezone.now())

@@ -12,7 +12,8 @@ from accounts.tests.factories import make_user
 from activity.models import Alert
 from activity.tests.factories import make_payment, make_verification, move, told
 from payments import signals as payments_signals
-from payments.models import Payment
+from payments.models import GatewayEvent, Payment
+from payments.tests.factories import make_event
 from verifications import signals as verifications_signals
 from verifications.models import Verification
 from wallet.models import TransactionType
@@ -75,8 +76,11 @@ def test_each_worry_about_provider_and_gateway_alerts_once() -> None:
     verification = make_verification(user)
     payment = make_payment(make_user(), mismatch={"paid_amount": "1.00", "paid_currency": "USD"})
 
+    event = make_event()
+
     for _ in range(2):
         payments_signals.payment_mismatched.send(sender=Payment, payment=payment, details=payment.mismatch)
+        payments_signals.gateway_event_given_up.send(sender=GatewayEvent, event=event, now=event.received_at)
         verifications_signals.provider_orphan_found.send(
             sender=Verification, provider="textverified", provider_id="lr_1", details={"cost": "0.25"}
         )
@@ -87,6 +91,7 @@ def test_each_worry_about_provider_and_gateway_alerts_once() -> None:
 
     assert [rule for rule, _, _ in alerts()] == [
         "gateway_mismatch",
+        "gateway_event_given_up",
         "provider_orphan",
         "provider_loss",
         "provider_float_low",

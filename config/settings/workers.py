@@ -37,6 +37,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "purge-gateway-events": {
+        "task": "payments.tasks.purge_gateway_events",
+        "schedule": crontab(hour=4, minute=40),
+    },
     "sweep-notifications": {"task": "notifications.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-notifications-nightly": {"task": "notifications.tasks.sweep_all", "schedule": crontab(hour=3, minute=10)},
 }

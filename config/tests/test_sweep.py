@@ -101,6 +101,7 @@ def test_each_job_says_in_words_what_it_did(sandbox: Any) -> None:
         "tell progress: 0 told",
         "check payments: 0 asked about",
         "retry gateway events: 0 tried again",
+        "purge gateway events: 0 emptied",
         "purge codes: 0 emptied",
     ]
     assert re.fullmatch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -121,8 +122,8 @@ class Stripe:
     def parse_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> GatewayEventData:
         _verify(header=headers.get("Stripe-Signature", ""), body=body, now=now)
         try:
-            # PostgreSQL's jsonb knows neither NaN nor the NUL character.
-            payload = _writable(json.loads(body, parse_constant=_refuse_constant))
+            # PostgreSQL's jsonb knows neither NaN, nor infinity ("1e999"), nor the NUL character.
+            payload = _writable(json.loads(body, parse_constant=_refuse_constant, parse_float=_finite))
             if _NUL.search(body):
                 raise BadPayload("The body contains a NUL character.")
         except (ValueError, RecursionError) as error:
@@ -273,6 +274,13 @@ def _verify(*, header: str, body: bytes, now: datetime) -> None:
 def _writable(payload: Any) -> Any:
     """Half a character, as of a name cut inside an emoji, is none to PostgreSQL: a question mark stands for it."""
     return json.loads(json.dumps(payload, ensure_ascii=False).encode(errors="replace"))
+
+
+def _finite(text: str) -> float:
+    """Return the number. Raises ValueError where it is larger than a float can be."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text:.40} is no number that can be kept")
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -2,8 +2,9 @@
 
 from payments.services.check import check_due, reconcile
 from payments.services.checkout import GatewayUnavailable
-from payments.services.events import WebhookRefused, receive_webhook, replay_event, retry_events
+from payments.services.events import PayloadPurged, WebhookRefused, receive_webhook, replay_event, retry_events
 from payments.services.initiate import InvalidTopUp, KeyReused, OverLimit, check_amount, initiate
+from payments.services.purge import purge_events
 from payments.services.resume import open_payment_of, resume_or_initiate
 from payments.services.settle import settle
 
@@ -12,11 +13,13 @@ __all__ = [
     "InvalidTopUp",
     "KeyReused",
     "OverLimit",
+    "PayloadPurged",
     "WebhookRefused",
     "check_amount",
     "check_due",
     "initiate",
     "open_payment_of",
+    "purge_events",
     "receive_webhook",
     "reconcile",
     "replay_event",

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from config.lib import faults
 from config.lib.errors import DomainError, NotFound
 from config.lib.metrics import gateway_events_total
-from payments import gateways
+from payments import gateways, signals
 from payments.gateways.base import BadPayload, BadSignature, GatewayError, GatewayEventData, OutcomeUnknown, Unavailable
 from payments.models import GatewayEvent, Payment, PaymentStatus
 from payments.services.outcome import apply
@@ -32,6 +33,12 @@ LEASE = timedelta(seconds=90)
 class WebhookRefused(DomainError):
     code = "bad_webhook"
     title = gettext_lazy("The webhook was refused")
+
+
+class PayloadPurged(DomainError):
+    code = "already_ended"
+    status = 409
+    title = gettext_lazy("The event's content is deleted already")
 
 
 class Unapplied(Exception):
@@ -77,10 +84,18 @@ def retry_events(*, now: datetime) -> int:
 
 
 def replay_event(*, event_id: int, now: datetime) -> GatewayEvent:
-    """Apply one event (again), now, whatever its state. Safe: what it says counts once."""
-    claimed = GatewayEvent.objects.filter(pk=event_id).update(
+    """Apply one event (again), now, whatever its state. Safe: what it says counts once.
+
+    Raises NotFound, PayloadPurged.
+    """
+    claimed = GatewayEvent.objects.filter(pk=event_id, payload__isnull=False).update(
         processed_at=None, outcome="", next_attempt_at=now + LEASE, attempts=1
     )
+    if not claimed and GatewayEvent.objects.filter(pk=event_id).exists():
+        raise PayloadPurged(
+            _("The content of this event was deleted after %(days)s days. Ask the gateway about the payment instead.")
+            % {"days": settings.PURGE_EVENTS_DAYS}
+        )
     if not claimed:
         raise NotFound(_("There is no such event."))
     event = GatewayEvent.objects.get(pk=event_id)
@@ -112,17 +127,17 @@ def _attempt(*, event: GatewayEvent, now: datetime) -> Exception | None:
         outcome = _apply(event=event, now=now)
         faults.point("event.applied")
     except NotHandledYet as error:
-        _note_error(event, str(error), again_at=now + LATER)
+        _note_error(event, str(error), again_at=now + LATER, now=now)
         _count(event, "kept")
         return None
     except (Unapplied, GatewayError) as error:
         log.warning("Event %s is not applied: %s: %s", event.event_id, type(error).__name__, error)
-        _note_error(event, f"{type(error).__name__}: {error}", again_at=_again_at(event, now))
+        _note_error(event, f"{type(error).__name__}: {error}", again_at=_again_at(event, now), now=now)
         _count(event, "error")
         return error
     except Exception as error:
         log.exception("Event %s could not be applied", event.event_id)
-        _note_error(event, f"{type(error).__name__}: {error}", again_at=_again_at(event, now))
+        _note_error(event, f"{type(error).__name__}: {error}", again_at=_again_at(event, now), now=now)
         _count(event, "error")
         return error
     GatewayEvent.objects.filter(pk=event.pk).update(processed_at=now, outcome=outcome, error="", next_attempt_at=None)
@@ -133,7 +148,7 @@ def _attempt(*, event: GatewayEvent, now: datetime) -> Exception | None:
 def _apply(*, event: GatewayEvent, now: datetime) -> GatewayEvent.Outcome:
     """What an event says is asked back by the API: events come late and out of order, the gateway knows how it is."""
     gateway = gateways.by_name(event.gateway)
-    data = gateway.read_event(event.payload)
+    data = gateway.read_event(event.payload or {})
     if data.kind == "ignored":
         return GatewayEvent.Outcome.IGNORED
     if data.kind == "later":
@@ -161,8 +176,13 @@ def _payment(gateway: str, data: GatewayEventData) -> Payment:
     return found
 
 
-def _note_error(event: GatewayEvent, sentence: str, *, again_at: datetime | None) -> None:
-    GatewayEvent.objects.filter(pk=event.pk).update(error=sentence[:500], next_attempt_at=again_at)
+@transaction.atomic
+def _note_error(event: GatewayEvent, sentence: str, *, again_at: datetime | None, now: datetime) -> None:
+    """Keep why it failed and when its next turn is. None gives it up, which staff are alerted to."""
+    event.error, event.next_attempt_at = sentence[:500], again_at
+    event.save(update_fields=["error", "next_attempt_at"])
+    if again_at is None:
+        signals.gateway_event_given_up.send(sender=GatewayEvent, event=event, now=now)
 
 
 def _again_at(event: GatewayEvent, now: datetime) -> datetime | None:

@@ -30,7 +30,7 @@ def _impatient(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def _nobody_else_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Payments and the wallet by themselves: the apps to the right listen to the news in their own tests."""
-    ours = [value for name, value in vars(signals).items() if name.startswith("payment_")]
+    ours = [value for name, value in vars(signals).items() if name.startswith(("payment_", "gateway_"))]
     for signal in (*ours, wallet_signals.transaction_posted, wallet_signals.balance_changed):
         monkeypatch.setattr(signal, "receivers", [])
 

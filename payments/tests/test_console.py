@@ -53,6 +53,14 @@ def test_staff_replay_an_event(staff, begun, sandbox):
     assert Payment.objects.get().status == "completed"
 
 
+def test_staff_are_told_that_a_purged_event_can_not_be_replayed(staff, sandbox):
+    event = make_event(processed_at=timezone.now(), next_attempt_at=None)
+    GatewayEvent.objects.update(payload=None)
+    assert act(staff, "gatewayevent", "replay", event) == [
+        "The content of this event was deleted after 90 days. Ask the gateway about the payment instead."
+    ]
+
+
 def test_staff_are_told_why_a_replay_did_not_work(staff, sandbox):
     event = make_event()
     said = f"{event.event_id}: Unapplied: No payment of ours has the checkout cs_test_unknown."
@@ -85,7 +93,7 @@ def test_a_list_costs_the_same_queries_whatever_its_length(staff, customer, mode
 
 def test_the_scheduled_tasks_are_these(begun, sandbox):
     names = {task["task"] for task in settings.CELERY_BEAT_SCHEDULE.values()}
-    ours = {tasks.check_payments.name, tasks.retry_gateway_events.name}
+    ours = {tasks.check_payments.name, tasks.retry_gateway_events.name, tasks.purge_gateway_events.name}
     assert ours <= names
 
 

@@ -8,7 +8,8 @@ from django.utils import timezone
 from config.lib.errors import NotFound
 from payments import services
 from payments.models import GatewayEvent, Payment
-from payments.services import events
+from payments.services import events, purge
+from payments.signals import gateway_event_given_up
 from payments.tests.factories import event_body, make_event, make_payment, signed
 from wallet.selectors import balance_of
 
@@ -323,3 +324,81 @@ def test_an_event_with_half_a_character_in_a_name_is_kept_and_credited(begun, cu
     raw = json.dumps(body).replace("NAME", half).encode()
     assert client.post("/webhooks/stripe", **signed(raw)).status_code == 200
     assert (GatewayEvent.objects.get().outcome, balance_of(user=customer).balance) == ("applied", 20_00)
+
+
+# --- numbers that PostgreSQL can't keep
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"NaN", b"Infinity", b"1" * 5_000])
+def test_a_number_that_can_not_be_kept_is_a_bad_request(post, number):
+    body = json.dumps(event_body()).encode()[:-1] + b', "amount": ' + number + b"}"
+    answer = post(**signed(body))
+    assert (answer.status_code, answer.json()["code"], kept()) == (400, "bad_webhook", [])
+
+
+# --- giving up
+
+
+def test_an_event_that_is_given_up_is_announced_once(sandbox):
+    given_up = []
+
+    def hear(event, **_kwargs):
+        given_up.append((event.pk, event.error))
+
+    gateway_event_given_up.connect(hear)
+    try:
+        event, now = make_event(), timezone.now()
+        for _ in range(events.ATTEMPTS + 2):
+            services.retry_events(now=now)
+            now += events.LONGEST_PAUSE
+    finally:
+        gateway_event_given_up.disconnect(hear)
+    event.refresh_from_db()
+    assert (event.attempts, event.next_attempt_at) == (events.ATTEMPTS, None)
+    assert given_up == [(event.pk, "Unapplied: No payment of ours has the checkout cs_test_unknown.")]
+
+
+# --- purging
+
+
+def test_old_payloads_of_applied_events_are_deleted_and_others_kept(sandbox, settings):
+    settings.PURGE_EVENTS_DAYS = 90
+    now = timezone.now()
+    old, young = now - timedelta(days=90, seconds=1), now - timedelta(days=89)
+    purged, kept_young, not_applied = (
+        make_event(received_at=old, processed_at=old, next_attempt_at=None),
+        make_event(received_at=young, processed_at=young, next_attempt_at=None),
+        make_event(received_at=old, next_attempt_at=None),
+    )
+    assert services.purge_events(now=now) == 1
+    assert services.purge_events(now=now) == 0
+    left = set(GatewayEvent.objects.filter(payload__isnull=False).values_list("pk", flat=True))
+    assert left == {kept_young.pk, not_applied.pk}
+    assert GatewayEvent.objects.filter(pk=purged.pk).exists()
+
+
+def test_purging_goes_on_until_nothing_is_left(sandbox, monkeypatch):
+    monkeypatch.setattr(purge, "_BATCH", 2)
+    now, old = timezone.now(), timezone.now() - timedelta(days=91)
+    for _ in range(5):
+        make_event(received_at=old, processed_at=old, next_attempt_at=None)
+    assert services.purge_events(now=now) == 5
+
+
+def test_a_duplicate_of_a_purged_event_is_still_known(begun, customer, sandbox, post):
+    sandbox.pay(begun.reference)
+    body = event_body(session=begun.gateway_id)
+    post(**signed(body))
+    services.purge_events(now=timezone.now() + timedelta(days=91))
+    assert post(**signed(body)).status_code == 200
+    assert (GatewayEvent.objects.get().payload, balance_of(user=customer).balance) == (None, 20_00)
+
+
+def test_a_purged_event_is_not_replayed_and_stays_applied(sandbox):
+    old = timezone.now() - timedelta(days=91)
+    event = make_event(received_at=old, processed_at=old, next_attempt_at=None, outcome="applied")
+    services.purge_events(now=timezone.now())
+    with pytest.raises(services.PayloadPurged, match="deleted after 90 days"):
+        services.replay_event(event_id=event.pk, now=timezone.now())
+    event.refresh_from_db()
+    assert (event.processed_at, event.outcome) == (old, "applied")

@@ -41,6 +41,7 @@ JOBS: dict[str, Callable[[datetime], str]] = {
     "tell progress": lambda now: f"{verifications.tell_progress(now=now)} told",
     "check payments": lambda now: f"{payments.check_due(now=now)} asked about",
     "retry gateway events": lambda now: f"{payments.retry_events(now=now)} tried again",
+    "purge gateway events": lambda now: f"{payments.purge_events(now=now)} emptied",
     "purge codes": lambda now: f"{verifications.purge(now=now)} emptied",
     "sync catalogue": _sync_catalogue,
     "tell what was missed": _tell_missed,
