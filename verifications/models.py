@@ -149,6 +149,9 @@ class Verification(models.Model):
     progress_told_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_claimed_at = models.DateTimeField(null=True, blank=True)
+    # What the provider answered to those that came too early, and how many these were.
+    cancel_not_before = models.DateTimeField(null=True, blank=True)
+    early_cancels = models.PositiveSmallIntegerField(default=0, db_default=0)
     cancelled_at_provider = models.BooleanField(
         null=True,
         blank=True,

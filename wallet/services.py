@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db import transaction as db
 from django.utils import timezone
 
@@ -28,6 +29,17 @@ News = dict[str, Any]  # primitives that go with transaction_posted
 def wallet_of(*, user: User) -> Wallet:
     """The user's wallet, made where there is none yet. Needs no open transaction."""
     return Wallet.objects.get_or_create(user=user)[0]
+
+
+def lock_wallet(*, user: User) -> None:
+    """Lock the user's wallet until the transaction ends, made where there is none yet.
+
+    Hold it while you count the user's rows against a limit, so that several requests at once don't all fit below it.
+    """
+    _require_transaction()
+    with connection.cursor() as cursor:
+        while not cursor.execute("SELECT FROM wallet_wallet WHERE user_id = %s FOR NO KEY UPDATE", [user.pk]).rowcount:
+            wallet_of(user=user)
 
 
 def credit(

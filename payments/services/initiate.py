@@ -17,6 +17,7 @@ from config.lib.errors import DomainError
 from payments import gateways, signals
 from payments.models import Payment, PaymentStatus
 from payments.services.checkout import OPENING_TAKES, open_for_customer
+from wallet import services as wallet
 
 _HOUR = timedelta(hours=1)
 _LONGEST_KEY = 255
@@ -102,7 +103,6 @@ def _known(*, user: User, amount: int, gateway: str, key: str | None) -> Payment
 
 def _create(*, user: User, amount: int, gateway: str, key: str | None, now: datetime) -> Payment:
     """The row, committed before the gateway is asked: a crash in between leaves something to go on with."""
-    _check_pace(user=user, now=now)
     fields = {
         "gateway": gateway,
         "amount": amount,
@@ -112,17 +112,15 @@ def _create(*, user: User, amount: int, gateway: str, key: str | None, now: date
         "next_check_at": now + OPENING_TAKES,
     }
     with transaction.atomic(durable=True):
-        if key is None:
-            payment, created = Payment.objects.create(user=user, **fields), True
-        else:
-            payment, created = Payment.objects.get_or_create(user=user, idempotency_key=key, defaults=fields)
-        if created:
-            signals.payment_initiated.send(sender=Payment, payment=payment)
-            return payment
-    # Another request with this key was quicker.
-    known = _known(user=user, amount=amount, gateway=gateway, key=key)
-    assert known is not None  # noqa: S101  payments are never deleted
-    return known
+        wallet.lock_wallet(user=user)  # so that several at once don't all fit below the limit
+        # Another request with this key may have been quicker.
+        known = _known(user=user, amount=amount, gateway=gateway, key=key) if key is not None else None
+        if known is not None:
+            return known
+        _check_pace(user=user, now=now)
+        payment = Payment.objects.create(user=user, idempotency_key=key, **fields)
+        signals.payment_initiated.send(sender=Payment, payment=payment)
+    return payment
 
 
 def _check_pace(*, user: User, now: datetime) -> None:

@@ -65,6 +65,26 @@ def test_one_key_at_once_begins_one_payment_with_one_checkout(customer, sandbox,
     assert (Payment.objects.count(), news) == (1, ["payment_initiated"])
 
 
+def test_eleven_top_ups_at_once_begin_no_more_than_the_limit(customer, sandbox, in_threads, settings):
+    settings.MAX_TOP_UPS_PER_HOUR = 3
+    answers = in_threads(
+        [
+            lambda n=n: services.initiate(
+                user=customer, amount=20_00, key=f"k{n}" if n % 2 else None, now=timezone.now()
+            )
+            for n in range(11)
+        ]
+    )
+    refused = [answer for answer in answers if isinstance(answer, services.OverLimit)]
+    assert (Payment.objects.count(), len(refused)) == (3, 8), answers
+
+
+def test_one_key_at_once_at_the_limit_is_one_payment_for_all(customer, sandbox, in_threads, settings):
+    settings.MAX_TOP_UPS_PER_HOUR = 1
+    begun = in_threads(lambda: services.initiate(user=customer, amount=20_00, key="k", now=timezone.now()), times=6)
+    assert {getattr(payment, "reference", payment) for payment in begun} == {Payment.objects.get().reference}
+
+
 def test_expiry_and_payment_at_once_end_with_the_money(begun, customer, sandbox, deliver, in_threads):
     def pay():
         sandbox.pay(begun.reference)

@@ -24,7 +24,7 @@ from verifications import errors, providers, signals
 from verifications.models import OPEN, Status, Verification
 from verifications.providers import base
 from verifications.services import pricing, refusals, sale, there
-from verifications.services.moves import lock_wallet, note
+from verifications.services.moves import note
 from wallet import services as wallet
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def _reserve(
 ) -> tuple[Verification, bool]:
     """T1: the verification and the hold. The wallet's lock makes one customer's purchases stand in line."""
     now = timezone.now()
-    lock_wallet(user)
+    wallet.lock_wallet(user=user)
     if key and (first := _first_with(user, key)):
         return first, True
     _refuse_frozen_or_over_limit(user, now)

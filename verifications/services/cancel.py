@@ -22,7 +22,8 @@ from verifications import errors, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
 from verifications.services import end, receive, there
-from verifications.services.moves import lock, lock_wallet, note
+from verifications.services.moves import lock, note
+from wallet import services as wallet
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +50,16 @@ def cancel(*, user: User, verification_id: uuid.UUID | str) -> Cancellation:
     try:
         verification = ask(verification=verification, now=now)
     except base.TooEarly as error:
-        note(verification, cancel_requested_at=None, cancel_claimed_at=None, next_recovery_at=None)
         seconds = max(1, math.ceil(error.retry_after))
-        raise errors.TooEarly(
-            ngettext(
-                "This number can be given back in {seconds} second. Try again then.",
-                "This number can be given back in {seconds} seconds. Try again then.",
-                seconds,
-            ).format(seconds=seconds),
-            retry_after=seconds,
-        ) from error
+        note(
+            verification,
+            cancel_requested_at=None,
+            cancel_claimed_at=None,
+            next_recovery_at=None,
+            cancel_not_before=now + timedelta(seconds=seconds),
+            early_cancels=min(verification.early_cancels + 1, 32_767),
+        )
+        raise _too_early(seconds) from error
     if verification.is_open or verification.status == Status.CANCELLED:
         return Cancellation(verification, pending=verification.is_open)
     raise _already_ended(verification)
@@ -76,6 +77,8 @@ def _claim(user: User, verification_id: uuid.UUID | str, now: datetime) -> tuple
         raise _already_ended(current)
     if current.cancel_claimed_at or (current.status == Status.REQUESTED and current.cancel_requested_at):
         return current, False
+    if current.cancel_not_before and now < current.cancel_not_before:
+        raise _too_early(math.ceil((current.cancel_not_before - now).total_seconds()))
     _refuse_over_limit(user, now)
     if current.status == Status.REQUESTED:  # until we know whether there is a number, there is nothing to ask
         note(current, cancel_requested_at=now)
@@ -132,21 +135,36 @@ def _later(verification: Verification, error: base.ProviderError, now: datetime)
 
 
 def _refuse_over_limit(user: User, now: datetime) -> None:
-    lock_wallet(user)
-    hour = timedelta(hours=1)
-    times = (
-        Verification.objects.filter(user=user, created_at__gt=now - 24 * hour, cancel_requested_at__gt=now - hour)
-        .order_by("-cancel_requested_at")
-        .values_list("cancel_requested_at", flat=True)[: settings.MAX_CANCELS_PER_HOUR]
-    )
-    if len(times) >= settings.MAX_CANCELS_PER_HOUR:
-        oldest = list(times)[-1] if times else now
+    wallet.lock_wallet(user=user)
+    hour, limit = timedelta(hours=1), settings.MAX_CANCELS_PER_HOUR
+    rows = Verification.objects.filter(user=user, created_at__gt=now - 24 * hour)
+    asked = [
+        at
+        for at in rows.filter(cancel_requested_at__gt=now - hour).values_list("cancel_requested_at", flat=True)
+        if at is not None
+    ]
+    early = rows.filter(cancel_not_before__gt=now - hour).values_list("cancel_not_before", "early_cancels")
+    for not_before, times in early:  # each of these asked the provider too
+        asked += [min(not_before or now, now)] * times
+    if len(asked) >= limit:
+        oldest = sorted([*asked, now])[-limit - 1]
         raise errors.OverLimit(
             _("You can cancel {count} numbers an hour, and have. If no code comes, this one refunds itself.").format(
-                count=settings.MAX_CANCELS_PER_HOUR
+                count=limit
             ),
-            retry_after=max(1, math.ceil(((oldest or now) + hour - now).total_seconds())),
+            retry_after=max(1, math.ceil((oldest + hour - now).total_seconds())),
         )
+
+
+def _too_early(seconds: int) -> errors.TooEarly:
+    return errors.TooEarly(
+        ngettext(
+            "This number can be given back in {seconds} second. Try again then.",
+            "This number can be given back in {seconds} seconds. Try again then.",
+            seconds,
+        ).format(seconds=seconds),
+        retry_after=seconds,
+    )
 
 
 def _already_ended(verification: Verification) -> errors.AlreadyEnded:

@@ -5,12 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
-from accounts.models import User
 from config.lib.rows import columns, one
 from verifications.models import MOVES, OPEN, Verification
-from wallet import services as wallet
 
 
 class NotAMove(RuntimeError):
@@ -67,15 +63,3 @@ def note(verification: Verification, **fields: Any) -> bool:
     for name, value in fields.items():
         setattr(verification, name, value)
     return True
-
-
-def lock_wallet(user: User) -> None:
-    """Whoever counts a customer's rows against a limit holds this lock, so that two at once don't both fit."""
-    while not _locked(user):
-        wallet.wallet_of(user=user)
-
-
-def _locked(user: User) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM wallet_wallet WHERE user_id = %s FOR NO KEY UPDATE", [user.pk])
-        return cursor.rowcount == 1

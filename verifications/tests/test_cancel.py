@@ -66,6 +66,7 @@ def test_too_early_names_the_seconds_and_leaves_the_number_as_it_was(
     waiting.refresh_from_db()
     assert (waiting.status, waiting.is_cancelling, waiting.next_recovery_at) == (Status.WAITING, False, None)
     shop.advance(60)
+    Verification.objects.update(cancel_not_before=timezone.now())
     assert not services.cancel(user=waiting.user, verification_id=waiting.pk).pending
     assert_balanced(shop, user=waiting.user)
 
@@ -179,12 +180,32 @@ def test_cancels_an_hour_are_limited(shop: RunningSandbox, waiting: Verification
     assert Verification.objects.get(pk=second.pk).cancel_requested_at is None
 
 
-def test_a_refused_early_cancel_does_not_count(shop: RunningSandbox, waiting: Verification, settings: Any) -> None:
-    settings.MAX_CANCELS_PER_HOUR = 1
+def test_what_is_too_early_asks_the_provider_once_until_the_time_it_named(
+    shop: RunningSandbox, waiting: Verification
+) -> None:
+    shop.settings(cancel_lock_seconds=60)
+    waits = []
+    for _ in range(5):
+        with pytest.raises(errors.TooEarly) as caught:
+            services.cancel(user=waiting.user, verification_id=waiting.pk)
+        waits.append(caught.value.extra["retry_after"])
+    assert sum("cancel" in line for line in shop.requests()) == 1
+    assert all(55 <= wait <= 60 for wait in waits), waits
+
+
+def test_cancels_that_are_too_early_count_against_the_limit(
+    shop: RunningSandbox, waiting: Verification, settings: Any
+) -> None:
+    settings.MAX_CANCELS_PER_HOUR = 3
     shop.settings(cancel_lock_seconds=60)
     for _ in range(3):
         with pytest.raises(errors.TooEarly):
             services.cancel(user=waiting.user, verification_id=waiting.pk)
+        Verification.objects.update(cancel_not_before=timezone.now())
+    with pytest.raises(errors.OverLimit) as caught:
+        services.cancel(user=waiting.user, verification_id=waiting.pk)
+    assert 3590 <= caught.value.extra["retry_after"] <= 3600
+    assert sum("cancel" in line for line in shop.requests()) == 3
 
 
 def test_an_order_whose_outcome_is_unknown_is_cancelled_once_it_is_known(shop: RunningSandbox, customer: User) -> None:
