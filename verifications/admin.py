@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from config.lib.admin import ReadOnlyAdmin, amount, link
-from verifications import admin_verifications, services
+from verifications import admin_verifications, errors, services
+from verifications.forms import ServiceForm
 from verifications.models import Category, Offer, Service
 
 __all__ = ["admin_verifications"]  # registers the other half of the app
@@ -59,14 +60,20 @@ class ServiceAdmin(ModelAdmin):
     list_filter = ("blocked", "category", "category__blocked")
     list_select_related = ("category",)
     search_fields = ("title", "name")
-    fields = ("name", "title", "category", "blocked", "fixed_price", "created_at")
+    form = ServiceForm
+    fields = ("name", "title", "category", "blocked", "fixed_price", "below_cost", "created_at")
     readonly_fields = ("name", "created_at")
     autocomplete_fields = ("category",)
     inlines = (OfferInline,)
     fixed = amount("fixed_price", description=_("fixed price"))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        services.save_service(service=obj)
+        """The form has asked for what has to be confirmed; what is below cost now is said once more."""
+        services.save_service(service=obj, below_cost=True)
+        try:
+            services.refuse_below_cost(service=obj)
+        except errors.BelowCost as warning:
+            self.message_user(request, str(warning.detail), messages.WARNING)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # the sync adds what the provider sells

@@ -28,6 +28,13 @@ class PriceMoved(DomainError):
     title = _("The price has changed. Look at the new price and buy again if it suits you.")
 
 
+class BelowCost(DomainError):
+    """For staff, who may confirm it."""
+
+    code = "validation_error"
+    title = _("The fixed price is below what the number costs us.")
+
+
 class OutOfStock(DomainError):
     code = "out_of_stock"
     status = 409

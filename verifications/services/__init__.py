@@ -5,6 +5,7 @@ from verifications.services.cancel import Cancellation, cancel
 from verifications.services.catalogue import (
     Summary,
     ensure_categories,
+    refuse_below_cost,
     save_service,
     sync_catalogue,
     update_success_rates,
@@ -38,6 +39,7 @@ __all__ = [
     "receive_webhook",
     "reconcile_provider",
     "recover_due",
+    "refuse_below_cost",
     "remove_favourite",
     "save_service",
     "sync_catalogue",

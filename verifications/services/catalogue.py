@@ -11,10 +11,11 @@ import structlog
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 
-from config.lib import metrics
-from verifications import catalogue_data, providers, signals
+from config.lib import metrics, money
+from verifications import catalogue_data, errors, providers, signals
 from verifications.models import Category, Offer, Service, Verification
 from verifications.providers.base import (
     OutOfStock,
@@ -85,10 +86,27 @@ def ensure_categories() -> dict[str, Category]:
 
 
 @transaction.atomic
-def save_service(*, service: Service) -> None:
-    """What staff changed of a service; its price follows at once."""
+def save_service(*, service: Service, below_cost: bool = False) -> None:
+    """What staff changed of a service; its price follows at once. Raises BelowCost, unless that is confirmed."""
+    if not below_cost:
+        refuse_below_cost(service=service)
     service.save()
     reprice(service=service)
+
+
+def refuse_below_cost(*, service: Service) -> None:
+    """Raise BelowCost where the fixed price is less than the provider asks for one of the service's numbers."""
+    if service.fixed_price is None or service.pk is None:
+        return
+    cost = service.offers.filter(active=True).aggregate(most=Max("cost"))["most"]
+    if cost is not None and service.fixed_price < cost * 100:
+        raise errors.BelowCost(
+            _("{price} is below what a number for {service} costs us, {cost}: each sale would be a loss.").format(
+                price=money.display(service.fixed_price),
+                service=service.title,
+                cost=money.display(money.price(cost, Decimal(1))),
+            )
+        )
 
 
 @transaction.atomic

@@ -50,6 +50,40 @@ def test_a_fixed_price_is_shown_at_once(console):
     assert (offer.price, offer.service.blocked) == (220, True)
 
 
+def saved(console, offer, **changes):
+    """(status, what is fixed now, what the page says)."""
+    url = reverse("admin:verifications_service_change", args=[offer.service_id])
+    answer = console.post(url, service_form(offer, **changes), follow=True)
+    offer.service.refresh_from_db()
+    said = [str(message) for message in answer.context["messages"]]
+    form = answer.context.get("adminform")
+    return offer.service.fixed_price, dict(form.form.errors) if form and form.form.is_bound else {}, said
+
+
+LOSS = "$1.09 is below what a number for WhatsApp costs us, $1.10: each sale would be a loss."
+
+
+def test_a_fixed_price_below_cost_is_refused_until_it_is_confirmed(console):
+    offer = make_offer("whatsapp", cost=Decimal("1.0950"), price=220)
+    offer.service.title = "WhatsApp"
+    offer.service.save()
+    assert saved(console, offer, fixed_price=109) == (
+        None,
+        {"fixed_price": [LOSS], "below_cost": ["Tick this to sell below cost all the same."]},
+        [],
+    )
+    fixed, errors, said = saved(console, offer, fixed_price=109, below_cost="on")
+    assert (fixed, errors, said[0]) == (109, {}, LOSS)
+    assert saved(console, offer, fixed_price=109, title="Anything else")[:2] == (109, {})
+    assert saved(console, offer, fixed_price=110)[0] == 110
+
+
+def test_only_what_is_for_sale_says_what_a_number_costs(console):
+    offer = make_offer("whatsapp", cost=Decimal("9.00"), price=1800)
+    Offer.objects.update(active=False)
+    assert saved(console, offer, fixed_price=109)[:2] == (109, {})
+
+
 def test_a_kind_is_blocked_by_one_tick(console):
     category = make_offer("whatsapp").service.category
     url = reverse("admin:verifications_category_change", args=[category.pk])
