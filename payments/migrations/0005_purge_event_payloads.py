@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("payments", "0003_clearer_names"),
+        ("payments", "0004_staff_permissions"),
     ]
 
     operations = [
