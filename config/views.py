@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -35,7 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "wallet": wallets.balance_of(user=user),
         "recent": wallets.transactions_of(user=user)[:6],
-        "running": verifications.open_verifications(user=user),
+        "running": verifications.at_hand(user=user, now=timezone.now()),
         "favourites": favourites.favourites_of(user=user)[:6],
         "bought_last": favourites.bought_last(user=user),
     }

@@ -77,7 +77,7 @@ def test_a_newcomer_signs_up_tops_up_and_gets_the_code_in_two_tabs_without_a_rel
     expect(page.locator("#code")).to_have_text("123456", timeout=60_000)
     for tab in (page, second):
         expect(tab.locator("[data-available]").first).to_have_text("$19.50")
-    expect(second.get_by_text("Nothing is running")).to_be_visible()
+    expect(second.locator("#running").get_by_text("123456")).to_be_visible()
     code_came = ".toast:has-text('SMS Code Received!')"
     expect(second.locator(code_came)).to_be_visible()
     expect(page.locator("[data-unread-badge]").first).to_have_text(

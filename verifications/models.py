@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
@@ -208,6 +209,11 @@ class Verification(models.Model):
     def is_cancelling(self) -> bool:
         """Whether its owner asked for the end and the provider has not confirmed it yet."""
         return self.is_open and self.cancel_requested_at is not None
+
+    @property
+    def at_hand_until(self) -> datetime | None:
+        """When the start page stops showing its code. None while it is open."""
+        return self.ended_at and self.ended_at + timedelta(seconds=settings.CODE_AT_HAND_SECONDS)
 
     @property
     def hold_reference(self) -> str:

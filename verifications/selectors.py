@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +20,7 @@ from config.lib import money
 from config.lib.errors import NotFound
 from config.lib.rows import columns, one
 from verifications.catalogue_data import POPULAR, TEST_NOTES, TEST_SERVICES
-from verifications.models import OPEN, Message, Offer, Service, Verification
+from verifications.models import OPEN, Message, Offer, Service, Status, Verification
 
 # What the provider sells in; it gives no names.
 COUNTRY_NAMES = {"US": _("United States")}
@@ -73,6 +75,32 @@ def _place(user: User, verification_id: uuid.UUID) -> tuple[Any, uuid.UUID]:
 def open_verifications(*, user: User) -> QuerySet[Verification]:
     """What the user still waits for, newest first."""
     return verifications_of(user=user).filter(status__in=OPEN)
+
+
+def at_hand(*, user: User, now: datetime) -> QuerySet[Verification]:
+    """What the start page shows: open ones, and those whose text came in the last CODE_AT_HAND_SECONDS."""
+    since = now - timedelta(seconds=settings.CODE_AT_HAND_SECONDS)
+    # Nothing lives for a day: bounding `created_at` lets the index on it find the few.
+    just_completed = Q(status=Status.COMPLETED, created_at__gt=since - timedelta(days=1), ended_at__gt=since)
+    return verifications_of(user=user).filter(Q(status__in=OPEN) | just_completed)
+
+
+def matching(rows: QuerySet[Verification], query: str) -> QuerySet[Verification]:
+    """Those whose service is called so, or whose phone number has these digits, however they are typed."""
+    found = Q(service__title__icontains=query) | Q(service__name__icontains=query)
+    if digits := _digits_of_phone(query):
+        found |= Q(phone_number__contains=digits)
+    return rows.filter(found)
+
+
+def _digits_of_phone(query: str) -> str:
+    """Return "7155550100" for "+1 (715) 555-0100", "715" for "715 ", "" for what is no part of a phone number."""
+    if not re.fullmatch(r"[0-9+(). /–‑-]+", query, re.ASCII):
+        return ""
+    digits = re.sub(r"[^0-9]", "", query)
+    if query.strip().startswith("+") or len(digits) == 11:  # with the country's code, which numbers are kept without
+        digits = digits.removeprefix("1")
+    return digits
 
 
 def services_for_sale(*, country: str = "US", query: str = "") -> QuerySet[Offer]:

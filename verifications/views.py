@@ -166,7 +166,7 @@ def history(request: CustomerRequest) -> HttpResponse:
     if status in Status.values:
         rows = rows.filter(status=status)
     if query:
-        rows = rows.filter(Q(service__title__icontains=query) | Q(service__name__icontains=query))
+        rows = selectors.matching(rows, query)
     rows = rows.order_by("-created_at", "-id")
     after = _older_than(rows, request.GET.get("before", ""))
     page = page_of(

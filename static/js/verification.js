@@ -3,9 +3,11 @@
 //   #live[data-verification=ID]      what is swapped (answered by this address with ?part=1); inside it
 //     [data-status]                  the state that is drawn, on the first element that has it
 //     [data-countdown=ISO TIME]      gets the time left (countdown.js)
-//     form[data-cancel]              cancels by script; [data-cancel-words] says when it is too early, once, and
-//     [data-cancel-wait="… {seconds} …"] counts down until it is not; the button is aria-disabled meanwhile: it keeps
-//                                    the focus, and so does what a reader was at when the state is drawn anew
+//     form[data-cancel]              cancels by script. While it is too early its button counts down, in the words of
+//                                    its data-wait="… {time}", and is aria-disabled: it keeps the focus, and so does
+//                                    what a reader was at when the state is drawn anew
+//     [data-cancel-words]            why not; [data-too-early] has the sentence for "too early"
+//     [data-title]                   the title of the tab, once there is a code
 //   #live-words                      a live region: the new state, and the code, for those who don't see them
 
 import { countDown } from "./countdown.js";
@@ -68,6 +70,8 @@ function swap(html) {
   live.replaceChildren(...fresh.body.childNodes);
   if (focused) stay(focused);
   tick();
+  const title = live.querySelector("[data-title]")?.dataset.title;
+  if (title) document.title = title;
   if (status() !== before) words.textContent = [text(".pill"), text("#code"), text(".readout-done .waiting")].filter(Boolean).join(". ");
 }
 
@@ -85,11 +89,15 @@ function tick() {
   countDown();
   const wait = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
   const button = live.querySelector("[data-cancel] button");
-  if (button) button.setAttribute("aria-disabled", String(wait > 0));
+  if (button) {
+    button.setAttribute("aria-disabled", String(wait > 0));
+    button.dataset.label ||= button.textContent;
+    const time = `${Math.floor(wait / 60)}:${String(wait % 60).padStart(2, "0")}`;
+    const shown = wait ? button.dataset.wait.replace("{time}", time) : button.dataset.label;
+    if (button.textContent !== shown) button.textContent = shown;
+  }
   const told = live.querySelector("[data-cancel-words]");
   if (told && told.textContent !== (wait ? refusal : "")) told.textContent = wait ? refusal : "";
-  const counted = live.querySelector("[data-cancel-wait]");
-  if (counted) counted.textContent = wait ? counted.dataset.cancelWait.replace("{seconds}", wait) : "";
 }
 
 live.addEventListener("submit", async (event) => {
@@ -109,7 +117,8 @@ live.addEventListener("submit", async (event) => {
     });
     const body = await answer.json();
     if (answer.ok || body.code === "already_ended") { await draw(); return; }
-    refusal = body.detail;
+    // How long it takes stands in the button, once.
+    refusal = body.code === "too_early" ? form.parentElement.querySelector("[data-too-early]").dataset.tooEarly : body.detail;
     retryAt = Date.now() + (body.retry_after || 3) * 1000;
   } catch {
     form.submit();  // the plain way answers with a page, whatever went wrong
