@@ -25,4 +25,7 @@ provider_latency_seconds = Histogram(
 )
 gateway_events_total = Counter("gateway_events_total", "Webhooks of payment gateways", ["gateway", "type", "outcome"])
 breaker_state = Gauge("breaker_state", "0 closed, 1 half-open, 2 open", ["breaker"], multiprocess_mode="mostrecent")
+provider_rows_unreadable_total = Counter(
+    "provider_rows_unreadable_total", "Rows of the SMS provider's lists that could not be read", ["provider", "list"]
+)
 provider_float = Gauge("provider_float", "Our balance at the provider", ["provider"], multiprocess_mode="mostrecent")

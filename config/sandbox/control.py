@@ -186,7 +186,9 @@ def pay(world: World, data: dict[str, Any]) -> Any:
 
 def settings(world: World, data: dict[str, Any]) -> Any:
     """Turn any of: public_url, webhook_enabled, cancel_lock_seconds, token_seconds, latency_ms, seed,
-    max_unfinished (whole number or null), refund_status, stock ({service: quantity}), balance (text, "12.50")."""
+    max_unfinished (whole number or null), refund_status, stock ({service: quantity}), balance (text, "12.50"),
+    list_order (newest, oldest, mixed), page_length, keys_in_lists, state_words ({state: word}), capability_words
+    ({service: word}), unlisted ([service])."""
     checked: dict[str, Any] = {}
     for name in data:
         check = _SETTINGS.get(name)
@@ -278,6 +280,32 @@ def _stock(data: dict[str, Any], name: str) -> dict[str, int]:
     return value
 
 
+def _words(data: dict[str, Any], name: str) -> dict[str, str | None]:
+    value = data[name]
+    if not isinstance(value, dict) or not all(word is None or isinstance(word, str) for word in value.values()):
+        raise ValueError(f"{name} has to be an object of words.")
+    return value
+
+
+def _list_order(data: dict[str, Any], name: str) -> str:
+    if data[name] not in ("newest", "oldest", "mixed"):
+        raise ValueError("list_order has to be one of: newest, oldest, mixed.")
+    return str(data[name])
+
+
+def _page_length(data: dict[str, Any], name: str) -> int:
+    if not 1 <= _whole(data, name) <= 1000:
+        raise ValueError("page_length has to be from 1 to 1000.")
+    return _whole(data, name)
+
+
+def _services(data: dict[str, Any], name: str) -> list[str]:
+    value = data[name]
+    if not isinstance(value, list) or not all(service in OFFERS for service in value):
+        raise ValueError(f"{name} has to be a list of services.")
+    return value
+
+
 def _refund_status(data: dict[str, Any], name: str) -> str:
     if data[name] not in REFUND_STATES:
         raise ValueError(f"refund_status has to be one of: {', '.join(REFUND_STATES)}.")
@@ -308,4 +336,10 @@ _SETTINGS: dict[str, Callable[[dict[str, Any], str], Any]] = {
     "refund_status": _refund_status,
     "stock": _stock,
     "balance": _money,
+    "list_order": _list_order,
+    "page_length": _page_length,
+    "keys_in_lists": _flag,
+    "state_words": _words,
+    "capability_words": _words,
+    "unlisted": _services,
 }

@@ -23,8 +23,14 @@ KINDS = (
     "html_502",
     "throttle_429",
     "unauthorized_401",
+    "forbidden_403",
+    "html_4xx",
+    "truncated",
 )
+# What stands between may answer any 4xx without the vendor's error code: a page of HTML, or nothing at all.
+_PROXY = re.compile(r"(html|empty)_(4\d\d)")
 HANG_SECONDS = 60
+HTML_4XX = "<html><head><title>Blocked</title></head><body><h1>This request was blocked.</h1></body></html>"
 HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -48,8 +54,10 @@ def parse(data: dict[str, Any]) -> Fault:
         if not 0 <= seconds <= 600:
             raise ValueError("slow needs seconds between 0 and 600, as in slow:2.5.")
         return Fault(pattern, "slow", times, seconds)
-    if kind not in KINDS:
-        raise ValueError(f"There is no fault {kind}. Choose one of: {', '.join(KINDS)}, slow:SECONDS.")
+    if kind not in KINDS and not _PROXY.fullmatch(kind):
+        raise ValueError(
+            f"There is no fault {kind}. Choose one of: {', '.join(KINDS)}, html_NNN, empty_NNN, slow:SECONDS."
+        )
     return Fault(pattern, kind, times)
 
 
@@ -113,6 +121,15 @@ async def _misbehave(world: World, fault: Fault, request: web.Request, handler: 
         await _until_gone(world, request)
     if kind.startswith(("hang", "drop")):
         return _close(request)
+    if kind == "truncated":
+        return _truncated(await _handle(request, handler))
+    if kind == "forbidden_403":
+        return web.json_response({"message": "Forbidden"}, status=403)
+    if kind == "html_4xx":
+        kind = "html_400"
+    if proxy := _PROXY.fullmatch(kind):
+        page = HTML_4XX if proxy[1] == "html" else ""
+        return web.Response(status=int(proxy[2]), text=page, content_type="text/html" if page else "text/plain")
     status = {"error_500": 500, "error_500_after": 500, "html_502": 502, "throttle_429": 429, "unauthorized_401": 401}
     return _error(request, status[kind], html=kind == "html_502")
 
@@ -130,6 +147,17 @@ async def _until_gone(world: World, request: web.Request) -> None:
             await asyncio.sleep(0.05)
     finally:
         world.hung.discard(released)
+
+
+def _truncated(whole: web.StreamResponse) -> web.Response:
+    """Of a list its first row alone, which nobody can see; of anything else half the bytes, which nobody can read."""
+    content = whole.body if isinstance(whole, web.Response) and isinstance(whole.body, bytes) else b""
+    try:
+        rows = json.loads(content)
+    except ValueError:
+        rows = None
+    short = json.dumps(rows[:1]).encode() if isinstance(rows, list) else content[: len(content) // 2]
+    return web.Response(status=whole.status, body=short, content_type="application/json")
 
 
 def _close(request: web.Request) -> web.StreamResponse:

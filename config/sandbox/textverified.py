@@ -1,6 +1,7 @@
 """TextVerified's API v2 over HTTP: source ../shared/reference, and the vendor's later additions (Idempotency-Key,
 inventory, maxPrice, mock services). It translates; `numbers.py` does."""
 
+import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal, InvalidOperation
@@ -16,7 +17,6 @@ from config.sandbox.state import Number, PurchaseKey
 from config.sandbox.world import WORLD, World, new_id
 
 ROOT = "/textverified/api/pub/v2"
-PAGE = 50
 MOCK = web.RequestKey("mock", bool)
 MOCK_HEADER = "X-Phoneblur-Mock"
 CAPABILITIES = ("sms", "voice", "smsAndVoiceCombo")
@@ -84,8 +84,13 @@ async def services(request: web.Request, world: World) -> web.StreamResponse:
     if number_type not in NUMBER_TYPES or kind not in ("renewable", "nonrenewable", "verification"):
         raise Refused("ValidationError", "numberType or reservationType is not one of the known values.")
     offers = OFFERS.values() if (number_type, kind) == ("mobile", "verification") else ()
+    capability = world.knobs.capability_words.get
     return web.json_response(
-        [{"serviceName": offer.name, "capability": "sms", "description": offer.title} for offer in offers]
+        [
+            {"serviceName": offer.name, "capability": capability(offer.name, "sms"), "description": offer.title}
+            for offer in offers
+            if offer.name not in world.knobs.unlisted
+        ]
     )
 
 
@@ -166,7 +171,12 @@ def _created(request: web.Request, number: Number) -> web.Response:
 
 
 async def listing(request: web.Request, world: World) -> web.StreamResponse:
-    return _page(request, world.state.numbers, lambda number: _compact(request, number))
+    rows: Sequence[Number] = world.state.numbers
+    if world.knobs.list_order == "oldest":
+        rows = rows[::-1]
+    elif world.knobs.list_order == "mixed":
+        rows = sorted(rows, key=lambda number: hashlib.sha256(number.id.encode()).digest())
+    return _page(request, rows, lambda number: _compact(request, world, number))
 
 
 async def details(request: web.Request, world: World) -> web.StreamResponse:
@@ -177,7 +187,7 @@ async def details(request: web.Request, world: World) -> web.StreamResponse:
             "id": number.id,
             "number": number.number,
             "serviceName": number.service,
-            "state": number.state,
+            "state": _state(world, number),
             "totalCost": _dollars(number.cost),
             "createdAt": iso(number.created_at),
             "endsAt": iso(number.ends_at),
@@ -312,27 +322,33 @@ def _number(request: web.Request, world: World) -> Number:
     return number
 
 
-def _compact(request: web.Request, number: Number) -> dict[str, Any]:
-    return {
+def _state(world: World, number: Number) -> str | None:
+    return world.knobs.state_words.get(number.state, number.state)
+
+
+def _compact(request: web.Request, world: World, number: Number) -> dict[str, Any]:
+    row = {
         "id": number.id,
         "number": number.number,
         "serviceName": number.service,
-        "state": number.state,
+        "state": _state(world, number),
         "totalCost": _dollars(number.cost),
         "createdAt": iso(number.created_at),
         "link": _link(request, "GET", f"verifications/{number.id}"),
         "sms": _link(request, "GET", f"sms?reservationId={number.id}"),
         "calls": _link(request, "GET", f"calls?reservationId={number.id}"),
     }
+    return {**row, "idempotencyKey": number.key} if world.knobs.keys_in_lists else row
 
 
 def _page(request: web.Request, rows: Sequence[T], show: Callable[[T], dict[str, Any]]) -> web.Response:
-    """Newest first. `before` is a place in the list, so that pages stay put while rows are added."""
+    """The last of `rows` first. `before` is a place in the list, so that pages stay put while rows are added."""
+    length = request.app[WORLD].knobs.page_length
     try:
         end = min(int(request.query.get("before", len(rows))), len(rows))
     except ValueError:
         raise Refused("ValidationError", "before is not a place in the list.") from None
-    start = max(end - PAGE, 0)
+    start = max(end - length, 0)
 
     def link(before: int) -> dict[str, str]:
         query = {**request.query, "before": str(before)}
@@ -349,7 +365,7 @@ def _page(request: web.Request, rows: Sequence[T], show: Callable[[T], dict[str,
             "links": {
                 "current": link(end),
                 "next": link(start) if start > 0 else nowhere,
-                "previous": link(min(end + PAGE, len(rows))) if end < len(rows) else nowhere,
+                "previous": link(min(end + length, len(rows))) if end < len(rows) else nowhere,
             },
         }
     )

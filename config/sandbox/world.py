@@ -26,7 +26,12 @@ def new_id(prefix: str, length: int = 26) -> str:
 
 @dataclass
 class Knobs:
-    """What `POST /__ctl/settings` turns. `stock` gives a service's quantity, 0 for none left."""
+    """What `POST /__ctl/settings` turns. `stock` gives a service's quantity, 0 for none left.
+
+    The rest is how TextVerified writes its lists: their order and the length of a page, whether numbers show the key
+    that they were bought with, the word for a state or for a service's capability instead of the documented one (None:
+    no word), and the services that are left out.
+    """
 
     public_url: str
     webhook_enabled: bool
@@ -37,6 +42,12 @@ class Knobs:
     max_unfinished: int | None
     refund_status: str
     stock: dict[str, int]
+    list_order: str
+    page_length: int
+    keys_in_lists: bool
+    state_words: dict[str, str | None]
+    capability_words: dict[str, str | None]
+    unlisted: list[str]
 
     @classmethod
     def of(cls, config: SandboxConfig) -> "Knobs":
@@ -50,6 +61,12 @@ class Knobs:
             max_unfinished=None,
             refund_status="succeeded",
             stock={},
+            list_order="newest",
+            page_length=50,
+            keys_in_lists=False,
+            state_words={},
+            capability_words={},
+            unlisted=[],
         )
 
 

@@ -26,6 +26,9 @@ FAILED_SIGNINS_SECONDS = env.int("FAILED_SIGNINS_SECONDS", default=900)
 
 # The life of a verification
 PROVIDER = env.str("PROVIDER", default="textverified")
+# Whether nobody else buys with our account at the provider: then the nightly comparison gives back by itself what no
+# verification has, else it only reports.
+PROVIDER_ACCOUNT_EXCLUSIVE = env.bool("PROVIDER_ACCOUNT_EXCLUSIVE", default=False)
 PROVIDER_TIMEOUT_SECONDS = env.float("PROVIDER_TIMEOUT_SECONDS", default=10)
 POLL_INTERVAL_SECONDS = env.float("POLL_INTERVAL_SECONDS", default=3)
 POLL_FAST_FOR_SECONDS = env.int("POLL_FAST_FOR_SECONDS", default=60)

@@ -163,3 +163,43 @@ def test_the_control_api_never_fails(sandbox):
     sandbox.fault(".", "error_500", times=100)
     assert plain(sandbox).get("/__ctl/health").json() == {"ok": True}
     assert plain(sandbox).get("/mail?format=json").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "kind"),
+    [
+        ("forbidden_403", 403, "application/json"),
+        ("html_4xx", 400, "text/html"),
+        ("html_451", 451, "text/html"),
+        ("empty_404", 404, "text/plain"),
+    ],
+)
+def test_what_stands_between_refuses_without_the_vendor_s_code(sandbox, fault, status, kind):
+    client = sign_in(sandbox)
+    sandbox.fault(BUY, fault)
+    answer = buy(client, key="one")
+    assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) == (status, kind)
+    assert "errorCode" not in answer.text
+    assert sold(sandbox) == 0
+
+
+def test_a_truncated_answer_is_half_of_it_and_the_thing_is_done(sandbox):
+    client = sign_in(sandbox)
+    sandbox.fault(BUY, "truncated")
+    answer = buy(client, key="one")
+    with pytest.raises(ValueError, match="."):
+        answer.json()
+    assert (answer.status_code, "Location" in answer.headers, sold(sandbox)) == (201, False, 1)
+
+
+def test_a_truncated_list_is_its_first_row(sandbox):
+    client = sign_in(sandbox)
+    query = {"numberType": "mobile", "reservationType": "verification"}
+    whole = client.get("/services", params=query).json()
+    sandbox.fault("GET .*/services", "truncated")
+    assert client.get("/services", params=query).json() == whole[:1]
+
+
+def test_a_proxy_s_status_is_a_4xx(sandbox):
+    with pytest.raises(Exception, match="400"):
+        sandbox.fault(BUY, "html_302")

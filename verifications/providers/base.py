@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,16 @@ class ServiceListing:
     title: str = ""
 
 
-NumberState = Literal["waiting", "completed", "cancelled", "timed_out", "failed"]
+# "unknown": a word of the provider's without a meaning to us. It ends nothing; a text that came counts all the same.
+NumberState = Literal["waiting", "completed", "cancelled", "timed_out", "failed", "unknown"]
+
+
+class Rows(list[T]):
+    """What could be read of a list, and how many of its rows could not: those may be anything."""
+
+    def __init__(self, rows: Iterable[T] = (), *, unreadable: int = 0) -> None:
+        super().__init__(rows)
+        self.unreadable = unreadable
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,10 @@ class Number:
 
 @dataclass(frozen=True)
 class Sale:
-    """A line of the provider's own book: what it sold us. `fetch` has the rest."""
+    """A line of the provider's own book: what it sold us. `fetch` has the rest.
+
+    `key` is the one that it was bought with, "" where the provider's list does not show it.
+    """
 
     provider_id: str
     phone_number: str = field(repr=False)
@@ -74,6 +88,7 @@ class Sale:
     state: NumberState
     cost: Decimal
     created_at: datetime
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,6 +144,10 @@ class OutcomeUnknown(ProviderError):
         self.provider_id = provider_id
 
 
+class Unexplained(OutcomeUnknown):
+    """Answered with a 4xx that lacks the provider's own error code: something in between may have written it."""
+
+
 class InProgress(OutcomeUnknown):
     """The provider is still answering an earlier request with the same key: wait, then ask with the same key."""
 
@@ -171,7 +190,7 @@ class Provider(Protocol):
 
     name: str
 
-    def services(self) -> Sequence[ServiceListing]: ...
+    def services(self) -> Rows[ServiceListing]: ...
 
     def quote(self, spec: Spec) -> Quote:
         """Cost and stock now. Raises Rejected for an unknown service."""
@@ -201,8 +220,8 @@ class Provider(Protocol):
     def report_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, ProviderError | None]:
         """Report many at once, as `fetch_many` fetches them; None where it was done."""
 
-    def recent(self, *, since: datetime) -> Sequence[Sale]:
-        """Numbers sold to us since then, newest first."""
+    def recent(self, *, since: datetime) -> Rows[Sale]:
+        """All numbers sold to us since then, in no order that could be relied on."""
 
     def balance(self) -> Decimal:
         """Our float at the provider."""

@@ -111,8 +111,6 @@ def give_back(*, verification: Verification, now: datetime) -> None:
     """Ask the provider for our cost of a number that ended here without a code. Recovery's step for ended rows."""
     try:
         settled = _return(verification)
-    except base.NotFound:
-        settled = True
     except base.ProviderError as error:
         log.info("Number of %s is not settled yet: %s %s", verification.pk, type(error).__name__, error)
         settled = None
@@ -130,7 +128,7 @@ def give_back(*, verification: Verification, now: datetime) -> None:
 def _return(verification: Verification) -> bool | None:
     """True: our money is back. False: it is not, for good. None: ask again."""
     number = there.fetch(verification)
-    if number.state == "waiting" and number.can_cancel:
+    if number.state in ("waiting", "unknown") and number.can_cancel:
         there.cancel(verification)
         return True
     if number.can_report:
@@ -138,7 +136,7 @@ def _return(verification: Verification) -> bool | None:
         return True
     if number.state == "completed":
         return False
-    return None if number.state == "waiting" else True
+    return None if number.state in ("waiting", "unknown") else True
 
 
 def _settle(verification: Verification, *, settled: bool) -> None:

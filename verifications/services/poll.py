@@ -110,7 +110,7 @@ def _ask(rows: list[Verification], now: datetime) -> None:
 
 
 def _is_news(number: base.Number) -> bool:
-    return number.state != "waiting" or bool(number.messages)
+    return number.state not in ("waiting", "unknown") or bool(number.messages)
 
 
 def _pause(now: datetime, seconds: float) -> None:

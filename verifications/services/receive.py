@@ -70,7 +70,7 @@ def apply(
     `report` is called with a row that ended and whose cost the provider gives back when told so. Answers the row as it
     stands afterwards.
     """
-    if number.state == "waiting" and not number.messages:
+    if number.state in ("waiting", "unknown") and not number.messages:
         return verification
     current = _apply(verification, number, now, last=last)
     ended_now = verification.status == Status.WAITING and current.status in end.REASONS
@@ -92,7 +92,7 @@ def _apply(verification: Verification, number: base.Number, now: datetime, *, la
         end.complete(current, now=now)
     elif number.state == "completed" and last:
         end.end_without_text(current, now=now)
-    elif number.state not in ("waiting", "completed"):
+    elif number.state not in ("waiting", "completed", "unknown"):
         end.end_as_there(current, number, now=now)
     elif fresh:
         signals.verification_updated.send(sender=Verification, verification=current)

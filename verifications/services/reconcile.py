@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from config.lib import money
@@ -14,9 +14,9 @@ from config.lib.commands import Report, Step, no_step
 from verifications import providers, signals
 from verifications.models import Status, Verification
 from verifications.providers.base import Provider, ProviderError, Rejected, Sale, TooEarly
+from verifications.services import lookup
 
 SETTLED_AFTER = timedelta(minutes=2)  # a younger sale is still being written down by the purchase or its recovery
-_SLACK = timedelta(minutes=1)  # between their clock and ours
 _WITHOUT_CODE = (Status.TIMED_OUT, Status.CANCELLED, Status.FAILED)
 COLUMNS = ("provider_id", "service", "sold_at", "state", "cost", "problem", "action")
 
@@ -26,14 +26,16 @@ def reconcile_provider(*, since: datetime, now: datetime, execute: bool, step: S
 
     Rows: `orphan` (no verification has it), `left_open` (ours ended, theirs runs on), `cost` (they charged another cost
     than we wrote down), `missing` (we have it, they don't). `amount` is what the numbers to give back cost us.
+    `unreadable` counts rows of theirs that could not be read: what is missing may be among them.
     A number that nobody owns and that was given back is as it should be. Raises ProviderError where their book can't
     be read.
     """
     provider = providers.current()
     report = Report(name="reconcile_provider", columns=COLUMNS)
-    sales = {sale.provider_id: sale for sale in provider.recent(since=since)}
+    listed = provider.recent(since=since)
+    sales = {sale.provider_id: sale for sale in listed}
     ours = _owners(provider, sales)
-    recovering = _recovering(provider, since)
+    recovering = list(lookup.unknown_orders(provider.name))
     for sale in sales.values():
         step()
         report.checked += 1
@@ -45,6 +47,10 @@ def reconcile_provider(*, since: datetime, now: datetime, execute: bool, step: S
         elif sale.state != "cancelled" and not _may_be_adopted(sale, recovering):
             _orphan(provider, report, sale, execute=execute)
     _missing(provider, report, sales, since=since, now=now)
+    if listed.unreadable:
+        nothing: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+        action = f"look at it: {listed.unreadable} rows can't be read"
+        report.add(**{**nothing, "problem": "unreadable", "action": action})
     return report
 
 
@@ -83,7 +89,7 @@ def _compare(
 def _missing(provider: Provider, report: Report, sales: Mapping[str, Sale], *, since: datetime, now: datetime) -> None:
     """What we bought and they don't list; at the edges of the time the two clocks may differ."""
     bought = Verification.objects.filter(
-        provider=provider.name, created_at__gte=since + _SLACK, created_at__lt=now - SETTLED_AFTER
+        provider=provider.name, created_at__gte=since + lookup.SLACK, created_at__lt=now - SETTLED_AFTER
     ).exclude(provider_id="")
     for row in bought.exclude(provider_id__in=sales).select_related("service").order_by("created_at").iterator():
         report.add(
@@ -115,30 +121,12 @@ def _owners(provider: Provider, provider_ids: Iterable[str]) -> dict[str, Verifi
     return {row.provider_id: row for row in rows}
 
 
-def _recovering(provider: Provider, since: datetime) -> list[tuple[str, datetime]]:
-    """Service and time of the orders whose outcome is still unknown: an unowned number may be theirs."""
-    longest = timedelta(seconds=settings.RECOVER_GIVE_UP_SECONDS)
-    rows = Verification.objects.filter(
-        provider=provider.name, status=Status.REQUESTED, created_at__gte=since - longest
-    ) | Verification.objects.filter(
-        provider=provider.name,
-        status=Status.FAILED,
-        charged=False,
-        provider_id="",
-        next_recovery_at__isnull=False,
-        created_at__gte=since - longest,
-    )
-    return list(rows.values_list("service__name", "created_at"))
-
-
-def _may_be_adopted(sale: Sale, recovering: list[tuple[str, datetime]]) -> bool:
+def _may_be_adopted(sale: Sale, recovering: list[Verification]) -> bool:
     """Whether an order that is still open asked for such a number. Each order accounts for one."""
-    for order in recovering:
-        service, ordered_at = order
-        if service == sale.service and ordered_at - _SLACK <= sale.created_at:
-            recovering.remove(order)
-            return True
-    return False
+    order = next((order for order in recovering if lookup.may_be_of(order, sale)), None)
+    if order is not None:
+        recovering.remove(order)
+    return order is not None
 
 
 def _add(report: Report, sale: Sale, problem: str, action: str, *, cents: int = 0) -> None:

@@ -6,20 +6,22 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from config.lib import faults
-from verifications import providers
+from verifications import providers, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
-from verifications.services import crowd, end, receive, refusals, sale, there
+from verifications.services import crowd, end, lookup, receive, refusals, sale, there
 from verifications.services.cancel import ask as ask_to_cancel
 from verifications.services.moves import note
 
 log = logging.getLogger(__name__)
 
 BATCH = 200
-_SLACK = timedelta(minutes=1)  # between the provider's clock and ours
+_LIST_SECONDS = 150  # what reading the provider's list may take, and a little more
+_LOOK_FOR = timedelta(hours=24)  # the nightly comparison with the provider's book finds what is left then
 
 
 def recover_due(*, now: datetime) -> int:
@@ -29,7 +31,8 @@ def recover_due(*, now: datetime) -> int:
         .filter(next_recovery_at__lte=now)
         .order_by("next_recovery_at")[:BATCH]
     )
-    return crowd.each(_within_reach(due), lambda row: _recover(row, now), name=lambda row: str(row.pk))
+    book = lookup.Book(since=min((row.created_at for row in due), default=now) - lookup.SLACK)
+    return crowd.each(_within_reach(due), lambda row: _recover(row, now, book), name=lambda row: str(row.pk))
 
 
 def _within_reach(due: list[Verification]) -> list[Verification]:
@@ -43,12 +46,15 @@ def _within_reach(due: list[Verification]) -> list[Verification]:
     return sales + others
 
 
-def _recover(row: Verification, now: datetime) -> None:
+def _recover(row: Verification, now: datetime, book: lookup.Book) -> None:
     if not _claim(row, now):
         return
     faults.point("recover.claimed")
     if row.status == Status.REQUESTED:
-        _sale(row, now)
+        if _is_too_late(row, now):
+            _give_up(row, now, book)
+        else:
+            _sale(row, now)
     elif row.status == Status.WAITING and row.cancel_requested_at:
         _cancel(row, now)
     elif row.is_open or row.status == Status.COMPLETED:
@@ -56,55 +62,61 @@ def _recover(row: Verification, now: datetime) -> None:
     elif row.provider_id:
         end.give_back(verification=row, now=now)
     else:
-        _orphan(row, now)
+        _look_for_number(row, now, book)
+
+
+def _is_too_late(row: Verification, now: datetime) -> bool:
+    return now - row.created_at > timedelta(seconds=settings.RECOVER_GIVE_UP_SECONDS)
 
 
 def _claim(row: Verification, now: datetime) -> bool:
     """Longer than the provider may take to answer, so that nobody else takes the row meanwhile."""
-    lease = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
+    seconds = settings.RECOVER_AFTER_SECONDS
+    if not row.provider_id and _is_too_late(row, now):
+        seconds = max(seconds, _LIST_SECONDS)
+    lease = now + timedelta(seconds=seconds)
     mine = Verification.objects.filter(pk=row.pk, status=row.status, next_recovery_at=row.next_recovery_at)
     return mine.update(next_recovery_at=lease) == 1
 
 
 def _sale(row: Verification, now: datetime) -> None:
     """Ask with the same key: the provider answers with the number that it sold, or that it sold none."""
-    too_late = now - row.created_at > timedelta(seconds=settings.RECOVER_GIVE_UP_SECONDS)
     try:
-        if too_late and not _may_have_sold(row):
-            sale.refuse(verification=row, why=_("The provider did not answer."), now=now)
-            return
         number = there.purchase(row)
     except (base.OutcomeUnknown, base.Throttled, base.Unavailable) as error:
-        if too_late:
-            sale.give_up(verification=row, why=_("The provider did not answer."), now=now)
-        else:
-            _later(row, error, now)
+        _later(row, error, now)
     except base.ProviderError as error:
         sale.refuse(verification=row, why=refusals.why(error), now=now)
     else:
         faults.point("recover.answered")
-        _settle(row, number, now, too_late=too_late)
+        _settle(row, number, now)
 
 
-def _settle(row: Verification, number: base.Number, now: datetime, *, too_late: bool) -> None:
-    if too_late or number.state not in ("waiting", "completed"):
+def _settle(row: Verification, number: base.Number, now: datetime) -> None:
+    if number.state not in ("waiting", "completed", "unknown"):
         why = _("The number came too late to be of use.")
-        sale.discard(verification=row, number=number, why=why, now=now)
+        sale.discard(verification=row, provider_id=number.provider_id, why=why, now=now)
         return
     current = sale.adopt(verification=row, number=number, now=now)
     if current.status == Status.WAITING:
         receive.apply(verification=current, number=number, now=now)
 
 
-def _may_have_sold(row: Verification) -> bool:
-    """Whether the provider lists a number, of this service and not older than our order, that no verification has."""
-    listed = [
-        sold.provider_id
-        for sold in providers.by_name(row.provider).recent(since=row.created_at - _SLACK)
-        if sold.service == row.service.name
-    ]
-    owned = Verification.objects.filter(provider=row.provider, provider_id__in=listed).count()
-    return len(set(listed)) > owned
+def _give_up(row: Verification, now: datetime, book: lookup.Book) -> None:
+    """Too late to order again: free the customer's money, and give back what the provider lists as sold for it."""
+    why = _("The provider did not answer.")
+    try:
+        found = lookup.find(row, book)
+    except (base.ProviderError, lookup.Ambiguous):
+        sale.give_up(verification=row, why=why, now=now)
+        return
+    if found is None:
+        sale.refuse(verification=row, why=why, now=now)
+        return
+    try:
+        sale.discard(verification=row, provider_id=found.provider_id, why=why, now=now)
+    except IntegrityError:  # another order took it meanwhile
+        sale.give_up(verification=row, why=why, now=now)
 
 
 def _cancel(row: Verification, now: datetime) -> None:
@@ -114,19 +126,51 @@ def _cancel(row: Verification, now: datetime) -> None:
         note(row, next_recovery_at=now + timedelta(seconds=max(1.0, error.retry_after)))
 
 
-def _orphan(row: Verification, now: datetime) -> None:
-    """Given up on, and perhaps sold to us all the same: find the number by its key, and give it back."""
+def _look_for_number(row: Verification, now: datetime, book: lookup.Book) -> None:
+    """Given up on, and perhaps sold all the same: look for the number in the provider's list, and give it back."""
     try:
-        if _may_have_sold(row):
-            number = there.purchase(row)
-            note(row, provider_id=number.provider_id, next_recovery_at=now)
+        found = lookup.find(row, book)
+        if found is None:
+            log.info("No number was sold for %s", row.pk)
+            note(row, next_recovery_at=None)
             return
-    except (base.OutcomeUnknown, base.Throttled, base.Unavailable) as error:
-        _later(row, error, now)
-        return
+        with transaction.atomic():
+            note(row, provider_id=found.provider_id, next_recovery_at=now)
+    except lookup.Ambiguous as several:
+        _report_ambiguous(row, several.candidates)
+    except IntegrityError:  # another order took it meanwhile
+        _look_later(row, base.OutcomeUnknown("taken by another order"), now)
     except base.ProviderError as error:
-        log.info("No number was sold for %s: %s %s", row.pk, type(error).__name__, error)
+        _look_later(row, error, now)
+
+
+@transaction.atomic
+def _report_ambiguous(row: Verification, candidates: list[base.Sale]) -> None:
+    """Leave it to staff: one of these may be ours, the others are somebody else's of the same account."""
+    log.error("%s numbers may have been sold for %s: none is given back", len(candidates), row.pk)
+    for candidate in candidates:
+        details = {
+            "service": candidate.service,
+            "sold_at": candidate.created_at.isoformat(timespec="seconds"),
+            "state": candidate.state,
+            "cost": str(candidate.cost),
+            "action": f"look at it: it may be the number of {row.pk}",
+        }
+        signals.provider_orphan_found.send(
+            sender=Verification, provider=row.provider, provider_id=candidate.provider_id, details=details
+        )
     note(row, next_recovery_at=None)
+
+
+def _look_later(row: Verification, error: base.ProviderError, now: datetime) -> None:
+    age = now - row.created_at
+    if age > _LOOK_FOR:
+        log.error("Whether a number was sold for %s can't be learned: %s %s", row.pk, type(error).__name__, error)
+        note(row, next_recovery_at=None)
+        return
+    wait = max(min(300.0, age.total_seconds() / 20), getattr(error, "retry_after", 0.0))
+    log.warning("The number of %s is looked for in %.0f s: %s %s", row.pk, wait, type(error).__name__, error)
+    note(row, next_recovery_at=now + timedelta(seconds=wait))
 
 
 def _later(row: Verification, error: base.ProviderError, now: datetime) -> None:

@@ -33,7 +33,8 @@ def adopt(*, verification: Verification, number: Number, now: datetime) -> Verif
             log.critical("Number %s was sold to us twice (%s)", number.provider_id, verification.pk)
             return refuse(verification=verification, why=_("The provider could not be relied on just now."), now=now)
         raise
-    return discard(verification=verification, number=number, why=_("The payment could not be taken."), now=now)
+    why = _("The payment could not be taken.")
+    return discard(verification=verification, provider_id=number.provider_id, why=why, now=now)
 
 
 @transaction.atomic
@@ -86,9 +87,9 @@ def give_up(*, verification: Verification, why: str | Promise, now: datetime) ->
     return _fail(verification, str(why), now, provider_id="", recover_at=later, given_back=None)
 
 
-def discard(*, verification: Verification, number: Number, why: str | Promise, now: datetime) -> Verification:
+def discard(*, verification: Verification, provider_id: str, why: str | Promise, now: datetime) -> Verification:
     """Something was bought, but the customer can't have it: nothing is charged, the number goes back (by recovery)."""
-    return _fail(verification, str(why), now, provider_id=number.provider_id, recover_at=now, given_back=None)
+    return _fail(verification, str(why), now, provider_id=provider_id, recover_at=now, given_back=None)
 
 
 @transaction.atomic

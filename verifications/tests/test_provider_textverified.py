@@ -216,7 +216,7 @@ def test_many_are_reported_at_once_each_with_its_own_answer(provider, sandbox):
         first: "Rejected",
         second: "NoneType",
         third: "NoneType",
-        "lr_unknown": "NotFound",
+        "lr_unknown": "Unexplained",
     }
     assert [number["state"] for number in sandbox.ledger()["numbers"]] == [
         "verificationCompleted",

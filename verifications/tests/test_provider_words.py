@@ -128,20 +128,36 @@ def details(**changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"state": "somethingNew"},
+        {"state": None},
         {"totalCost": "NaN"},
         {"totalCost": "-1"},
         {"totalCost": None},
         {"number": None},
         {"endsAt": None},
         {"createdAt": "soon"},
-        {"cancel": None},
         {"id": "../x"},
     ],
 )
 def test_details_that_are_not_as_documented_are_unreadable(changes):
     with pytest.raises(words.Unreadable):
         words.number(details(**changes))
+
+
+@pytest.mark.parametrize("offered", [None, {}, {"canCancel": None}, {"canCancel": "true"}, []])
+def test_what_the_provider_does_not_offer_can_not_be_done(offered):
+    number = words.number(details(cancel=offered, report=offered))
+    assert (number.can_cancel, number.can_report) == (False, False)
+
+
+def test_a_state_that_nobody_knows_is_unknown():
+    assert words.number(details(state="somethingNew")).state == "unknown"
+
+
+def test_words_are_compared_without_case():
+    assert words.number(details(state="VERIFICATIONCompleted")).state == "completed"
+    assert type(words.refusal(400, {"errorCode": "outOfSTOCK"})) is Rejected
+    assert type(words.refusal(400, {"errorCode": "UNAVAILABLE"})) is OutOfStock
+    assert words.service({"serviceName": "yahoo", "capability": "Sms"}).capability == "sms"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +208,7 @@ def test_only_silence_is_an_outage():
     from verifications.providers import base
 
     kinds = [kind for kind in vars(base).values() if isinstance(kind, type) and issubclass(kind, base.ProviderError)]
-    assert {kind.__name__ for kind in kinds if is_outage(kind())} == {"Unavailable", "OutcomeUnknown"}
+    assert {kind.__name__ for kind in kinds if is_outage(kind())} == {"Unavailable", "OutcomeUnknown", "Unexplained"}
 
 
 def test_metrics_name_outcomes_in_snake_case():

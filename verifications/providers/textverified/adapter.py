@@ -7,7 +7,7 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -26,6 +26,7 @@ from verifications.providers.base import (
     ProviderError,
     Quote,
     Rejected,
+    Rows,
     Sale,
     ServiceListing,
     Spec,
@@ -33,6 +34,7 @@ from verifications.providers.base import (
     Throttled,
     TooEarly,
     Unavailable,
+    Unexplained,
     outcome_of,
 )
 from verifications.providers.textverified import webhook, words
@@ -44,6 +46,7 @@ Work = Callable[[Client, Attempt], Awaitable[T]]
 
 _MOST_PAGES = 1000
 _PAGES_LIMIT_SECONDS = 120.0
+_OLDER_IN_A_ROW = 20  # rows behind the window, each older than the one before: no list in another order has them
 _TOO_EARLY_SECONDS = 30.0
 
 
@@ -55,18 +58,10 @@ class TextVerified:
         self._client_key: tuple[int, Credentials] | None = None
         self._inherited: list[Client] = []
 
-    def services(self) -> Sequence[ServiceListing]:
-        async def work(client: Client, attempt: Attempt) -> Sequence[ServiceListing]:
-            rows = await client.get("/services", {"numberType": "mobile", "reservationType": "verification"})
-            with words.reading("list of services"):
-                return [
-                    ServiceListing(
-                        name=words.writable(row["serviceName"]),
-                        capability=words.CAPABILITIES[row["capability"]],
-                        title=words.writable(row.get("description")),
-                    )
-                    for row in rows
-                ]
+    def services(self) -> Rows[ServiceListing]:
+        async def work(client: Client, attempt: Attempt) -> Rows[ServiceListing]:
+            body = await client.get("/services", {"numberType": "mobile", "reservationType": "verification"})
+            return self._readable(words.listed(body), words.service, "services")
 
         return self._do("services", work)
 
@@ -109,12 +104,20 @@ class TextVerified:
                 await client.change(attempt, f"{path}/cancel")
             except NotFound:
                 raise
-            except Rejected as refused:
+            except (Rejected, Unexplained) as refused:
                 # The vendor has no word for "too early": a number that still waits can be cancelled later.
-                number = words.number(await client.get(path))
-                if number.state != "waiting":
+                try:
+                    number = words.number(await client.get(path))
+                except (ProviderError, words.Unreadable):
+                    if isinstance(refused, Unexplained):
+                        raise refused from None  # perhaps done: nobody says what became of it
                     raise
-                raise TooEarly(str(refused), retry_after=1 if number.can_cancel else _TOO_EARLY_SECONDS) from None
+                if number.state == "waiting":
+                    wait = 1 if number.can_cancel else _TOO_EARLY_SECONDS
+                    raise TooEarly(str(refused), retry_after=wait) from None
+                if number.state == "unknown":
+                    raise
+                raise Rejected(str(refused)) from None
 
         self._do("cancel", work)
 
@@ -125,18 +128,26 @@ class TextVerified:
         works = {provider_id: _reporting(provider_id) for provider_id in provider_ids}
         return self._do_many("report", works, concurrency)
 
-    def recent(self, *, since: datetime) -> Sequence[Sale]:
-        async def work(client: Client, attempt: Attempt) -> Sequence[Sale]:
+    def recent(self, *, since: datetime) -> Rows[Sale]:
+        """Read to the end: the order is not promised. Stops early only where the list has proved to fall in time."""
+
+        async def work(client: Client, attempt: Attempt) -> Rows[Sale]:
             found: dict[str, Sale] = {}
+            unreadable, falling, last, older = 0, True, None, 0
             query: dict[str, str] | None = {}
             for _ in range(_MOST_PAGES):
                 async with asyncio.timeout(settings.PROVIDER_TIMEOUT_SECONDS):
                     body = await client.get("/verifications", query)
                 rows, query = _page(body)
-                sales = [words.sale(row) for row in rows]
+                sales = self._readable(rows, words.sale, "verifications")
+                unreadable += sales.unreadable
                 found.update({sale.provider_id: sale for sale in sales if sale.created_at >= since})
-                if query is None or (sales and sales[-1].created_at < since):
-                    return list(found.values())
+                for sale in sales:
+                    falling = falling and (last is None or sale.created_at <= last)
+                    older += sale.created_at < since and (last is None or sale.created_at < last)
+                    last = sale.created_at
+                if query is None or (falling and older >= _OLDER_IN_A_ROW):
+                    return Rows(found.values(), unreadable=unreadable)
             raise Unavailable("too many pages of verifications")
 
         return self._do("recent", work, limit=_PAGES_LIMIT_SECONDS)
@@ -151,6 +162,14 @@ class TextVerified:
 
     def parse_webhook(self, *, headers: Mapping[str, str], body: bytes) -> IncomingText | None:
         return webhook.parse(headers=headers, body=body, secret=settings.TEXTVERIFIED_WEBHOOK_SECRET)
+
+    def _readable(self, rows: Iterable[Any], read: Callable[[Any], T], what: str) -> Rows[T]:
+        """Row by row: what can't be read is left out and counted, so that one strange row hides no other."""
+        found, unreadable = words.readable(rows, read)
+        if unreadable:
+            metrics.provider_rows_unreadable_total.labels(self.name, what).inc(unreadable)
+            log.warning("%s of %s rows of %s can't be read", unreadable, unreadable + len(found), what)
+        return Rows(found, unreadable=unreadable)
 
     def _do(self, operation: str, work: Work[T], *, limit: float | None = None) -> T:
         limit = settings.PROVIDER_TIMEOUT_SECONDS if limit is None else limit

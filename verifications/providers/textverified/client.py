@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from verifications.providers.base import OutcomeUnknown, ProviderError, Throttled, Unavailable
+from verifications.providers.base import OutcomeUnknown, ProviderError, Throttled, Unavailable, Unexplained
 from verifications.providers.textverified import words
 
 ROOT = "/api/pub/v2"
@@ -200,9 +200,24 @@ def _checked(attempt: Attempt, reply: Reply, what: str) -> Reply:
         attempt.sent = False
         raise Throttled(what, retry_after=_retry_after(reply.headers))
     if 400 <= reply.status < 500 and reply.status != 408:
-        attempt.sent = False
-        raise words.refusal(reply.status, reply.body)
+        raise _client_error(attempt, reply, f"{what}: {reply.status}")
     raise attempt.unanswered(f"{what}: {reply.status}")
+
+
+def _client_error(attempt: Attempt, reply: Reply, what: str) -> ProviderError:
+    """What a 4xx means. Only the vendor's own `errorCode` refuses what would change something.
+
+    The same status without it may come from a proxy or a firewall, before or after the vendor did what was asked.
+    Reads are documented to answer 400 and 404 without a body, which then is an answer, unless it is a page of HTML.
+    """
+    if words.error_of(reply.body)[0]:
+        attempt.sent = False
+        return words.refusal(reply.status, reply.body)
+    if attempt.sent:
+        return Unexplained(f"{what}, no errorCode", provider_id=attempt.provider_id)
+    if reply.status in (400, 404) and "html" not in reply.headers.get("Content-Type", ""):
+        return words.refusal(reply.status, reply.body)
+    return attempt.unanswered(f"{what}, no errorCode")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

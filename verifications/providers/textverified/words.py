@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from verifications.providers.base import (
@@ -22,11 +22,13 @@ from verifications.providers.base import (
     ProviderFunds,
     Rejected,
     Sale,
+    ServiceListing,
     Text,
     Throttled,
     TooEarly,
 )
 
+# Compared without case, as are capabilities and error codes: the vendor's own examples write `Sms`.
 STATES: dict[str, NumberState] = {
     "verificationPending": "waiting",
     "verificationCompleted": "completed",
@@ -51,9 +53,15 @@ ERRORS: dict[str, type[ProviderError]] = {
 
 CAPABILITIES = {"sms": "sms", "voice": "voice", "smsAndVoiceCombo": "sms_and_voice"}
 
+_STATES = {word.casefold(): state for word, state in STATES.items()}
+_ERRORS = {word.casefold(): error for word, error in ERRORS.items()}
+_CAPABILITIES = {word.casefold(): capability for word, capability in CAPABILITIES.items()}
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _NOT_WRITABLE = re.compile(r"[\x00\ud800-\udfff]")
 _SECONDS = re.compile(r"(\d{1,5}) ?s(?:ec|\b)")
+
+
+T = TypeVar("T")
 
 
 class Unreadable(ValueError):
@@ -73,7 +81,7 @@ def refusal(status: int, body: Any) -> ProviderError:
     """Our error for a 4xx answer. Its text has the vendor's code alone: descriptions may quote what is secret."""
     code, description = error_of(body)
     said = f"{status} {code}".strip()
-    kind = ERRORS.get(code)
+    kind = _ERRORS.get(code.casefold())
     if kind is Throttled or kind is TooEarly:
         seconds = wait_in(description)
         return kind(said) if seconds is None else kind(said, retry_after=seconds)
@@ -81,7 +89,7 @@ def refusal(status: int, body: Any) -> ProviderError:
         return kind(said)
     if status == 409:
         return InProgress(said)
-    if code.startswith("Idempotency"):
+    if code.casefold().startswith("idempotency"):
         return KeyExpired(said)
     return NotFound(said) if status == 404 else Rejected(said)
 
@@ -139,13 +147,19 @@ def number(body: Any) -> Number:
             provider_id=identifier(body["id"]),
             phone_number=_phone(body["number"]),
             service=str(body["serviceName"]),
-            state=STATES[body["state"]],
+            state=state_of(body["state"]),
             cost=money(body["totalCost"]),
             created_at=moment(body["createdAt"]),
             expires_at=moment(body["endsAt"]),
-            can_cancel=body["cancel"]["canCancel"] is True,
-            can_report=body["report"]["canReport"] is True,
+            can_cancel=_may(body, "cancel", "canCancel"),
+            can_report=_may(body, "report", "canReport"),
         )
+
+
+def _may(body: Any, action: str, flag: str) -> bool:
+    """Whether the vendor offers an action just now; one that it does not mention can't be done."""
+    offered = body.get(action)
+    return isinstance(offered, dict) and offered.get(flag) is True
 
 
 def sale(row: Any) -> Sale:
@@ -154,10 +168,47 @@ def sale(row: Any) -> Sale:
             provider_id=identifier(row["id"]),
             phone_number=_phone(row["number"]),
             service=str(row["serviceName"]),
-            state=STATES[row["state"]],
+            state=state_of(row["state"]),
             cost=money(row["totalCost"]),
             created_at=moment(row["createdAt"]),
+            key=str(row.get("idempotencyKey") or ""),
         )
+
+
+def service(row: Any) -> ServiceListing:
+    with reading("list of services"):
+        name = row["serviceName"]
+        if not isinstance(name, str) or not name:
+            raise Unreadable("service")
+        return ServiceListing(
+            name=writable(name),
+            capability=_CAPABILITIES[row["capability"].casefold()],
+            title=writable(row.get("description")),
+        )
+
+
+def listed(body: Any) -> list[Any]:
+    if not isinstance(body, list):
+        raise Unreadable("list")
+    return body
+
+
+def readable(rows: Iterable[Any], read: Callable[[Any], T]) -> tuple[list[T], int]:
+    """The rows that can be read, and how many can't."""
+    found, unreadable = [], 0
+    for row in rows:
+        try:
+            found.append(read(row))
+        except Unreadable:
+            unreadable += 1
+    return found, unreadable
+
+
+def state_of(word: Any) -> NumberState:
+    """Our word for one of the vendor's, "unknown" for one that we don't know."""
+    if not isinstance(word, str):
+        raise Unreadable("state")
+    return _STATES.get(word.casefold(), "unknown")
 
 
 def writable(value: Any) -> str:

@@ -1,0 +1,100 @@
+"""Find the number of an order whose outcome is unknown in the provider's own list, without ordering again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from verifications import providers
+from verifications.models import Status, Verification
+from verifications.providers.base import OutcomeUnknown, ProviderError, Rows, Sale
+
+SLACK = timedelta(minutes=1)  # between the provider's clock and ours
+
+
+class Undecided(OutcomeUnknown):
+    """Numbers are there that may belong to this order or to another one that is still open: wait for that one."""
+
+
+class Ambiguous(Exception):
+    """More numbers than our orders: the account has other buyers, and whose these are can't be told."""
+
+    def __init__(self, candidates: Iterable[Sale]) -> None:
+        super().__init__()
+        self.candidates = list(candidates)
+
+
+class Book:
+    """The providers' lists of what they sold us since a time, read when first asked for, once for all who ask."""
+
+    def __init__(self, *, since: datetime) -> None:
+        self._since = since
+        self._lock = threading.Lock()
+        self._read: dict[str, Rows[Sale] | ProviderError] = {}
+
+    def sales(self, provider: str) -> Rows[Sale]:
+        """Raises ProviderError where the list can't be had."""
+        with self._lock:
+            if provider not in self._read:
+                try:
+                    self._read[provider] = providers.by_name(provider).recent(since=self._since)
+                except ProviderError as error:
+                    self._read[provider] = error
+            found = self._read[provider]
+        if isinstance(found, ProviderError):
+            raise found
+        return found
+
+
+def find(order: Verification, book: Book) -> Sale | None:
+    """Return the number that was sold for the order, None where the list proves that none was.
+
+    By the key where the list shows it, else by service and time among the numbers that no verification has.
+    Raises ProviderError (can't be read, or not yet decided) and Ambiguous.
+    """
+    sales = book.sales(order.provider)
+    named = next((sale for sale in sales if sale.key == str(order.pk)), None)
+    if named is not None:
+        return named
+    candidates = _unowned(order.provider, [sale for sale in sales if not sale.key and may_be_of(order, sale)])
+    if not candidates:
+        if sales.unreadable:
+            raise OutcomeUnknown(f"{sales.unreadable} rows of the list can't be read")
+        return None
+    others = unknown_orders(order.provider).filter(service=order.service_id).exclude(pk=order.pk)
+    rivals = [other for other in others if any(may_be_of(other, sale) for sale in candidates)]
+    if any(rival.status == Status.REQUESTED for rival in rivals):
+        raise Undecided(f"{len(candidates)} numbers for {1 + len(rivals)} orders")
+    if len(candidates) > 1 + len(rivals) and not settings.PROVIDER_ACCOUNT_EXCLUSIVE:
+        raise Ambiguous(candidates)
+    return min(candidates, key=lambda sale: abs(sale.created_at - order.created_at))
+
+
+def may_be_of(order: Verification, sale: Sale) -> bool:
+    """Whether the sale is of the order's service, and of the time in which recovery repeats the order; edges count."""
+    longest = timedelta(seconds=settings.RECOVER_GIVE_UP_SECONDS + settings.PROVIDER_TIMEOUT_SECONDS)
+    in_time = order.created_at - SLACK <= sale.created_at <= order.created_at + longest + SLACK
+    return in_time and sale.service.casefold() == order.service.name.casefold()
+
+
+def unknown_orders(provider: str) -> QuerySet[Verification]:
+    """Orders that may have bought a number that we don't know of: open ones, and those given up and still looked for.
+
+    Those given up are few: the partial index on `next_recovery_at` finds them.
+    """
+    looked_for = Verification.objects.filter(
+        status=Status.FAILED, charged=False, provider_id="", next_recovery_at__isnull=False
+    )
+    open_ones = Verification.objects.filter(status=Status.REQUESTED)
+    return (looked_for | open_ones).filter(provider=provider).select_related("service").order_by("created_at")
+
+
+def _unowned(provider: str, sales: list[Sale]) -> list[Sale]:
+    ids = [sale.provider_id for sale in sales]
+    owned = Verification.objects.filter(provider=provider, provider_id__in=ids).values_list("provider_id", flat=True)
+    taken = set(owned)
+    return [sale for sale in sales if sale.provider_id not in taken]
