@@ -187,8 +187,7 @@ def test_a_truncated_answer_is_half_of_it_and_the_thing_is_done(sandbox):
     client = sign_in(sandbox)
     sandbox.fault(BUY, "truncated")
     answer = buy(client, key="one")
-    with pytest.raises(ValueError, match="."):
-        answer.json()
+    assert not answer.text.endswith("}")
     assert (answer.status_code, "Location" in answer.headers, sold(sandbox)) == (201, False, 1)
 
 

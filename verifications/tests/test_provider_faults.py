@@ -10,7 +10,9 @@ from verifications.providers.base import (
     Rejected,
     Spec,
     Throttled,
+    TooEarly,
     Unavailable,
+    Unexplained,
 )
 from verifications.providers.textverified import TextVerified, client, words
 
@@ -279,3 +281,51 @@ def test_a_loop_that_does_not_answer_says_so_of_every_number(provider, monkeypat
 @pytest.mark.parametrize(("given", "seconds"), [("nan", 5), ("inf", 600), ("-3", 1), ("7", 7), ("soon", 5), ("", 5)])
 def test_a_wait_that_is_no_number_is_five_seconds(given, seconds):
     assert client._retry_after({"Retry-After": given}) == seconds
+
+
+# --- a 4xx that lacks the vendor's own error code
+
+PROXY = ["forbidden_403", "html_4xx", "html_404", "empty_413", "empty_451"]
+
+
+@pytest.mark.parametrize("fault", PROXY)
+def test_a_purchase_that_a_proxy_refuses_is_unknown(provider, sandbox, fault):
+    sandbox.fault(PURCHASE, fault)
+    assert type(raised(lambda: provider.purchase(PENDING, key="k1"))) is Unexplained
+
+
+@pytest.mark.parametrize("fault", PROXY)
+def test_a_cancel_that_a_proxy_refuses_is_tried_again_while_the_number_waits(provider, sandbox, fault):
+    number = provider.purchase(PENDING, key="k1")
+    sandbox.fault(CANCEL, fault)
+    assert type(raised(lambda: provider.cancel(number.provider_id))) is TooEarly
+    provider.cancel(number.provider_id)
+    sandbox.fault(CANCEL, fault)
+    assert type(raised(lambda: provider.cancel(number.provider_id))) is Rejected
+
+
+def test_a_cancel_that_a_proxy_refuses_is_unknown_where_the_number_can_not_be_seen(provider, sandbox):
+    number = provider.purchase(PENDING, key="k1")
+    sandbox.fault(CANCEL, "html_4xx")
+    sandbox.fault(DETAILS, "html_4xx")
+    assert type(raised(lambda: provider.cancel(number.provider_id))) is Unexplained
+
+
+@pytest.mark.parametrize("fault", PROXY)
+def test_a_report_that_a_proxy_refuses_is_unknown(provider, sandbox, fault):
+    number = provider.purchase(PENDING, key="k1")
+    sandbox.fault(REPORT, fault)
+    assert type(raised(lambda: provider.report(number.provider_id))) is Unexplained
+
+
+@pytest.mark.parametrize("fault", ["forbidden_403", "html_4xx", "html_404", "empty_413"])
+def test_a_read_that_a_proxy_refuses_says_nothing_of_the_number(provider, sandbox, fault):
+    number = provider.purchase(PENDING, key="k1")
+    sandbox.fault(DETAILS, fault)
+    assert type(raised(lambda: provider.fetch(number.provider_id))) is Unavailable
+
+
+@pytest.mark.parametrize("fault", ["forbidden_403", "html_4xx"])
+def test_a_price_that_a_proxy_refuses_is_not_out_of_stock(provider, sandbox, fault):
+    sandbox.fault("/pricing/", fault)
+    assert type(raised(lambda: provider.quote(PENDING))) is Unavailable
