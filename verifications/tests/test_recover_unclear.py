@@ -145,9 +145,10 @@ def test_an_order_that_never_arrived_buys_nothing_where_another_buyer_s_number_i
     shop: RunningSandbox, customer: User
 ) -> None:
     """It bought one, only to give it back, as soon as any number of that service was listed."""
+    shop.settings(keys_in_lists=True)
     shop.fault(ORDER, "drop_before")
     services.buy(user=customer, service_name="test_pending")
-    providers.current().purchase(Spec("test_success"), key="another program's")
+    providers.current().purchase(Spec("test_pending"), key="another program's")
     shop.fault(LIST, "error_500")
     for round_ in range(3):
         failed = recover(after=601 + 1000 * round_)
