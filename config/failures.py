@@ -98,6 +98,20 @@ def database_away(request: HttpRequest) -> HttpResponse:
     return response
 
 
+class BodyLimitMiddleware:
+    """Answers 413 to a request that announces a body over DATA_UPLOAD_MAX_MEMORY_SIZE, before anything reads it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        announced = request.META.get("CONTENT_LENGTH") or "0"
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if limit is not None and announced.isdecimal() and int(announced[:20]) > limit:
+            return bad_request(request, RequestDataTooBig())
+        return self.get_response(request)
+
+
 class OwnPagesMiddleware:
     """Our pages in place of Django's: of an address that is not there, while debugging too, and of a wrong method."""
 

@@ -2,6 +2,7 @@
 
 Daphne goes over all its connections at once every two seconds: with 10,000 sockets open, pushes waited for 15 ms behind
 it. Here it is a twentieth of them at a time. Its pings are rare, since the sockets' own heartbeat does their work.
+What one client can make it hold is limited in web_limits.py.
 """
 
 from __future__ import annotations
@@ -9,13 +10,19 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from daphne import server as daphne_server  # type: ignore[import-untyped]
 from daphne.cli import CommandLineInterface  # type: ignore[import-untyped]
-from daphne.server import Server  # type: ignore[import-untyped]
 from twisted.internet import reactor
 from twisted.web.http import RESPONSES
 
+from config.web_limits import LimitedHTTPFactory, LimitedSocketFactory
+
+# Daphne's server makes its two factories by these names, and has no other door for protocols of one's own.
+daphne_server.HTTPFactory, daphne_server.WebSocketFactory = LimitedHTTPFactory, LimitedSocketFactory
+
 _ROUND_SECONDS, _TURNS = 2.0, 20
 _PING_SECONDS = 600
+_FRAME_BYTES = 64 * 1024  # the largest that a client of ours sends is a list of ids
 _reactor: Any = reactor  # daphne's, which it installed above: a module only to the type checker
 
 # Twisted knows the statuses of HTTP/1.1's first years, and calls the others, such as 422 and 429, "Unknown Status".
@@ -23,7 +30,7 @@ for _status in HTTPStatus:
     RESPONSES.setdefault(_status.value, _status.phrase.encode())
 
 
-class PatientServer(Server):
+class PatientServer(daphne_server.Server):  # type: ignore[misc]
     """Looks whether connections are over time, a few at a time."""
 
     _unchecked: list[Any] = []
@@ -45,7 +52,11 @@ class Command(CommandLineInterface):
 
     def __init__(self) -> None:
         super().__init__()
-        self.parser.set_defaults(ping_interval=_PING_SECONDS)
+        self.parser.set_defaults(
+            ping_interval=_PING_SECONDS,
+            websocket_max_message_size=_FRAME_BYTES,
+            websocket_max_frame_size=_FRAME_BYTES,
+        )
 
 
 if __name__ == "__main__":

@@ -126,6 +126,11 @@ class Socket(AsyncWebsocketConsumer):
         if not self.allows(who):
             self._close(NOT_YOURS)
             return
+        if hub().sockets_of(who.user_id) >= settings.SOCKETS_PER_USER:
+            detail = f"You have {settings.SOCKETS_PER_USER} sockets open here, the most there can be. Close one first."
+            self._say(frames.error("over_limit", detail))
+            self._close(TRY_AGAIN)
+            return
         self._known = self.identity = who
         self.checked_at = time.monotonic()
         await hub().join(self, self.groups_of(who))
@@ -300,12 +305,13 @@ class Socket(AsyncWebsocketConsumer):
         self._hold()
         seq = self._seq
         try:
-            missed = await run(
-                snapshots.missed,
-                user_id=self.identity.user_id,
-                after=frame["after"],
-                channels=frozenset(self._subscribed),
-            )
+            async with hub().turn_of(self.identity.user_id):
+                missed = await run(
+                    snapshots.missed,
+                    user_id=self.identity.user_id,
+                    after=frame["after"],
+                    channels=frozenset(self._subscribed),
+                )
             seq = missed.seq
             for told in missed.frames:
                 self._say(told)

@@ -17,9 +17,10 @@ import random
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import redis
 from channels.layers import get_channel_layer
@@ -68,6 +69,8 @@ class Hub:
     def __init__(self) -> None:
         self._groups: dict[bytes, set[Member]] = {}
         self._members: dict[Member, set[bytes]] = {}
+        self._users: Counter[int] = Counter()
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks: list[asyncio.Task[None]] = []
         self._settled = asyncio.Event()
         self._asked: list[tuple[Identity, asyncio.Future[Standing | None]]] = []
@@ -84,6 +87,7 @@ class Hub:
         websocket_connections.inc()
         channels = {realtime.redis_channel(group).encode() for group in groups}
         self._members[member] = channels
+        self._users[member.identity.user_id] += 1
         for channel in channels:
             self._groups.setdefault(channel, set()).add(member)
         if not self._tasks:
@@ -100,6 +104,9 @@ class Hub:
         if channels is None:
             return
         websocket_connections.dec()
+        self._users[member.identity.user_id] -= 1
+        if not self._users[member.identity.user_id]:
+            del self._users[member.identity.user_id]
         for channel in channels:
             self._groups[channel].discard(member)
             if not self._groups[channel]:
@@ -108,6 +115,14 @@ class Hub:
             for task in self._tasks:
                 task.cancel()
             self._tasks, self.linked = [], False
+
+    def sockets_of(self, user_id: int) -> int:
+        """Return how many sockets this user has here."""
+        return self._users[user_id]
+
+    def turn_of(self, user_id: int) -> asyncio.Lock:
+        """Return the lock under which one socket at a time of this user reads what it missed."""
+        return self._turns.setdefault(user_id, asyncio.Lock())
 
     async def standing(self, identity: Identity) -> Standing | None:
         """Position of a user, None if they may not stay. Those asked for at the same time share the statements."""

@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "config.lib.caller.CallerMiddleware",
     "config.lib.http.AdminPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
+    "config.failures.BodyLimitMiddleware",
     "config.lib.http.NulMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.outage.OutageMiddleware",
@@ -151,6 +152,9 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+
+# Bytes of a request's body: forms and JSON, nobody uploads files. A gateway's events stay below a quarter of it.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=1_048_576, low=1024)
 
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=10)
 # E-mail: a folder while DEBUG is on and nothing is configured (the sandbox shows it), else EMAIL_URL or anymail's.

@@ -66,6 +66,8 @@ HEARTBEAT_SECONDS = env.int("HEARTBEAT_SECONDS", default=25)
 TICKET_SECONDS = env.int("TICKET_SECONDS", default=60)
 RESUME_LIMIT = env.int("RESUME_LIMIT", default=300)
 AUTH_FRAME_SECONDS = env.int("AUTH_FRAME_SECONDS", default=10)
+SOCKETS_PER_USER = env.int("SOCKETS_PER_USER", default=50)  # in one process
+SOCKET_BUFFER_BYTES = env.int("SOCKET_BUFFER_BYTES", default=1_048_576)  # that a client has not read
 REALTIME_THREADS = env.int("REALTIME_THREADS", default=8)
 PUBLISH_TIMEOUT_SECONDS = env.float("PUBLISH_TIMEOUT_SECONDS", default=0.25)
 SWEEP_WINDOW_SECONDS = env.int("SWEEP_WINDOW_SECONDS", default=3600)
