@@ -30,7 +30,7 @@ for _status in HTTPStatus:
     RESPONSES.setdefault(_status.value, _status.phrase.encode())
 
 
-class PatientServer(daphne_server.Server):  # type: ignore[misc]
+class PatientServer(daphne_server.Server):
     """Looks whether connections are over time, a few at a time."""
 
     _unchecked: list[Any] = []

@@ -15,7 +15,7 @@ from daphne.http_protocol import HTTPFactory, WebRequest  # type: ignore[import-
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol  # type: ignore[import-untyped]
 from django.conf import settings
 from twisted.internet.interfaces import IPushProducer
-from zope.interface import implementer
+from zope.interface import implementer  # type: ignore[import-untyped]
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _PATIENCE = 8
 _FRAMES_WAITING = 200  # that a client sent and the application has not looked at
 
 
-class LimitedRequest(WebRequest):  # type: ignore[misc]
+class LimitedRequest(WebRequest):
     """Counts a body as it comes, and keeps none that is over the limit."""
 
     _received = 0
@@ -66,7 +66,7 @@ class LimitedRequest(WebRequest):  # type: ignore[misc]
         self.channel.loseConnection()
 
 
-class LimitedHTTPFactory(HTTPFactory):  # type: ignore[misc]
+class LimitedHTTPFactory(HTTPFactory):
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
         protocol = super().buildProtocol(addr)
         protocol.requestFactory = LimitedRequest
@@ -74,7 +74,7 @@ class LimitedHTTPFactory(HTTPFactory):  # type: ignore[misc]
 
 
 @implementer(IPushProducer)
-class LimitedSocket(WebSocketProtocol):  # type: ignore[misc]
+class LimitedSocket(WebSocketProtocol):
     """The transport says when its client stops reading; what is sent from then on is counted."""
 
     _unread: int | None = None  # bytes sent since; None while the client reads
@@ -121,7 +121,7 @@ class LimitedSocket(WebSocketProtocol):  # type: ignore[misc]
         self.transport.abortConnection()
 
 
-class LimitedSocketFactory(WebSocketFactory):  # type: ignore[misc]
+class LimitedSocketFactory(WebSocketFactory):
     protocol = LimitedSocket
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
