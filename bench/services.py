@@ -19,7 +19,7 @@ from psycopg import sql
 
 from bench.context import Context
 from config.stack.environment import ROOT
-from config.stack.postgres import Postgres
+from config.stack.postgres import Postgres, temporary_folder
 from config.stack.process import free_port
 from config.stack.redis import Redis
 from config.testing.services import ENVIRONMENT
@@ -72,7 +72,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary_folder()))
     folder.chmod(0o711)  # PostgreSQL may run as another user
     try:
         yield folder
@@ -101,8 +101,12 @@ def _forget_keys(url: str, prefix: str) -> None:
 @contextlib.contextmanager
 def _postgres(folder: Path) -> Iterator[str]:
     """The embedded one as `make run` has it: fsync on, nothing tuned."""
-    postgres = Postgres(folder / "postgres", sockets=folder / "s", death_signal=signal.SIGQUIT)
+    postgres = Postgres(
+        folder / "postgres", sockets=folder / "s", death_signal=signal.SIGQUIT, elsewhere=folder / "elsewhere"
+    )
     postgres.prepare()
+    if postgres.notice:
+        print(postgres.notice, flush=True)
     with (folder / "postgres.log").open("wb") as log:
         process = postgres.spawn(output=log)
     try:

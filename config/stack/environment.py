@@ -4,6 +4,7 @@ import base64
 import os
 import secrets
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import environ
 from config.stack import StackError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+EMBEDDED = Path(sys.prefix) / "embedded"  # where `make` puts the wheels with PostgreSQL and Redis
 
 # Made at the first start and kept: what is encrypted or signed today is read tomorrow.
 _KEPT: Mapping[str, Callable[[], str]] = {

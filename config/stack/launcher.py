@@ -179,6 +179,8 @@ class _Launch:
                 self.plan.var / "postgres", sockets=self.sockets, settings={"log_min_messages": "fatal"}
             )
             postgres.prepare()
+            if postgres.notice:
+                self.log.say(f"Ringfence: {postgres.notice}")
             process = self._serve(
                 "postgres", lambda: postgres.spawn(output=subprocess.PIPE), stop_signal=postgres.death_signal
             )

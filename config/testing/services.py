@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from config.stack.postgres import THROWAWAY, Postgres
+from config.stack.postgres import THROWAWAY, Postgres, temporary_folder
 from config.stack.redis import Redis
 
 _PREFIX = "rf-tests-"
@@ -91,11 +91,11 @@ def _be_worker(worker: str) -> None:
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
     """A short folder, locked while the run lives; those of runs that were killed are removed by the next."""
-    for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for old in Path(temporary_folder()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError), (old / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=temporary_folder()))
     folder.chmod(0o711)  # PostgreSQL may run as another user
     try:
         with (folder / "lock").open("w") as lock:
@@ -119,8 +119,16 @@ def _redis(folder: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _postgres(folder: Path) -> Iterator[str]:
-    postgres = Postgres(folder / "postgres", sockets=folder / "s", settings=THROWAWAY, death_signal=signal.SIGQUIT)
+    postgres = Postgres(
+        folder / "postgres",
+        sockets=folder / "s",
+        settings=THROWAWAY,
+        death_signal=signal.SIGQUIT,
+        elsewhere=folder / "elsewhere",
+    )
     postgres.prepare()
+    if postgres.notice:
+        print(f"\n--- {postgres.notice}", flush=True)
     with (folder / "postgres.log").open("wb") as log:
         process = postgres.spawn(output=log)
     try:

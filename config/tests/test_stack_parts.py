@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from config.stack import StackError, environment
+from config.stack.environment import EMBEDDED
 from config.stack.log import Log
 from config.stack.postgres import THROWAWAY, Postgres, short_folder
 from config.stack.process import spawn
@@ -31,11 +33,17 @@ def no_product_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[Postgres]:
-    tmp_path.chmod(0o711)
-    server = Postgres(tmp_path / "data", sockets=short_folder(), settings=THROWAWAY, death_signal=signal.SIGQUIT)
-    yield server
-    server.remove_sockets()
+def postgres() -> Iterator[Postgres]:
+    folder = short_folder()
+    folder.chmod(0o711)  # as root it runs as another account
+    yield Postgres(
+        folder / "data",
+        sockets=folder / "s",
+        settings=THROWAWAY,
+        death_signal=signal.SIGQUIT,
+        elsewhere=folder / "elsewhere",
+    )
+    shutil.rmtree(folder)
 
 
 def run_once(server: Postgres) -> None:
@@ -141,7 +149,16 @@ def test_a_database_of_another_user_gets_a_sentence(postgres: Postgres) -> None:
         postgres.prepare()
 
 
-def test_redis_answers_only_who_knows_the_password(tmp_path: Path) -> None:
+def test_a_machine_without_redis_runs_the_one_that_comes_along(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    program = Path(Redis(log=tmp_path / "redis.log").argv[0])
+    assert program.is_relative_to(EMBEDDED)
+    assert os.access(program, os.X_OK)
+
+
+@pytest.mark.parametrize("path", [os.environ["PATH"], ""], ids=["as here", "without the machine's"])
+def test_redis_answers_only_who_knows_the_password(path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", path)
     server = Redis(log=tmp_path / "redis.log")
     process = server.spawn(subprocess.DEVNULL)
     try:
