@@ -11,7 +11,11 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    from config.lib.postgres import limits
+
     try:
+        if sys.argv[1:2] != ["runserver"]:
+            limits.use("command")  # what an operator started may take its time
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         if settings.configured:

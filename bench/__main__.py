@@ -18,6 +18,7 @@ import django
 
 from bench.report import Row, table
 from bench.services import bench_services
+from config.lib.postgres import limits
 
 NAMES = ("postings", "purchases", "expiry", "polling", "sockets", "lists", "pages")
 _LIMITS = {False: 720, True: 240}  # seconds; a run that hangs ends by itself
@@ -34,6 +35,7 @@ def main() -> int:
     failed: list[str] = []
     with bench_services(quick=arguments.quick) as context:
         django.setup()
+        limits.use("command")
         from bench import forked, machine
 
         print(f"bench: {machine.describe()}", flush=True)

@@ -14,7 +14,8 @@ from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 
 from config.lib.codes import DATABASE_IS_BACK_IN, REFUSALS
-from config.lib.problems import not_found_json, problem_json
+from config.lib.postgres import limits
+from config.lib.problems import not_found_json, problem_json, why_unavailable
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -84,14 +85,16 @@ def server_error(request: HttpRequest) -> HttpResponse:
     )
 
 
-def database_away(request: HttpRequest) -> HttpResponse:
+def database_away(request: HttpRequest, error: BaseException | None = None) -> HttpResponse:
     """503 with Retry-After; needs neither the database nor the session."""
     response = _refusal(
         request,
         503,
         "unavailable",
         str(REFUSALS["unavailable"].title),
-        _("Our database did not answer. Your money is safe: what you began is finished, or undone, by itself."),
+        why_unavailable(error)
+        if error is not None and limits.is_lock_timeout(error)
+        else _("Our database did not answer. Your money is safe: what you began is finished, or undone, by itself."),
         again=_("Try again"),
     )
     response["Retry-After"] = str(DATABASE_IS_BACK_IN)

@@ -1,4 +1,6 @@
-"""503 instead of 500 where the database is away: a page for people, a problem document under /api/.
+"""503 instead of 500 where the database is away, or holds a row locked for too long.
+
+A page for people, a problem document under /api/.
 
 A view of the API answers so by itself (problem_handler). Here comes what no view can catch: a page, and the session
 that could not be read before the view began.
@@ -11,18 +13,19 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.signals import got_request_exception
-from django.db import InterfaceError, OperationalError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
 from config.failures import database_away
+from config.lib.postgres import limits
 
 
 @receiver(got_request_exception)
 def note_outage(sender: Any, request: HttpRequest | None = None, **_: Any) -> None:
     """Django tells of each exception while it is being handled, and makes a 500 of it."""
-    if request is not None and isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
-        request.database_is_away = True  # type: ignore[attr-defined]
+    error = sys.exc_info()[1]
+    if request is not None and error is not None and limits.is_away(error):
+        request.database_is_away = error  # type: ignore[attr-defined]
 
 
 class OutageMiddleware:
@@ -33,4 +36,5 @@ class OutageMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        return database_away(request) if getattr(request, "database_is_away", False) else response
+        error = getattr(request, "database_is_away", None)
+        return response if error is None else database_away(request, error)

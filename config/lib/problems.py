@@ -8,7 +8,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,6 +16,7 @@ from rest_framework.response import Response
 
 from config.lib.codes import DATABASE_IS_BACK_IN, REFUSALS, title_of
 from config.lib.errors import DomainError
+from config.lib.postgres import limits
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +48,9 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         return problem(code=error.code, status=error.status, detail=str(error.detail), **error.extra)
     if isinstance(error, RequestDataTooBig):
         return problem(code="too_large", status=413, detail=_("Send a smaller request. Nothing was saved."))
-    if isinstance(error, OperationalError | InterfaceError):
-        log.error("The database went away during a call", exc_info=error)
-        return problem(
-            code="unavailable",
-            status=503,
-            detail=str(REFUSALS["unavailable"].detail),
-            retry_after=DATABASE_IS_BACK_IN,
-        )
+    if limits.is_away(error):
+        log.error("The database did not answer during a call", exc_info=error)
+        return problem(code="unavailable", status=503, detail=why_unavailable(error), retry_after=DATABASE_IS_BACK_IN)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     if isinstance(error, PermissionDenied):
@@ -132,6 +127,16 @@ def _first_sentence(detail: Any) -> str:
     if isinstance(detail, list):
         return _first_sentence(detail[0]) if detail else ""
     return str(detail)
+
+
+def why_unavailable(error: BaseException) -> str:
+    """Return what a customer reads where the database did not answer with anything but `error`."""
+    if limits.is_lock_timeout(error):
+        return _(
+            "Another change to your account is still under way. Try again in a few seconds: "
+            "what you began is finished, or undone, by itself."
+        )
+    return str(REFUSALS["unavailable"].detail)
 
 
 def problem_json(status: int, code: str, detail: str) -> JsonResponse:

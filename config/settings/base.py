@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 import environ
 
+from config.lib.postgres import limits
+
 from .env import BASE_DIR, VAR_DIR, env
 
 DEBUG = env.bool("DEBUG", default=False)
@@ -106,12 +108,36 @@ DATABASE_URL = env.address(
 DATABASES = {"default": {**environ.Env.db_url_config(DATABASE_URL), "ENGINE": "config.lib.postgres"}}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool hands no connection out that died with a restart
+# Seconds, 0 for no limit. A process is "web" until it says that it is something else (limits.use).
+DATABASE_LIMITS = {
+    "web": {
+        "lock_timeout": env.float("DATABASE_LOCK_TIMEOUT_SECONDS", default=5),
+        "statement_timeout": env.float("DATABASE_STATEMENT_TIMEOUT_SECONDS", default=30),
+        "idle_in_transaction_session_timeout": env.float("DATABASE_IDLE_IN_TRANSACTION_SECONDS", default=10),
+    },
+    # A worker has more to do than to wait for one customer's row: it comes back to it.
+    "background": {
+        "lock_timeout": env.float("BACKGROUND_LOCK_TIMEOUT_SECONDS", default=1),
+        "statement_timeout": env.float("BACKGROUND_STATEMENT_TIMEOUT_SECONDS", default=60),
+        "idle_in_transaction_session_timeout": env.float("BACKGROUND_IDLE_IN_TRANSACTION_SECONDS", default=10),
+    },
+    # Commands of an operator, migrations and benches: they may take their time, not block others for ever.
+    "command": {
+        "lock_timeout": env.float("COMMAND_LOCK_TIMEOUT_SECONDS", default=30),
+        "statement_timeout": env.float("COMMAND_STATEMENT_TIMEOUT_SECONDS", default=0),
+        "idle_in_transaction_session_timeout": env.float("COMMAND_IDLE_IN_TRANSACTION_SECONDS", default=300),
+    },
+}
+# How long a peer may be silent before it is asked whether it lives; twice that, and the connection is dead.
+DATABASE_KEEPALIVE_SECONDS = env.int("DATABASE_KEEPALIVE_SECONDS", default=10, low=1)
 DATABASES["default"].setdefault("OPTIONS", {}).update(
+    options=limits.options(DATABASE_LIMITS["web"], keepalive=DATABASE_KEEPALIVE_SECONDS),
+    **limits.keepalives(DATABASE_KEEPALIVE_SECONDS),
     pool={
         "min_size": env.int("DATABASE_POOL_MIN", default=1),
         "max_size": env.int("DATABASE_POOL_MAX", default=20),
         "timeout": env.int("DATABASE_POOL_TIMEOUT_SECONDS", default=10),
-    }
+    },
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -5,11 +5,14 @@ import os
 import django
 from django.core.management import call_command
 
+from config.lib.postgres import limits
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     os.environ.setdefault("LOG_LEVEL", "WARNING")  # the demo's history is no news
     django.setup()
+    limits.use("command")
     call_command("migrate", interactive=False)
     call_command("seed_demo")
 

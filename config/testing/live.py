@@ -29,6 +29,7 @@ from kombu.exceptions import OperationalError
 from config.sandbox.testing import RunningSandbox
 from config.stack.environment import ROOT
 from config.stack.process import free_port, kill_group, spawn
+from config.testing.services import TEST_LIMITS
 
 START_SECONDS = 60
 
@@ -267,7 +268,8 @@ def live_stack(
         "MAIL_DIR": str(sandbox_process.config.mail_dir),
         "PYTHONUNBUFFERED": "1",
     }
-    env.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
+    for name in ("DJANGO_ALLOW_ASYNC_UNSAFE", *TEST_LIMITS):
+        env.pop(name, None)
     stack = LiveStack(tmp_path_factory.mktemp("live"), env, sandbox_process, redis_server)
     try:
         yield stack

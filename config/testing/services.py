@@ -24,6 +24,13 @@ def _secret(name: str) -> str:
     return hashlib.sha256(f"tests of {name}".encode()).hexdigest()
 
 
+# Of the tests' own connections: a flush that meets a forgotten lock fails instead of hanging, and a test may stand
+# still in its transaction while it looks at something else.
+TEST_LIMITS = {
+    "DATABASE_LOCK_TIMEOUT_SECONDS": "20",
+    "DATABASE_STATEMENT_TIMEOUT_SECONDS": "120",
+    "DATABASE_IDLE_IN_TRANSACTION_SECONDS": "600",
+}
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "config.settings",
     "DEBUG": "1",
@@ -43,8 +50,9 @@ ENVIRONMENT = {
     "MARKUP": "2.0",
     "CURRENCY": "USD",
     "LOG_LEVEL": "WARNING",
-    # A flush that meets a forgotten lock fails instead of hanging; the journal lets tests, and nobody else, empty it.
-    "PGOPTIONS": "-c ringfence.test=on -c lock_timeout=20s",
+    # The journal lets tests, and nobody else, empty it.
+    "PGOPTIONS": "-c ringfence.test=on",
+    **TEST_LIMITS,
 }
 _DEFAULTS = {"DATABASE_POOL_MAX": "40", "DATABASE_POOL_TIMEOUT_SECONDS": "30"}
 _FORGOTTEN = ("EMAIL_URL", "ALLOWED_HOSTS", "METRICS_TOKEN", "PROMETHEUS_MULTIPROC_DIR")
