@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from celery import shared_task
 from django.conf import settings
+from django.db import OperationalError
 from django.utils import timezone
 
 from notifications import announcements, services
@@ -24,7 +25,8 @@ def sweep_all() -> None:
     services.sweep(now=timezone.now())
 
 
-@shared_task
+# What it waits for in vain is the same announcement, run a second time.
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=5, max_retries=5)
 def announce(announcement_id: str, after: int, title: str, text: str, link: str) -> None:
     """An announcement's next customers; then itself again for those after them."""
     told = {"title": title, "text": text, "link": link}

@@ -148,6 +148,9 @@ class Verification(models.Model):
     polls = models.PositiveIntegerField(default=0)
     next_recovery_at = models.DateTimeField(null=True, blank=True)
     progress_told_at = models.DateTimeField(null=True, blank=True)
+    lock_failures = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text=_("How often in a row background work found it, or its wallet, locked")
+    )
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_claimed_at = models.DateTimeField(null=True, blank=True)
     # What the provider answered to those that came too early, and how many these were.

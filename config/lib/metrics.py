@@ -23,6 +23,9 @@ provider_requests_total = Counter(
 provider_latency_seconds = Histogram(
     "provider_latency_seconds", "Time of a call to the SMS provider", ["provider", "operation"]
 )
+rows_put_aside_total = Counter(
+    "rows_put_aside_total", "Rows of background work left for later, since they could not be had", ["work", "why"]
+)
 gateway_events_total = Counter("gateway_events_total", "Webhooks of payment gateways", ["gateway", "type", "outcome"])
 breaker_state = Gauge("breaker_state", "0 closed, 1 half-open, 2 open", ["breaker"], multiprocess_mode="mostrecent")
 provider_rows_unreadable_total = Counter(

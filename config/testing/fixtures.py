@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 import pytest
@@ -62,3 +63,41 @@ def _in_threads(work: Callable[[], Any] | Sequence[Callable[[], Any]], *, times:
 
     with ThreadPoolExecutor(max_workers=len(calls)) as threads:
         return list(threads.map(run, calls))
+
+
+HoldRow = Callable[[str, Any], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def hold_row() -> HoldRow:
+    """Let somebody else's session hold a row until the block ends: `with hold_row("wallet_wallet.user_id", 7):`.
+
+    Use under `@pytest.mark.django_db(transaction=True)`.
+    """
+    return _hold_row
+
+
+@contextmanager
+def _hold_row(column: str, value: Any) -> Iterator[None]:
+    import psycopg
+    from django.db import connection
+
+    table = column.partition(".")[0]
+    params = {**connection.get_connection_params(), "context": None, "cursor_factory": None}
+    with psycopg.connect(**params) as other:
+        held = other.execute(f"SELECT FROM {table} WHERE {column} = %s FOR UPDATE", [value])
+        assert held.rowcount == 1
+        yield
+        other.rollback()
+
+
+@pytest.fixture
+def background_limits(settings: Any) -> Iterator[None]:
+    """Connections wait for a lock as a worker's do, only shorter."""
+    from config.lib.postgres import limits
+
+    background = {**settings.DATABASE_LIMITS["background"], "lock_timeout": 0.2}
+    settings.DATABASE_LIMITS = {**settings.DATABASE_LIMITS, "background": background}
+    limits.use("background")
+    yield
+    limits.use("web")

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.test.client import MULTIPART_CONTENT
 
-from accounts.models import User
 from accounts.services import create_api_key
 from config.lib.postgres import limits
 from config.stack.environment import ROOT
+from config.testing.fixtures import HoldRow
 from config.testing.services import TEST_LIMITS
 from tests.people import customer
 from verifications.tests.factories import make_offer
@@ -79,33 +79,18 @@ def short(seconds: float) -> Iterator[None]:
         cursor.execute("RESET lock_timeout")
 
 
-@pytest.fixture
-def locked() -> Callable[[User], AbstractContextManager[None]]:
-    """The customer's wallet row is held by a session that has nothing to do with us."""
-
-    @contextmanager
-    def hold(user: User) -> Iterator[None]:
-        params = {**connection.get_connection_params(), "context": None}
-        with psycopg.connect(**params) as other:
-            other.execute("SELECT 1 FROM wallet_wallet WHERE user_id = %s FOR UPDATE", [user.pk])
-            yield
-            other.rollback()
-
-    return hold
-
-
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", ["/api/v1/verify/create", "/buy/test_success"])
-def test_a_purchase_while_the_wallet_is_locked_is_a_503_with_a_sentence(locked: Any, path: str) -> None:
+def test_a_purchase_while_the_wallet_is_locked_is_a_503_with_a_sentence(hold_row: HoldRow, path: str) -> None:
     user = customer(cents=10_00)
     make_offer("test_success")
     _, secret = create_api_key(user=user, name="tests", scopes=("read", "buy"))
     client = Client(headers={"Authorization": f"Bearer {secret}"}, raise_request_exception=False)
     client.force_login(user)
     body = {"service_name": "test_success"}
-    kind = {"content_type": "application/json"} if path.startswith("/api/") else {}
-    with locked(user), short(0.2):
-        answer = client.post(path, body, **kind)
+    kind = "application/json" if path.startswith("/api/") else MULTIPART_CONTENT
+    with hold_row("wallet_wallet.user_id", user.pk), short(0.2):
+        answer = client.post(path, body, content_type=kind)
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     if path.startswith("/api/"):
         assert (answer["Content-Type"], answer.json()["code"], answer.json()["detail"]) == (

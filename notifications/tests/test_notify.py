@@ -12,6 +12,8 @@ from django.utils import timezone
 from accounts.tests.factories import make_user
 from activity.models import Activity, Alert
 from activity.tests.factories import happened
+from config.lib.metrics import rows_put_aside_total
+from config.testing.fixtures import HoldRow
 from notifications import realtime, services
 from notifications.models import Inbox, Notification
 from notifications.services import tell
@@ -200,6 +202,29 @@ def test_one_that_fails_again_does_not_stop_the_others(broken: Any) -> None:
     swept = services.sweep(now=now)
 
     assert (swept.missing, swept.told) == (3, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("background_limits")
+def test_a_locked_inbox_waits_for_the_next_sweep_and_the_others_are_told(
+    monkeypatch: pytest.MonkeyPatch, hold_row: HoldRow
+) -> None:
+    ill, well, now = make_user("ill@example.test"), make_user("well@example.test"), timezone.now()
+    for user in (ill, well):
+        happened(user)
+    with monkeypatch.context() as patch:
+        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        for user in (ill, ill, ill, well):
+            happened(user, now=now - timedelta(minutes=5))
+    locked = rows_put_aside_total.labels(work="sweep", why="locked")
+    counted = locked._value.get()
+
+    with hold_row("notifications_inbox.user_id", ill.pk):
+        swept = services.sweep(now=now)
+        assert (swept.missing, swept.told, locked._value.get() - counted) == (4, 1, 1)
+    swept = services.sweep(now=now)
+
+    assert (swept.missing, swept.told, counters(ill), counters(well)) == (3, 3, (4, 4), (2, 2))
 
 
 @pytest.mark.django_db

@@ -30,7 +30,11 @@ def check_due(*, now: datetime) -> int:
     An unpaid one is expired at the gateway first, so that it can't be paid later, and only then here. No answer means
     unknown: its turn comes again.
     """
-    return sweep(claim=lambda: _claim(now=now), work=lambda payment: check(payment=payment, now=now))
+    return sweep(
+        claim=lambda: _claim(now=now),
+        work=lambda payment: check(payment=payment, now=now),
+        owner=lambda payment: payment.user_id,
+    )
 
 
 def check(*, payment: Payment, now: datetime) -> Payment:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from config.lib import faults
 from config.lib.errors import DomainError, NotFound
 from config.lib.metrics import gateway_events_total
+from config.lib.postgres import limits
 from payments import gateways, signals
 from payments.gateways.base import BadPayload, BadSignature, GatewayError, GatewayEventData, OutcomeUnknown, Unavailable
 from payments.models import GatewayEvent, Payment, PaymentStatus
@@ -80,7 +81,7 @@ def receive_webhook(*, gateway: str, headers: Mapping[str, str], body: bytes, no
 
 def retry_events(*, now: datetime) -> int:
     """Try every kept event whose turn it is again; several at once share the work. How many were tried."""
-    return sweep(claim=lambda: _claim(now=now), work=lambda event: _retry(event=event, now=now))
+    return sweep(claim=lambda: _claim(now=now), work=lambda event: _retry(event=event, now=now), owner=_owner)
 
 
 def replay_event(*, event_id: int, now: datetime) -> GatewayEvent:
@@ -114,10 +115,20 @@ def _claim(*, now: datetime) -> GatewayEvent | None:
     return event
 
 
+def _owner(event: GatewayEvent) -> object:
+    """Return whose payment the event is about, or the event itself where nobody knows."""
+    try:
+        data = gateways.by_name(event.gateway).read_event(event.payload or {})
+    except BadPayload:
+        return event.event_id
+    payments = Payment.objects.filter(gateway=event.gateway, gateway_id=data.gateway_id).exclude(gateway_id="")
+    return payments.values_list("user_id", flat=True).first() or event.event_id
+
+
 def _retry(*, event: GatewayEvent, now: datetime) -> None:
-    """As `_attempt`, but a silent gateway is passed on, so that the sweep can stop asking."""
+    """As `_attempt`, but a silent gateway and a locked row are passed on, so that the sweep can stop asking."""
     error = _attempt(event=event, now=now)
-    if isinstance(error, Unavailable | OutcomeUnknown):
+    if error is not None and (isinstance(error, Unavailable | OutcomeUnknown) or limits.is_lock_timeout(error)):
         raise error
 
 
@@ -136,7 +147,10 @@ def _attempt(*, event: GatewayEvent, now: datetime) -> Exception | None:
         _count(event, "error")
         return error
     except Exception as error:
-        log.exception("Event %s could not be applied", event.event_id)
+        if limits.is_lock_timeout(error):
+            log.warning("Event %s waits: a row that it changes is locked", event.event_id)
+        else:
+            log.exception("Event %s could not be applied", event.event_id)
         _note_error(event, f"{type(error).__name__}: {error}", again_at=_again_at(event, now), now=now)
         _count(event, "error")
         return error

@@ -13,9 +13,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from config.lib import faults
+from config.lib.postgres import limits
 from verifications.models import Status, Verification
 from verifications.providers import base
 from verifications.services import crowd, end, receive, there
+from verifications.services.postpone import postpone
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,13 @@ def expire_due(*, now: datetime) -> int:
         answers = there.fetch_many(claimed)
         unreported: list[Verification] = []
         close = partial(_close, answers=answers, report=unreported.append, now=now)
-        crowd.each(claimed, close, name=lambda row: str(row.pk))
+        crowd.each(
+            claimed,
+            close,
+            name=lambda row: str(row.pk),
+            put_aside=lambda rows: postpone(rows, field="next_poll_at", now=now),
+            label="expire",
+        )
         end.report_all(unreported)
     return seen
 
@@ -65,6 +73,8 @@ def _close(
     try:
         current = receive.apply(verification=row, number=found, now=now, last=True, report=report)
     except Exception as error:
+        if limits.is_lock_timeout(error):
+            raise
         log.exception("What the provider says of %s can't be applied", row.pk)
         _unreached(row, base.OutcomeUnknown(type(error).__name__), now)
         return

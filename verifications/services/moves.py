@@ -21,7 +21,7 @@ def move(verification: Verification, to: str, *, now: datetime, **fields: Any) -
     old = verification.status
     if to not in MOVES.get(old, ()):
         raise NotAMove(f"{old} -> {to} ({verification.pk})")
-    fields = {"status": to, "next_poll_at": None, "next_recovery_at": None, **fields}
+    fields = {"status": to, "next_poll_at": None, "next_recovery_at": None, "lock_failures": 0, **fields}
     if to not in OPEN:
         fields.setdefault("ended_at", now)
     if Verification.objects.filter(pk=verification.pk, status=old).update(**fields) != 1:

@@ -15,6 +15,7 @@ from verifications import providers
 from verifications.models import Verification
 from verifications.providers import base
 from verifications.services import crowd, receive, there
+from verifications.services.postpone import postpone
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,9 @@ def _ask(rows: list[Verification], now: datetime) -> None:
         news,
         lambda pair: receive.apply(verification=pair[0], number=pair[1], now=now),
         name=lambda pair: str(pair[0].pk),
+        owner=lambda pair: pair[0].user_id,
+        put_aside=lambda pairs: postpone([row for row, _ in pairs], field="next_poll_at", now=now),
+        label="poll",
     )
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from verifications import signals
 from verifications.models import Status, Verification
+from verifications.services import crowd
 from verifications.services.moves import lock
 
 BATCH = 1000
@@ -21,14 +22,16 @@ def tell_progress(*, now: datetime) -> int:
         status=Status.WAITING,
         progress_told_at=None,
         created_at__lte=now - timedelta(seconds=settings.PROGRESS_AFTER_SECONDS),
-    ).values_list("pk", flat=True)[:BATCH]
-    return sum(_tell(pk, now) for pk in list(due))
+    ).only("pk", "user_id")[:BATCH]
+    told: list[UUID] = []
+    crowd.one_by_one(list(due), lambda row: _tell(row.pk, told, now), name=lambda row: str(row.pk), label="progress")
+    return len(told)
 
 
 @transaction.atomic
-def _tell(pk: UUID, now: datetime) -> bool:
+def _tell(pk: UUID, told: list[UUID], now: datetime) -> None:
     waiting = Verification.objects.filter(pk=pk, status=Status.WAITING, progress_told_at=None)
     if waiting.update(progress_told_at=now) != 1:
-        return False
+        return
     signals.verification_progressed.send(sender=Verification, verification=lock(pk))
-    return True
+    told.append(pk)

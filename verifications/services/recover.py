@@ -16,6 +16,7 @@ from verifications.providers import base
 from verifications.services import crowd, end, lookup, receive, refusals, sale, there
 from verifications.services.cancel import ask as ask_to_cancel
 from verifications.services.moves import note
+from verifications.services.postpone import postpone
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,13 @@ def recover_due(*, now: datetime) -> int:
         .order_by("next_recovery_at")[:BATCH]
     )
     book = lookup.Book(since=min((row.created_at for row in due), default=now) - lookup.SLACK)
-    return crowd.each(_within_reach(due), lambda row: _recover(row, now, book), name=lambda row: str(row.pk))
+    return crowd.each(
+        _within_reach(due),
+        lambda row: _recover(row, now, book),
+        name=lambda row: str(row.pk),
+        put_aside=lambda rows: postpone(rows, field="next_recovery_at", now=now),
+        label="recover",
+    )
 
 
 def _within_reach(due: list[Verification]) -> list[Verification]:
