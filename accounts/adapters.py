@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from accounts import signals
 from config.lib import encryption
 from config.lib.http import client_ip
 
@@ -36,6 +37,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
         user.time_zone = form.cleaned_data.get("time_zone") or user.time_zone
         return super().save_user(request, user, form, commit=commit)
+
+    def logout(self, request: HttpRequest) -> None:
+        """End the session and announce it afterwards: Django's own signal comes while the session is still there."""
+        user = request.user
+        super().logout(request)
+        if user.is_authenticated:
+            signals.signed_out.send(sender=type(user), user=user)
 
     def clean_email(self, email: str) -> str:
         if len(email) > _MAX_EMAIL:

@@ -8,6 +8,7 @@ settings_changed = (
     Signal()
 )  # user, what ("password", "e-mail address", "time zone", "two-factor authentication", …), actor ("staff" or nothing)
 purchases_frozen = Signal()  # user, frozen (False: resumed), reason
+signed_out = Signal()  # user; the session has ended already
 api_key_created = Signal()  # user, api_key
 api_key_revoked = Signal()  # user, api_key
 policy_accepted = Signal()  # user, version, ip_address

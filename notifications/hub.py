@@ -18,7 +18,7 @@ import re
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Sequence
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -34,7 +34,7 @@ from redis.retry import Retry
 from config.lib.metrics import websocket_connections
 from notifications import realtime
 from notifications.database import run
-from notifications.identity import Identity, Standing, standings
+from notifications.identity import Identity, Standing, ended, standings
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,8 @@ class Hub:
             self._groups.setdefault(channel, set()).add(member)
         if not self._tasks:
             self._settled.clear()
-            self._tasks = [asyncio.create_task(self._stay_linked()), asyncio.create_task(self._keep_up())]
+            upkeep = (self._stay_linked, self._keep_up, self._check_access)
+            self._tasks = [asyncio.create_task(work()) for work in upkeep]
         try:
             await asyncio.wait_for(self._settled.wait(), _LINK_WAIT_SECONDS)
         except TimeoutError:
@@ -135,9 +136,7 @@ class Hub:
     def _answer_gathered(self) -> None:
         asked, self._asked = self._asked, []
         for start in range(0, len(asked), _BATCH):
-            task = asyncio.ensure_future(self._answer(asked[start : start + _BATCH]))
-            _background.add(task)
-            task.add_done_callback(_background.discard)
+            _in_background(self._answer(asked[start : start + _BATCH]))
 
     async def _answer(self, asked: Sequence[tuple[Identity, asyncio.Future[Standing | None]]]) -> None:
         try:
@@ -201,6 +200,8 @@ class Hub:
                 yield connection
             finally:
                 pings.cancel()
+                await asyncio.wait({pings})
+                _report(pings)
         finally:
             await connection.disconnect(nowait=True)
 
@@ -214,6 +215,8 @@ class Hub:
     def _deliver(self, channel: bytes, data: bytes) -> None:
         members = self._groups.get(channel)
         if not members:
+            if channel == realtime.redis_channel(realtime.ACCESS).encode():
+                self._check_users({frame["user_id"] for frame in get_channel_layer().deserialize(data)["frames"]})
             return
         envelope = get_channel_layer().deserialize(data)
         if envelope.get("type") != realtime.MESSAGE:
@@ -245,6 +248,27 @@ class Hub:
             await self._tell([member for member in self._members if member.checked_at < long_ago])
             await asyncio.sleep(min(_REPORT_SECONDS, settings.HEARTBEAT_SECONDS))
 
+    async def _check_access(self) -> None:
+        """Disconnect those whose session or key has ended, whether or not anything said so."""
+        while True:
+            await asyncio.sleep(settings.ACCESS_CHECK_SECONDS)
+            await self._dismiss_ended(tuple(self._members))
+
+    def _check_users(self, user_ids: Collection[int]) -> None:
+        """The same at once for the sockets of some users, in the background."""
+        members = tuple(member for member in self._members if member.identity.user_id in user_ids)
+        if members:
+            _in_background(self._dismiss_ended(members))
+
+    async def _dismiss_ended(self, members: Sequence[Member]) -> None:
+        try:
+            places = await run(ended, [member.identity for member in members], now=timezone.now())
+        except DatabaseError as error:
+            log.warning("socket_access_unknown", extra={"sockets": len(members), "error": repr(error)})
+            return
+        for place in places:
+            members[place].dismiss()
+
     async def _tell(self, members: Sequence[Member]) -> None:
         for start in range(0, len(members), _BATCH):
             batch = members[start : start + _BATCH]
@@ -263,11 +287,22 @@ class Hub:
 
 
 async def _ping(connection: aioredis.Connection) -> None:
-    with contextlib.suppress(*_LINK_ERRORS):  # the reader finds out too, and acts
+    """Send pings. Where one fails the connection is closed, so that the reader finds out at once."""
+    try:
         while True:
             await asyncio.sleep(_PING_SECONDS)
             await connection.send_command("PING")
             _heed_cancellation()
+    except _LINK_ERRORS:
+        pass
+    finally:
+        await connection.disconnect(nowait=True)
+
+
+def _report(pings: asyncio.Task[None]) -> None:
+    """Log what ended the pings, unless it was the link's own end."""
+    if not pings.cancelled() and (error := pings.exception()) is not None:
+        log.warning("realtime_ping_failed", extra={"error": repr(error)})
 
 
 def _heed_cancellation() -> None:
@@ -281,6 +316,14 @@ def _heed_cancellation() -> None:
 
 
 _background: set[asyncio.Future[None]] = set()
+
+
+def _in_background(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(work)
+    _background.add(task)
+    task.add_done_callback(_background.discard)
+
+
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 

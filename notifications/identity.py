@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, load_backend
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.db.models import Q
 from django.utils.crypto import constant_time_compare
 
@@ -27,6 +30,7 @@ class Identity:
     watches_console: bool
     session_key: str = ""
     session_hash: str = ""
+    password_digest: str = ""
     api_key_id: int | None = None
     scopes: frozenset[str] = frozenset(ApiKey.SCOPES)
 
@@ -54,7 +58,13 @@ def of_session(session_key: str) -> Identity | None:
     known = session.get(HASH_SESSION_KEY) or ""
     if not any(constant_time_compare(known, good) for good in _session_hashes(user)):
         return None
-    return Identity(user.pk, staff.may(user, staff.WATCH_CONSOLE), session_key=session_key, session_hash=known)
+    return Identity(
+        user.pk,
+        staff.may(user, staff.WATCH_CONSOLE),
+        session_key=session_key,
+        session_hash=known,
+        password_digest=hashlib.sha256(user.password.encode()).hexdigest(),
+    )
 
 
 def of_key(secret: str) -> Identity | None:
@@ -128,3 +138,48 @@ def standings(identities: Collection[Identity], *, now: datetime) -> Mapping[Ide
         for one in identities
         if stays(one)
     }
+
+
+# Each answers with what has ended, so that a check of ten thousand that stay costs little.
+_ENDED_SESSIONS = """
+    SELECT given.key FROM unnest(%s::text[]) AS given (key)
+    WHERE NOT EXISTS (SELECT FROM django_session kept WHERE kept.session_key = given.key AND kept.expire_date > %s)
+"""
+_ENDED_KEYS = """
+    SELECT given.id FROM unnest(%s::bigint[]) AS given (id)
+    WHERE NOT EXISTS (SELECT FROM accounts_apikey kept WHERE kept.id = given.id AND kept.revoked_at IS NULL
+                      AND (kept.expires_at IS NULL OR kept.expires_at > %s))
+"""
+_ENDED_USERS = """
+    SELECT given.id, given.digest FROM unnest(%s::bigint[], %s::text[]) AS given (id, digest)
+    WHERE NOT EXISTS (SELECT FROM accounts_user kept WHERE kept.id = given.id AND kept.is_active
+                      AND given.digest IN ('', encode(sha256(convert_to(kept.password, 'UTF8')), 'hex')))
+"""
+
+
+def ended(identities: Sequence[Identity], *, now: datetime) -> list[int]:
+    """Return the places in the sequence of those that may not stay: what `standings` leaves out, and nothing else."""
+    users = {(one.user_id, one.password_digest) for one in identities}
+    sessions = list({one.session_key for one in identities if one.session_key})
+    keys = list({one.api_key_id for one in identities if one.api_key_id is not None})
+    watching = {one.user_id for one in identities if one.watches_console}
+    gone_users = set(_rows(_ENDED_USERS, [[user for user, _digest in users], [digest for _user, digest in users]]))
+    gone_sessions = {key for (key,) in _rows(_ENDED_SESSIONS, [sessions, now])}
+    gone_keys = {key for (key,) in _rows(_ENDED_KEYS, [keys, now])}
+    gone_staff = watching - staff.who_may(staff.WATCH_CONSOLE, among=watching)
+    if not (gone_users or gone_sessions or gone_keys or gone_staff):
+        return []
+    return [
+        place
+        for place, one in enumerate(identities)
+        if (one.user_id, one.password_digest) in gone_users
+        or one.session_key in gone_sessions
+        or one.api_key_id in gone_keys
+        or (one.watches_console and one.user_id in gone_staff)
+    ]
+
+
+def _rows(statement: str, given: list[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, given)
+        return cursor.fetchall()

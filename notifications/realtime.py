@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 MESSAGE = "socket.frame"
 ALL = "all"
 STAFF = "staff"
+ACCESS = "access"  # for the processes that hold sockets, not for the sockets
 _SKIP_SECONDS = 1.0
 _PRESENCE_SECONDS = 60
 _AT_ONCE = 200
@@ -53,6 +54,11 @@ def publish_staff(frame: Mapping[str, Any]) -> None:
 def publish_all(frame: Mapping[str, Any]) -> None:
     """For every customer's socket."""
     _publish(ALL, frame)
+
+
+def publish_access_ended(*, user_id: int) -> None:
+    """Ask every process to look again at the sockets of a user: a session or key of theirs has ended."""
+    send([Ready(ACCESS, "access_ended", {"user_id": user_id})])
 
 
 def message(frame: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 from django.dispatch import receiver
 from django.utils import timezone
 
+from accounts import signals as accounts_signals
+from accounts.models import User
 from activity import selectors as activity_selectors
 from activity import signals as activity_signals
 from activity.models import Activity, Alert
@@ -39,6 +41,14 @@ def tell_all(activities: Sequence[Activity], **_kwargs: Any) -> None:
             yield activity.user_id, {"type": "activity", **shown, "id": activity.pk}
 
     hints.push_many(build=frames_of_all)
+
+
+@receiver(accounts_signals.signed_out, dispatch_uid="notifications.signed_out")
+@receiver(accounts_signals.api_key_revoked, dispatch_uid="notifications.api_key_revoked")
+@receiver(accounts_signals.settings_changed, dispatch_uid="notifications.settings_changed")
+def check_sockets(user: User, **_kwargs: Any) -> None:
+    """A change of the password or the account ends sessions too."""
+    hints.access_ended(user_id=user.pk)
 
 
 @receiver(wallet_signals.balance_changed, dispatch_uid="notifications.balance_changed")

@@ -25,6 +25,11 @@ def push_staff(*, build: Build) -> None:
     _after_commit(lambda: realtime.publish_staff(build()))
 
 
+def access_ended(*, user_id: int) -> None:
+    """Have the sockets of a user checked after the commit: a session or key of theirs has ended."""
+    transaction.on_commit(lambda: realtime.publish_access_ended(user_id=user_id), robust=True)
+
+
 def push_many(*, build: Callable[[], Iterable[tuple[int, Mapping[str, Any]]]]) -> None:
     """The same for many customers: `build` makes pairs of a user's id and a frame."""
 

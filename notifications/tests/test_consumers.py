@@ -1,12 +1,15 @@
 """Who gets in, and what a socket answers."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.test import Client
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import ApiKey, User
 from accounts.services import create_api_key, revoke_api_key
 from accounts.tests.factories import make_user
 from notifications import frames, realtime, tickets
@@ -196,6 +199,62 @@ async def test_a_silent_socket_whose_session_ended_is_found_without_a_ping(setti
     async with opened("/ws/balance", session=session) as socket:
         await socket.next()
         await in_thread(Session.objects.filter(session_key=session).delete)()
+        assert await socket.close_code() == 4401
+
+
+ENDS: dict[str, Callable[[User, ApiKey, str], Any]] = {
+    "the session is deleted": lambda _user, _key, session: Session.objects.filter(session_key=session).delete(),
+    "the session expires": lambda _user, _key, session: Session.objects.filter(session_key=session).update(
+        expire_date=timezone.now() - timedelta(seconds=1)
+    ),
+    "the account is closed": lambda user, _key, _session: User.objects.filter(pk=user.pk).update(is_active=False),
+    "the password changes": lambda user, _key, _session: User.objects.filter(pk=user.pk).update(password="other"),
+    "the key is revoked": lambda _user, key, _session: ApiKey.objects.filter(pk=key.pk).update(
+        revoked_at=timezone.now()
+    ),
+    "the key expires": lambda _user, key, _session: ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now()),
+    "the key is gone": lambda _user, key, _session: key.delete(),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_a_socket_that_says_nothing_ends_within_five_seconds_and_the_others_stay(end, settings):
+    assert settings.ACCESS_CHECK_SECONDS <= 4
+    settings.ACCESS_CHECK_SECONDS = 0.05
+    user, other = await make(), await make()
+    session = await in_thread(sign_in)(user)
+    key, secret = await in_thread(create_api_key)(user=user, name="bot")
+    by_key = "key" in end
+    async with joined(other) as stays, opened("/ws/balance", session="" if by_key else session) as socket:
+        if by_key:
+            await socket.say(type="auth", token=secret)
+        await socket.next()
+        await in_thread(ENDS[end])(user, key, session)
+        assert await socket.close_code() == 4401
+        assert await stays.is_silent()
+
+
+async def test_signing_out_ends_the_sockets_of_that_session_at_once(settings):
+    settings.ACCESS_CHECK_SECONDS = 3600
+    user = await make()
+    session, elsewhere = await in_thread(sign_in)(user), await in_thread(sign_in)(user)
+    client = Client()
+    client.cookies["sessionid"] = session
+    async with opened("/ws/balance", session=session) as socket, opened("/ws/balance", session=elsewhere) as other:
+        assert {(await socket.next())["type"], (await other.next())["type"]} == {"hello"}
+        await in_thread(client.post)("/account/logout/")
+        assert await socket.close_code() == 4401
+        assert await other.is_silent()
+
+
+async def test_a_key_that_is_revoked_ends_its_sockets_at_once(settings):
+    settings.ACCESS_CHECK_SECONDS = 3600
+    user = await make()
+    key, secret = await in_thread(create_api_key)(user=user, name="bot")
+    async with opened("/ws/balance", origin=None) as socket:
+        await socket.say(type="auth", token=secret)
+        await socket.next()
+        await in_thread(revoke_api_key)(user=user, key_id=key.pk)
         assert await socket.close_code() == 4401
 
 

@@ -206,3 +206,14 @@ def test_a_session_that_ended_stops_the_page(tab, user, console):
     Session.objects.all().delete()
     tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     state(tab).to_have_attribute("data-realtime-state", "offline")
+
+
+def test_signing_out_in_one_tab_is_said_in_the_other_before_its_next_ping(tab, user, console):
+    console.expect("401|403|WebSocket")
+    opened(tab)
+    state(tab).to_have_attribute("data-realtime-state", "live")
+    elsewhere = tab.context.new_page()
+    elsewhere.goto("/help")
+    elsewhere.get_by_role("button", name="Sign out").first.click()
+    expect(tab.locator("#signed-out")).to_be_visible(timeout=15_000)
+    expect(tab.get_by_role("link", name="Sign in again")).to_be_visible()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
 import time
@@ -130,6 +131,44 @@ async def test_a_cancellation_that_is_lost_while_sending_ends_the_link_all_the_s
     link = asyncio.create_task(hub.Hub()._stay_linked())
     await asyncio.wait({link}, timeout=30)
     assert link.cancelled()
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fails", ["at once", "as it is cancelled"])
+async def test_a_ping_that_fails_otherwise_renews_the_link_and_leaves_no_exception_behind(
+    fails, redis_server, monkeypatch
+):
+    """As a transport does that is closed while something is written to it."""
+    complaints: list[dict] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+    send, armed, pinged = aioredis.Connection.send_command, asyncio.Event(), asyncio.Event()
+
+    async def failing(self, *words, **options):
+        if words[0] == "PING" and armed.is_set() and not pinged.is_set():
+            pinged.set()
+            try:
+                await asyncio.sleep(0 if fails == "at once" else 3600)
+            finally:
+                raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
+        await send(self, *words, **options)
+
+    monkeypatch.setattr(hub, "_PING_SECONDS", 0.01)
+    monkeypatch.setattr(hub, "_DEAF_SECONDS", 3600)
+    monkeypatch.setattr(hub, "_RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(aioredis.Connection, "send_command", failing)
+    user = await make()
+    async with joined(user) as socket:
+        await in_thread(_commit_unpublished)(user)
+        armed.set()
+        await asyncio.wait_for(pinged.wait(), 30)
+        if fails == "as it is cancelled":
+            await in_thread(_cut_link)(redis_server)
+        assert await socket.next() == {"type": "pong", "seq": 1, "version": 0}, "told as the link was made again"
+        await linked()
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
 
 
 @pytest.mark.asyncio
