@@ -6,6 +6,7 @@ events (initiated, purchased, deducted) and an ending with a refund two.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -257,6 +258,8 @@ def _record_key(event: str, user: User, api_key: ApiKey) -> None:
 
 # --- alerts
 
+_ROWS_IN_ALERT = 20
+
 
 @receiver(payments_signals.payment_mismatched, dispatch_uid="activity.payment_mismatched")
 def alert_mismatch(payment: Payment, details: Mapping[str, Any], **_kwargs: Any) -> None:
@@ -308,6 +311,39 @@ def alert_loss(verification: Verification, **_kwargs: Any) -> None:
             "provider_id": verification.provider_id,
             "cost": str(verification.cost) if verification.cost is not None else "",
         },
+    )
+
+
+@receiver(verifications_signals.provider_compared, dispatch_uid="activity.provider_compared")
+def alert_differences(provider: str, report: Mapping[str, Any], error: str, **_kwargs: Any) -> None:
+    """Once a day: the nightly comparison found something, or could not be made."""
+    rows = report.get("rows", [])[:_ROWS_IN_ALERT]
+    problems = Counter(row["problem"] for row in report.get("rows", []))
+    ours_runs_on = problems["orphan"] or problems["left_open"]
+    services.raise_alert(
+        rule="provider_reconcile",
+        cause=f"{provider}:{timezone.now().date()}",
+        severity=Alert.Severity.CRITICAL if ours_runs_on else Alert.Severity.WARNING,
+        details={
+            "provider": provider,
+            "found": report.get("found", 0),
+            "mended": report.get("mended", 0),
+            "amount": report.get("amount", ""),
+            "problems": dict(problems),
+            "rows": rows,
+            "error": error,
+        },
+    )
+
+
+@receiver(verifications_signals.catalogue_refused, dispatch_uid="activity.catalogue_refused")
+def alert_catalogue(provider: str, listed: int, lacking: int, for_sale: int, **_kwargs: Any) -> None:
+    """Once a day."""
+    services.raise_alert(
+        rule="catalogue_refused",
+        cause=f"{provider}:{timezone.now().date()}",
+        severity=Alert.Severity.CRITICAL,
+        details={"provider": provider, "listed": listed, "lacking": lacking, "for_sale": for_sale},
     )
 
 

@@ -11,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 TESTING = "testing"
 OTHER = "other"
+UNCLASSIFIED = "unclassified"  # what no row of the table names: not for sale until staff choose a category
+# Numbers for whatever service there is: no category could be blocked while one of these is sold.
+CATCH_ALLS = frozenset({"servicenotlisted", "allservices"})
 
 
 class Kind(NamedTuple):
@@ -22,6 +25,7 @@ class Kind(NamedTuple):
 class Known(NamedTuple):
     title: str
     category: str
+    blocked: bool = False
 
 
 # Blocked kinds are those where a borrowed number is mostly wanted for what the acceptable-use policy forbids.
@@ -44,6 +48,7 @@ CATEGORIES = (
     Kind("social", "Social networks"),
     Kind(TESTING, "Testing"),
     Kind("travel", "Travel and rides"),
+    Kind(UNCLASSIFIED, "Not classified yet", blocked=True),
 )
 
 # Asked for most, in this order: priced first, while nothing has been bought yet.
@@ -185,6 +190,9 @@ _TABLE = {
 }
 
 
+_CATCH_ALL_TITLES = {"servicenotlisted": "Service not listed", "allservices": "All services"}
+
+
 def _read(table: dict[str, str]) -> dict[str, Known]:
     """`name=Title` separated by semicolons or ends of lines."""
     entries = (
@@ -200,13 +208,15 @@ SERVICES: dict[str, Known] = _read(_TABLE) | {name: Known(title, TESTING) for na
 
 
 def known(name: str) -> Known:
-    """Title and category of a service: from the table, else its name made readable, under "Other"."""
+    """Return title and category of a service: from the table, else its name made readable, and not classified yet."""
     found = SERVICES.get(name.lower())
     if found is not None:
         return found
     if name.lower().startswith("test_"):
         return Known(f"Test: {name[5:].replace('_', ' ')}"[:80], TESTING)
-    return Known(humanised(name)[:80], OTHER)
+    if name.lower() in CATCH_ALLS:
+        return Known(_CATCH_ALL_TITLES[name.lower()], OTHER, blocked=True)
+    return Known(humanised(name)[:80], UNCLASSIFIED)
 
 
 def humanised(name: str) -> str:

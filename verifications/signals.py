@@ -15,4 +15,6 @@ verification_updated = (
 )  # verification: anything else its owner may see change (a cancel under way, a further message)
 provider_orphan_found = Signal()  # provider, provider_id, details: a number sold to us that no verification owns
 provider_loss_booked = Signal()  # verification: refunded though the provider could not be reached
+provider_compared = Signal()  # provider, report (primitives; its book against ours found something), error (or "")
+catalogue_refused = Signal()  # provider, listed, lacking, for_sale: numbers of services; the list was not taken over
 provider_float_low = Signal()  # provider, balance (Decimal), threshold (Decimal)

@@ -32,5 +32,10 @@ def purge() -> None:
 
 
 @shared_task
+def reconcile_provider() -> None:
+    services.reconcile_nightly(now=timezone.now())
+
+
+@shared_task
 def sync_catalogue() -> None:
     services.sync_catalogue(now=timezone.now())

@@ -31,6 +31,7 @@ CELERY_BEAT_SCHEDULE = {
     "progress": {"task": "verifications.tasks.progress", "schedule": 10.0, "options": {"expires": 30}},
     "purge": {"task": "verifications.tasks.purge", "schedule": crontab(minute=20)},
     "sync-catalogue": {"task": "verifications.tasks.sync_catalogue", "schedule": float(CATALOGUE_SYNC_SECONDS)},
+    "reconcile-provider": {"task": "verifications.tasks.reconcile_provider", "schedule": crontab(hour=3, minute=40)},
     "check-payments": {"task": "payments.tasks.check_payments", "schedule": 60.0, "options": {"expires": 60}},
     "retry-gateway-events": {
         "task": "payments.tasks.retry_gateway_events",

@@ -93,7 +93,7 @@ def test_each_job_says_in_words_what_it_did(sandbox: Any) -> None:
 
     call_command("sweep", stdout=out)
 
-    *counts, catalogue, missed = out.getvalue().splitlines()
+    *counts, catalogue, reconciled, missed = out.getvalue().splitlines()
     assert counts == [
         "recover verifications: 0 taken a step on",
         "poll verifications: 0 asked about",
@@ -108,11 +108,14 @@ def test_each_job_says_in_words_what_it_did(sandbox: Any) -> None:
         r"sync catalogue: (\d+) services listed \(\1 new, 0 gone\), \d+ prices renewed, our balance \$[\d,]+\.\d\d",
         catalogue,
     )
+    assert reconciled == "reconcile provider: 0 numbers compared, 0 to look at"
     assert missed == "tell what was missed: 0 events without a notification, 0 told"
 
 
 def test_a_catalogue_that_was_cut_short_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    cut = Summary(services=73, added=0, gone=1, priced=5, stopped="throttled", balance=None)
+    cut = Summary(
+        services=73, added=0, gone=1, unreadable=0, for_sale=73, refused=0, priced=5, stopped="throttled", balance=None
+    )
     monkeypatch.setattr(sweep.verifications, "sync_catalogue", lambda now: cut)
     assert sweep.JOBS["sync catalogue"](NOW) == (
         "73 services listed (0 new, 1 gone), 5 prices renewed, then stopped: throttled, our balance unknown"

@@ -18,7 +18,7 @@ from verifications.services.progress import tell_progress
 from verifications.services.purge import purge
 from verifications.services.quotes import quote_offer
 from verifications.services.receive import receive_webhook
-from verifications.services.reconcile import reconcile_provider
+from verifications.services.reconcile import reconcile_nightly, reconcile_provider
 from verifications.services.recover import recover_due
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "quote",
     "quote_offer",
     "receive_webhook",
+    "reconcile_nightly",
     "reconcile_provider",
     "recover_due",
     "refuse_below_cost",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from config.lib import metrics, money
@@ -22,7 +23,6 @@ from verifications.providers.base import (
     Provider,
     ProviderError,
     Rejected,
-    ServiceListing,
     Throttled,
 )
 from verifications.services.quotes import note_quote, reprice, spec_of
@@ -33,29 +33,44 @@ COUNTRY = "US"  # the only one that the provider has
 CAPABILITY = "sms"
 RATE_OVER = timedelta(days=7)
 RATE_MIN_SALES = 5  # a share of fewer says nothing
+_MOST_LOST = 5  # a list that lacks more than one in so many offers is more likely broken than the end of that business
 
 
 @dataclass(frozen=True)
 class Summary:
-    """`stopped` says why not all prices that were due were asked for ("" where they were)."""
+    """`stopped` says why not all prices that were due were asked for ("" where they were).
+
+    `unreadable` rows of the list were left out. Where the list lacked more than a fifth of `for_sale`, it was not taken
+    over: `refused` is how many it lacked, 0 where it was.
+    """
 
     services: int
     added: int
     gone: int
+    unreadable: int
+    for_sale: int
+    refused: int
     priced: int
     stopped: str
     balance: Decimal | None
 
 
-def sync_catalogue(*, now: datetime) -> Summary:
+def sync_catalogue(*, now: datetime, force: bool = False) -> Summary:
     """List the services, renew the prices that are due, look at our float. Safe to run at any time, and twice at once.
 
     At most CATALOGUE_PRICES_PER_SYNC prices are asked for in a run; a 429 or an outage ends it with what it has.
+    A list that lacks more than a fifth of what is for sale is not taken over, unless by `force`; staff are alerted.
     Raises ProviderError where not even the list can be had.
     """
     provider = providers.current()
-    listings = [listing for listing in provider.services() if listing.capability == CAPABILITY]
-    added, gone = _take_over(provider.name, listings, now)
+    listed = provider.services()
+    listings = [listing for listing in listed if listing.capability == CAPABILITY]
+    names = {listing.name.casefold(): listing.name for listing in listings if 0 < len(listing.name) <= 80}
+    for_sale, lacking = _lacking(provider.name, names)
+    refused = lacking if lacking * _MOST_LOST > for_sale and not force else 0
+    added, gone = (0, 0) if refused else _take_over(provider.name, names, now)
+    if refused:
+        _report_refused(provider.name, len(listings), refused, for_sale)
     reprice()
     priced, stopped = _renew_prices(provider, now)
     update_success_rates(now=now)
@@ -63,6 +78,9 @@ def sync_catalogue(*, now: datetime) -> Summary:
         services=len(listings),
         added=added,
         gone=gone,
+        unreadable=listed.unreadable,
+        for_sale=for_sale,
+        refused=refused,
         priced=priced,
         stopped=stopped,
         balance=_look_at_float(provider),
@@ -109,19 +127,40 @@ def refuse_below_cost(*, service: Service) -> None:
         )
 
 
+def _lacking(provider: str, names: Mapping[str, str]) -> tuple[int, int]:
+    """How many offers are for sale, and how many of them the list does not have."""
+    offers = Offer.objects.filter(
+        provider=provider,
+        country=COUNTRY,
+        capability=CAPABILITY,
+        active=True,
+        service__blocked=False,
+        service__category__blocked=False,
+    )
+    sold = [name.casefold() for name in offers.values_list("service__name", flat=True)]
+    return len(sold), sum(name not in names for name in sold)
+
+
 @transaction.atomic
-def _take_over(provider: str, listings: Sequence[ServiceListing], now: datetime) -> tuple[int, int]:
-    """New services and offers in, those gone at the provider out. How many of each."""
-    if not listings:
-        log.warning("catalogue_empty", provider=provider)  # more likely its fault than the end of all its business
+def _report_refused(provider: str, listed: int, lacking: int, for_sale: int) -> None:
+    log.critical("catalogue_refused", provider=provider, listed=listed, lacking=lacking, for_sale=for_sale)
+    signals.catalogue_refused.send(sender=Offer, provider=provider, listed=listed, lacking=lacking, for_sale=for_sale)
+
+
+@transaction.atomic
+def _take_over(provider: str, names: Mapping[str, str], now: datetime) -> tuple[int, int]:
+    """New services and offers in, those gone at the provider out. How many of each. `names` by their folded form."""
+    if not names:
         return 0, 0
-    names = sorted({listing.name for listing in listings if 0 < len(listing.name) <= 80})
-    there = set(Service.objects.filter(name__in=names).values_list("name", flat=True))
-    _add_services([name for name in names if name not in there])
+    here = Service.objects.annotate(folded=Lower("name")).filter(folded__in=[name.lower() for name in names.values()])
+    known = {name.casefold() for name in here.values_list("name", flat=True)}
+    added = sorted(name for folded, name in names.items() if folded not in known)
+    _add_services(added)
+    listed = list(here.order_by("pk").values_list("pk", flat=True))
     Offer.objects.bulk_create(
         [
             Offer(service_id=pk, country=COUNTRY, provider=provider, capability=CAPABILITY, synced_at=now)
-            for pk in Service.objects.filter(name__in=names).order_by("pk").values_list("pk", flat=True)
+            for pk in listed
         ],
         update_conflicts=True,
         unique_fields=["service", "country", "provider", "capability"],
@@ -129,7 +168,7 @@ def _take_over(provider: str, listings: Sequence[ServiceListing], now: datetime)
         batch_size=1000,
     )
     gone = Offer.objects.filter(provider=provider, country=COUNTRY, capability=CAPABILITY, active=True)
-    return len(names) - len(there), gone.exclude(service__name__in=names).update(active=False)
+    return len(added), gone.exclude(service__in=listed).update(active=False)
 
 
 def _add_services(names: Sequence[str]) -> None:
@@ -137,7 +176,8 @@ def _add_services(names: Sequence[str]) -> None:
     rows = []
     for name in names:
         known = catalogue_data.known(name)
-        rows.append(Service(name=name, title=known.title, category=categories[known.category]))
+        category = categories[known.category]
+        rows.append(Service(name=name, title=known.title, category=category, blocked=known.blocked))
     Service.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verifications import providers
+from verifications.catalogue_data import UNCLASSIFIED
 from verifications.errors import OutOfStock, ProviderUnavailable, ServiceBlocked, UnknownService
 from verifications.models import Offer
 from verifications.providers.base import OutOfStock as NoneLeft
@@ -48,6 +49,12 @@ def offer_with_price(*, service_name: str, country: str = "US", capability: str 
 def offer_for_sale(service_name: str, country: str, capability: str) -> Offer:
     """Raises UnknownService, ServiceBlocked."""
     offer = _offer(service_name, country, capability)
+    if offer.service.category.slug == UNCLASSIFIED and not offer.service.blocked:
+        raise ServiceBlocked(
+            _("Numbers for {service} are not for sale yet: we have not looked at this service. Choose another.").format(
+                service=offer.service.title
+            )
+        )
     if offer.service.blocked or offer.service.category.blocked:
         raise ServiceBlocked(
             _("Numbers for {service} can't be bought here, by our acceptable-use policy. Choose another.").format(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from config.lib import money
@@ -16,6 +18,9 @@ from verifications.models import Status, Verification
 from verifications.providers.base import Provider, ProviderError, Rejected, Sale, TooEarly
 from verifications.services import lookup
 
+log = logging.getLogger(__name__)
+
+NIGHTLY_OVER = timedelta(days=2)
 SETTLED_AFTER = timedelta(minutes=2)  # a younger sale is still being written down by the purchase or its recovery
 _WITHOUT_CODE = (Status.TIMED_OUT, Status.CANCELLED, Status.FAILED)
 COLUMNS = ("provider_id", "service", "sold_at", "state", "cost", "problem", "action")
@@ -54,8 +59,32 @@ def reconcile_provider(*, since: datetime, now: datetime, execute: bool, step: S
     return report
 
 
+def reconcile_nightly(*, now: datetime) -> Report | None:
+    """Compare the last two days and alert staff to what is found. None where their book can't be read: an alert too.
+
+    Gives back what nobody owns only where PROVIDER_ACCOUNT_EXCLUSIVE says that nobody else buys with our account.
+    """
+    provider = providers.current()
+    try:
+        report = reconcile_provider(
+            since=now - NIGHTLY_OVER, now=now, execute=settings.PROVIDER_ACCOUNT_EXCLUSIVE, step=no_step
+        )
+    except ProviderError as error:
+        log.error("The provider's book can't be read: %s %s", type(error).__name__, error)
+        _report_differences(provider.name, {}, error=type(error).__name__)
+        return None
+    if not report.clean:
+        _report_differences(provider.name, report.as_dict(), error="")
+    return report
+
+
+@transaction.atomic
+def _report_differences(provider: str, report: Mapping[str, Any], *, error: str) -> None:
+    signals.provider_compared.send(sender=Verification, provider=provider, report=report, error=error)
+
+
 def _orphan(provider: Provider, report: Report, sale: Sale, *, execute: bool) -> None:
-    action = "would cancel" if sale.state == "waiting" else "ended"
+    action = {"waiting": "would cancel", "unknown": "look at it"}.get(sale.state, "ended")
     if execute:
         if Verification.objects.filter(provider=provider.name, provider_id=sale.provider_id).exists():
             return  # adopted while we looked

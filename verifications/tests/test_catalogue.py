@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
@@ -11,10 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
+from activity.models import Alert
 from config.sandbox.catalogue import OFFERS
-from verifications import providers, services, signals
+from verifications import catalogue_data, errors, providers, services, signals
 from verifications.models import Category, Offer, Service, Status, Verification
-from verifications.providers.base import OutOfStock, ProviderError, Rejected
+from verifications.providers.base import OutOfStock, ProviderError, Rejected, Rows
+from verifications.selectors import services_for_sale
+from verifications.services import catalogue
 from verifications.tests.factories import make_offer
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +93,7 @@ def test_banking_payments_government_and_health_are_blocked(shop):
         "payments",
         "government",
         "health",
+        "unclassified",
     }
 
 
@@ -126,11 +132,135 @@ def test_a_service_that_is_gone_is_no_longer_offered_until_it_is_back(shop):
     assert offer("whatsapp").active
 
 
-def test_an_empty_list_is_not_believed(shop, monkeypatch):
+@pytest.fixture
+def refusals():
+    news = []
+
+    def hear(**kwargs):
+        news.append((kwargs["provider"], kwargs["listed"], kwargs["lacking"], kwargs["for_sale"]))
+
+    signals.catalogue_refused.connect(hear)
+    yield news
+    signals.catalogue_refused.disconnect(hear)
+
+
+def for_sale() -> int:
+    return services_for_sale().count()
+
+
+def test_an_empty_list_is_not_believed(shop, refusals):
     services.sync_catalogue(now=NOW)
-    monkeypatch.setattr(providers.current(), "services", list)
+    shop.settings(unlisted=list(OFFERS))
     assert services.sync_catalogue(now=NOW).gone == 0
     assert Offer.objects.filter(active=True).count() == len(OFFERS)
+    assert refusals == [("textverified", 0, for_sale(), for_sale())]
+
+
+def test_a_truncated_list_takes_nothing_off_sale(shop, refusals):
+    services.sync_catalogue(now=NOW)
+    before = for_sale()
+    shop.fault("GET .*/services$", "truncated")
+    summary = services.sync_catalogue(now=NOW)
+    assert (summary.added, summary.gone, summary.refused, summary.for_sale) == (0, 0, before - 1, before)
+    assert for_sale() == before
+    assert refusals == [("textverified", 1, before - 1, before)]
+    assert Alert.objects.filter(rule="catalogue_refused", severity="critical").count() == 1
+
+
+def test_a_list_may_lose_a_fifth_of_what_is_for_sale_and_no_more(shop, refusals):
+    services.sync_catalogue(now=NOW)
+    sold = list(services_for_sale().values_list("service__name", flat=True))
+    fifth = len(sold) // 5
+    shop.settings(unlisted=sold[: fifth + 1])
+    assert services.sync_catalogue(now=NOW).refused == fifth + 1
+    shop.settings(unlisted=sold[:fifth])
+    assert services.sync_catalogue(now=NOW).gone == fifth
+    assert (for_sale(), len(refusals)) == (len(sold) - fifth, 1)
+
+
+def test_what_is_blocked_anyway_is_not_counted_as_lost(shop, refusals):
+    services.sync_catalogue(now=NOW)
+    blocked = list(Service.objects.filter(category__blocked=True).values_list("name", flat=True))
+    assert len(blocked) * 5 > for_sale()
+    shop.settings(unlisted=blocked)
+    assert services.sync_catalogue(now=NOW).gone == len(blocked)
+    assert refusals == []
+
+
+def test_by_force_a_short_list_is_taken_over(shop, capsys):
+    services.sync_catalogue(now=NOW)
+    before = for_sale()
+    shop.settings(unlisted=[name for name in OFFERS if name != "whatsapp"])
+    with pytest.raises(CommandError, match=f"lacks {before - 1} of the {before} services.*--force"):
+        call_command("sync_catalogue")
+    assert for_sale() == before
+    call_command("sync_catalogue", "--force")
+    assert for_sale() == 1
+
+
+def test_one_row_that_can_not_be_read_hides_no_other(shop, capsys):
+    shop.settings(capability_words={"whatsapp": "telepathy", "discord": None, "tiktok": "Sms"})
+    summary = services.sync_catalogue(now=NOW)
+    assert (summary.services, summary.unreadable) == (len(OFFERS) - 2, 2)
+    assert not Offer.objects.filter(service__name__in=["whatsapp", "discord"]).exists()
+    assert offer("tiktok").active
+    call_command("sync_catalogue")
+    assert "2 rows of the list can't be read" in capsys.readouterr().out
+
+
+def test_a_name_in_other_letters_is_the_same_service(shop):
+    make_offer("WhatsApp")
+    services.sync_catalogue(now=NOW)
+    assert [found.name for found in Service.objects.filter(name__iexact="whatsapp")] == ["WhatsApp"]
+    assert offer("WhatsApp").active
+
+
+# --- what nobody has classified
+
+
+def test_a_service_that_no_category_names_is_not_sold_until_staff_classify_it(shop):
+    services.sync_catalogue(now=NOW)
+    unknown = Service.objects.create(
+        name="brandnew", title="Brandnew", category=Category.objects.get(slug=catalogue_data.known("brandnew").category)
+    )
+    make_offer("brandnew")
+    assert unknown.category.blocked
+    assert not services_for_sale().filter(service=unknown).exists()
+    with pytest.raises(errors.ServiceBlocked, match="Numbers for Brandnew are not for sale yet"):
+        services.quote(service_name="brandnew")
+
+    unknown.category = Category.objects.get(slug="shopping")
+    services.save_service(service=unknown)
+    assert services_for_sale().filter(service=unknown).exists()
+    assert services.quote(service_name="brandnew").price == 50
+
+
+def test_the_catch_all_services_are_blocked(shop):
+    made = catalogue._add_services(["servicenotlisted", "allservices"])
+    assert made is None
+    for name in ("servicenotlisted", "allservices"):
+        make_offer(name)
+        with pytest.raises(errors.ServiceBlocked):
+            services.quote(service_name=name)
+    assert for_sale() == 0
+
+
+def test_the_migration_takes_off_sale_what_nobody_has_looked_at(shop):
+    services.sync_catalogue(now=NOW)
+    other = Category.objects.get(slug="other")
+
+    def service(name: str, title: str, **fields: object) -> Service:
+        return Service.objects.create(name=name, title=title, category=other, **fields)
+
+    untouched = service("new_york_times", "New York Times")
+    titled, priced_by_staff = service("abc", "The ABC"), service("def", "Def", fixed_price=100)
+    catch_all = service("ServiceNotListed", "ServiceNotListed")
+    import_module("verifications.migrations.0004_unclassified_services").take_off_sale(apps, None)
+    for row in (untouched, titled, priced_by_staff, catch_all):
+        row.refresh_from_db()
+    assert [row.category.slug for row in (untouched, titled, priced_by_staff)] == ["unclassified", "other", "other"]
+    assert (untouched.category.blocked, catch_all.blocked) == (True, True)
+    assert offer("whatsapp").service.category.slug == "messaging"
 
 
 def test_a_list_that_cannot_be_had_changes_nothing(shop):
@@ -352,7 +482,7 @@ def test_a_sync_costs_as_many_queries_for_all_services_as_for_three(shop, settin
     everything = provider.services()
     counts = []
     for listings in (everything[:3], everything):
-        monkeypatch.setattr(provider, "services", lambda listings=listings: listings)
+        monkeypatch.setattr(provider, "services", lambda listings=listings: Rows(listings))
         with CaptureQueriesContext(connection) as queries:
             services.sync_catalogue(now=NOW)
         counts.append(len(queries))

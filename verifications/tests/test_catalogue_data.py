@@ -37,9 +37,11 @@ def test_titles_and_names_fit_their_columns():
     [
         ("whatsapp", Known("WhatsApp", "messaging")),
         ("WhatsApp", Known("WhatsApp", "messaging")),
-        ("new_york_times", Known("New York Times", "other")),
-        ("myOwnApp", Known("myOwnApp", "other")),
-        ("_", Known("_", "other")),
+        ("new_york_times", Known("New York Times", "unclassified")),
+        ("myOwnApp", Known("myOwnApp", "unclassified")),
+        ("_", Known("_", "unclassified")),
+        ("servicenotlisted", Known("Service not listed", "other", blocked=True)),
+        ("AllServices", Known("All services", "other", blocked=True)),
         ("test_something_new", Known("Test: something new", "testing")),
     ],
 )

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
-from verifications import providers, services, signals
+from activity.models import Alert
+from verifications import providers, services, signals, tasks
 from verifications.models import Status, Verification
 from verifications.providers.base import ProviderError, Spec
 from verifications.tests.factories import make_service
@@ -261,3 +263,73 @@ def test_a_number_still_being_given_back_hides_no_orphan(provider):
     mine, orphan = sold(provider), sold(provider, key="k2")
     owned(mine, Status.FAILED, charged=False, next_recovery_at=timezone.now(), created_at=mine.created_at)
     assert found(reconcile()) == [(orphan.provider_id, "orphan", "would cancel")]
+
+
+# --- each night
+
+
+def nightly():
+    return services.reconcile_nightly(now=datetime.now(UTC) + LATER)
+
+
+def alert():
+    return Alert.objects.get(rule="provider_reconcile")
+
+
+def test_each_night_staff_are_told_what_was_found_and_nothing_is_given_back(provider, sandbox):
+    number = sold(provider)
+    report = nightly()
+    assert (report.found, report.mended) == (1, 1)
+    assert states(sandbox) == ["verificationPending"]
+    assert (alert().severity, alert().details["problems"], alert().details["amount"]) == (
+        "critical",
+        {"orphan": 1},
+        "0.25",
+    )
+    assert [row["provider_id"] for row in alert().details["rows"]] == [number.provider_id]
+
+
+def test_where_nobody_else_buys_the_night_gives_back_what_nobody_owns(provider, sandbox, settings):
+    settings.PROVIDER_ACCOUNT_EXCLUSIVE = True
+    sold(provider)
+    nightly()
+    assert states(sandbox) == ["verificationCanceled"]
+    assert alert().details["rows"][0]["action"] == "cancelled"
+
+
+def test_a_night_without_a_difference_tells_nobody(provider):
+    owned(sold(provider))
+    assert nightly().clean
+    assert not Alert.objects.exists()
+
+
+def test_a_night_in_which_their_book_can_not_be_read_is_told(provider, sandbox):
+    sandbox.fault("GET .*/verifications$", "html_4xx")
+    assert nightly() is None
+    assert (alert().severity, alert().details["error"]) == ("warning", "Unavailable")
+
+
+def test_the_night_is_on_beat_s_schedule(provider, sandbox):
+    sold(provider)
+    entry = next(
+        row for row in settings.CELERY_BEAT_SCHEDULE.values() if row["task"] == "verifications.tasks.reconcile_provider"
+    )
+    assert str(entry["schedule"]).startswith("<crontab: 40 3 ")
+    tasks.reconcile_provider()
+    assert states(sandbox) == ["verificationPending"]
+
+
+def test_rows_of_theirs_that_can_not_be_read_are_counted(provider, sandbox):
+    sold(provider)
+    sandbox.settings(state_words={"verificationPending": None})
+    report = reconcile()
+    assert [(row["problem"], row["action"]) for row in report.rows] == [
+        ("unreadable", "look at it: 1 rows can't be read")
+    ]
+
+
+def test_a_number_in_a_state_that_we_do_not_know_is_left_for_a_person(provider, sandbox):
+    number = sold(provider)
+    sandbox.settings(state_words={"verificationPending": "verificationParked"})
+    assert found(reconcile(execute=True)) == [(number.provider_id, "orphan", "look at it")]
+    assert states(sandbox) == ["verificationPending"]

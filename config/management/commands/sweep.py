@@ -22,9 +22,17 @@ def _sync_catalogue(now: datetime) -> str:
     found = verifications.sync_catalogue(now=now)
     words = f"{found.services} services listed ({found.added} new, {found.gone} gone), {found.priced} prices renewed"
     words += f", then stopped: {found.stopped}" if found.stopped else ""
+    words += f", not taken over: it lacks {found.refused} of {found.for_sale}" if found.refused else ""
     if found.balance is None:
         return f"{words}, our balance unknown"
     return f"{words}, our balance {money.display(int(found.balance * 100))}"
+
+
+def _reconcile_provider(now: datetime) -> str:
+    report = verifications.reconcile_nightly(now=now)
+    return (
+        "its book can't be read" if report is None else f"{report.checked} numbers compared, {report.found} to look at"
+    )
 
 
 def _tell_missed(now: datetime) -> str:
@@ -44,6 +52,7 @@ JOBS: dict[str, Callable[[datetime], str]] = {
     "purge gateway events": lambda now: f"{payments.purge_events(now=now)} emptied",
     "purge codes": lambda now: f"{verifications.purge(now=now)} emptied",
     "sync catalogue": _sync_catalogue,
+    "reconcile provider": _reconcile_provider,
     "tell what was missed": _tell_missed,
 }
 
