@@ -10,6 +10,7 @@ from accounts.tests.factories import make_user
 from activity import services
 from activity.models import Alert
 from activity.signals import alert_raised
+from verifications.signals import catalogue_refused, provider_compared
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -82,3 +83,28 @@ def test_the_console_shows_what_nobody_may_change(path: str) -> None:
 
     assert client.get(f"/admin/{path}/").status_code == 200
     assert client.get(f"/admin/{path}/add/").status_code == 403
+
+
+def test_staff_are_alerted_once_a_day_to_what_the_nightly_comparison_found() -> None:
+    rows = [{"provider_id": f"lr_{n}", "problem": "orphan"} for n in range(30)]
+    report = {"found": 30, "mended": 0, "amount": "7.50", "rows": rows}
+    for _ in range(2):
+        provider_compared.send(sender=None, provider="textverified", report=report, error="")
+    alert = Alert.objects.get(rule="provider_reconcile")
+    assert (alert.severity, alert.details["problems"], alert.details["amount"]) == ("critical", {"orphan": 30}, "7.50")
+    assert alert.details["rows"] == rows[:20]
+
+
+def test_staff_are_alerted_to_a_night_without_a_comparison() -> None:
+    provider_compared.send(sender=None, provider="textverified", report={}, error="Unavailable")
+    alert = Alert.objects.get(rule="provider_reconcile")
+    assert (alert.severity, alert.details["error"], alert.details["rows"]) == ("warning", "Unavailable", [])
+
+
+def test_staff_are_alerted_to_a_list_of_services_that_was_refused() -> None:
+    catalogue_refused.send(sender=None, provider="textverified", listed=1, lacking=57, for_sale=58)
+    alert = Alert.objects.get(rule="catalogue_refused")
+    assert (alert.severity, alert.details) == (
+        "critical",
+        {"provider": "textverified", "listed": 1, "lacking": 57, "for_sale": 58},
+    )

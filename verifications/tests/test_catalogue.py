@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
-from activity.models import Alert
 from config.sandbox.catalogue import OFFERS
 from verifications import catalogue_data, errors, providers, services, signals
 from verifications.models import Category, Offer, Service, Status, Verification
@@ -164,7 +163,6 @@ def test_a_truncated_list_takes_nothing_off_sale(shop, refusals):
     assert (summary.added, summary.gone, summary.refused, summary.for_sale) == (0, 0, before - 1, before)
     assert for_sale() == before
     assert refusals == [("textverified", 1, before - 1, before)]
-    assert Alert.objects.filter(rule="catalogue_refused", severity="critical").count() == 1
 
 
 def test_a_list_may_lose_a_fifth_of_what_is_for_sale_and_no_more(shop, refusals):

@@ -12,7 +12,6 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
-from activity.models import Alert
 from verifications import providers, services, signals, tasks
 from verifications.models import Status, Verification
 from verifications.providers.base import ProviderError, Spec
@@ -272,41 +271,46 @@ def nightly():
     return services.reconcile_nightly(now=datetime.now(UTC) + LATER)
 
 
-def alert():
-    return Alert.objects.get(rule="provider_reconcile")
+@pytest.fixture
+def told():
+    news = []
+
+    def hear(**kwargs):
+        news.append((kwargs["provider"], kwargs["report"], kwargs["error"]))
+
+    signals.provider_compared.connect(hear)
+    yield news
+    signals.provider_compared.disconnect(hear)
 
 
-def test_each_night_staff_are_told_what_was_found_and_nothing_is_given_back(provider, sandbox):
+def test_each_night_staff_are_told_what_was_found_and_nothing_is_given_back(provider, sandbox, told):
     number = sold(provider)
     report = nightly()
     assert (report.found, report.mended) == (1, 1)
     assert states(sandbox) == ["verificationPending"]
-    assert (alert().severity, alert().details["problems"], alert().details["amount"]) == (
-        "critical",
-        {"orphan": 1},
-        "0.25",
-    )
-    assert [row["provider_id"] for row in alert().details["rows"]] == [number.provider_id]
+    [(name, news, error)] = told
+    assert (name, news["amount"], error) == ("textverified", "0.25", "")
+    assert [(row["provider_id"], row["problem"]) for row in news["rows"]] == [(number.provider_id, "orphan")]
 
 
-def test_where_nobody_else_buys_the_night_gives_back_what_nobody_owns(provider, sandbox, settings):
+def test_where_nobody_else_buys_the_night_gives_back_what_nobody_owns(provider, sandbox, settings, told):
     settings.PROVIDER_ACCOUNT_EXCLUSIVE = True
     sold(provider)
     nightly()
     assert states(sandbox) == ["verificationCanceled"]
-    assert alert().details["rows"][0]["action"] == "cancelled"
+    assert [row["action"] for row in told[0][1]["rows"]] == ["cancelled"]
 
 
-def test_a_night_without_a_difference_tells_nobody(provider):
+def test_a_night_without_a_difference_tells_nobody(provider, told):
     owned(sold(provider))
     assert nightly().clean
-    assert not Alert.objects.exists()
+    assert told == []
 
 
-def test_a_night_in_which_their_book_can_not_be_read_is_told(provider, sandbox):
+def test_a_night_in_which_their_book_can_not_be_read_is_told(provider, sandbox, told):
     sandbox.fault("GET .*/verifications$", "html_4xx")
     assert nightly() is None
-    assert (alert().severity, alert().details["error"]) == ("warning", "Unavailable")
+    assert told == [("textverified", {}, "Unavailable")]
 
 
 def test_the_night_is_on_beat_s_schedule(provider, sandbox):
