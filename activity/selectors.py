@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,6 +54,24 @@ def activity_of(*, user: User, activity_id: int) -> Activity:
     if activity is None:
         raise NotFound(_("You have no such activity."))
     return activity
+
+
+@dataclass(frozen=True)
+class Pause:
+    """That a customer's purchases are paused: since when and why, as its event says."""
+
+    since: datetime | None
+    reason: str
+
+
+def pause_of(*, user: User) -> Pause:
+    """Why the user's purchases are paused now; without a reason where no event tells of it."""
+    event = of_resource(user=user, resource_type="user", resource_id=str(user.pk)).filter(event="purchases_frozen")
+    latest = event.first()
+    if latest is None:
+        return Pause(user.purchases_frozen_at, "")
+    shown = wording.values(latest.event, latest.data)
+    return Pause(latest.created_at, str(shown.get("reason", "")).strip().rstrip("."))
 
 
 def of_resource(*, user: User, resource_type: str, resource_id: str) -> QuerySet[Activity]:

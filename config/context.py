@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from activity.selectors import Pause, pause_of
 from config.lib import money
 from notifications import selectors as inboxes
 
@@ -36,6 +37,11 @@ class Frame:
     @cached_property
     def inbox(self) -> inboxes.Position:
         return inboxes.position_of(user=self._user)
+
+    @cached_property
+    def paused(self) -> Pause | None:
+        """Why the user can't buy; None, without asking the database, for who can."""
+        return pause_of(user=self._user) if self._user.purchases_frozen_at else None
 
     @property
     def available(self) -> str:

@@ -125,6 +125,31 @@ def test_a_number_that_can_not_be_given_back_yet_counts_down_once_in_its_button(
     expect(button).to_have_attribute("aria-disabled", "false")
 
 
+def test_back_from_a_service_that_was_searched_for_shows_the_whole_shop(
+    live: LiveStack, page: Page, user: User
+) -> None:
+    expect = _expect()
+    page.goto("/buy")
+    page.get_by_label("Search services").fill("Test Pend")
+    page.wait_for_url("**/buy?q=Test*")
+    page.get_by_role("link", name=re.compile("Test Pending")).click()
+    page.get_by_role("button", name="Buy for $0.50").wait_for()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Buy a number", level=1)).to_be_visible()
+
+
+def test_an_area_code_that_was_typed_and_not_priced_buys_nothing_yet(live: LiveStack, page: Page, user: User) -> None:
+    expect = _expect()
+    page.goto("/buy/test_pending")
+    page.get_by_label("Choose an area code").fill("212")
+    page.get_by_role("button", name="Buy for $0.50").click()
+    expect(page.get_by_text("with area code 212")).to_be_visible()
+    assert not Verification.objects.exists()
+    page.get_by_role("button", name=re.compile("Buy for")).click()
+    page.wait_for_url(re.compile("/verify/"))
+    assert Verification.objects.get().area_code == "212"
+
+
 def set_aside(user: User, cents: int, description: str) -> None:
     with transaction.atomic():
         wallets.hold(user=user, amount=cents, reference=f"test:{description}", description=description)

@@ -32,3 +32,13 @@ class ServiceForm(forms.ModelForm):
                 self.add_error("fixed_price", str(refusal.detail))
                 self.add_error("below_cost", _("Tick this to sell below cost all the same."))
         return cleaned
+
+
+class AreaCodeForm(forms.Form):
+    """`area_code`: three digits as the North American plan has them, "" for any."""
+
+    area_code = forms.RegexField(
+        r"^[2-9][0-9]{2}\Z",
+        required=False,
+        error_messages={"invalid": _("Enter the area code as three digits, such as 212.")},
+    )

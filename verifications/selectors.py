@@ -122,6 +122,17 @@ def services_for_sale(*, country: str = "US", query: str = "") -> QuerySet[Offer
     return offers
 
 
+def blocked_services(*, query: str, most: int = 3) -> list[Service]:
+    """Services that the query names and that may not be bought, each with its category."""
+    words = query.strip()
+    if not words:
+        return []
+    rows = Service.objects.select_related("category").filter(
+        Q(blocked=True) | Q(category__blocked=True), Q(title__icontains=words) | Q(name__icontains=words)
+    )
+    return list(rows.order_by(Lower("title"), "pk")[:most])
+
+
 @dataclass(frozen=True)
 class Shelf:
     """Some of the catalogue under one heading ('' where it is all that was found)."""

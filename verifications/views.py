@@ -20,6 +20,7 @@ from accounts.selectors import accepted_policy
 from config.lib.errors import DomainError, NotFound
 from config.lib.paging import PAGE_SIZE, page_of
 from verifications import errors, favourites, selectors, services
+from verifications.forms import AreaCodeForm
 from verifications.models import Service, Status, Verification
 from wallet import selectors as wallets
 
@@ -30,7 +31,8 @@ def buy(request: CustomerRequest) -> HttpResponse:
     """The catalogue, searched as one types (the list alone for htmx)."""
     query = request.GET.get("q", "").strip()[:80]
     shelves, more = selectors.shelves(query=query)
-    context = {"query": query, "shelves": shelves, "more": more, **_at_hand(request)}
+    blocked = selectors.blocked_services(query=query)
+    context = {"query": query, "shelves": shelves, "more": more, "blocked": blocked, **_at_hand(request)}
     if not query:
         context["bought_last"] = favourites.bought_last(user=request.user)
     partial = request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request")
@@ -65,13 +67,17 @@ def change_favourites(request: CustomerRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
-    """Price and terms of one service; a POST buys, once for each form that was shown."""
+    """Price and terms of one service, with `?area_code=` for that area; a POST buys, once for each form shown."""
     error, failed_id, status = "", "", 200
-    if request.method == "POST":
+    area = AreaCodeForm(request.POST or request.GET)
+    if request.method == "POST" and not area.is_valid():
+        status = 400
+    elif request.method == "POST":
         try:
             purchase = services.buy(
                 user=request.user,
                 service_name=name,
+                area_code=area.cleaned_data["area_code"],
                 max_price=_whole(request.POST.get("price", "")),
                 key=request.POST.get("key", "")[:64] or None,
             )
@@ -80,7 +86,7 @@ def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
         else:
             return redirect("verification", purchase.verification.pk)
     try:
-        deal = services.quote(service_name=name)
+        deal, area_code, area_error = _quote(name, area)
     except errors.UnknownService:
         return render(request, "errors/404.html", status=404)
     except DomainError as refusal:
@@ -100,8 +106,26 @@ def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
         "key": uuid.uuid4(),
         "error": error,
         "failed_id": failed_id,
+        "area_code": area_code,
+        "area_typed": area_code or area.data.get("area_code", "")[:10],
+        "area_error": area_error,
     }
     return render(request, "verifications/confirm.html", context, status=status)
+
+
+def _quote(name: str, area: AreaCodeForm) -> tuple[services.Deal, str, str]:
+    """Return the price, the area code that it is for ("" for any), and what is wrong with the one that was typed."""
+    area_error = ""
+    if not area.is_valid():
+        area_error = str(next(iter(area.errors["area_code"])))
+    elif area_code := area.cleaned_data["area_code"]:
+        try:
+            return services.quote(service_name=name, area_code=area_code), area_code, ""
+        except (errors.OutOfStock, errors.ProviderUnavailable):
+            area_error = _(
+                "We can’t get the price for area code {area_code} right now. Try another one, or none."
+            ).format(area_code=area_code)
+    return services.quote(service_name=name), "", area_error
 
 
 def _whole(text: str) -> int | None:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{8,64}$")
@@ -46,6 +47,22 @@ class AdminPolicyMiddleware:
             policy = response[header]
             policy = policy.replace("script-src 'self'", "script-src 'self' 'unsafe-eval'")
             response[header] = policy.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+        return response
+
+
+class HtmxVaryMiddleware:
+    """Mark every page as different for htmx, which gets some of them in parts.
+
+    Browsers keep an answer by its address: without the mark, Back shows the part alone in place of the page.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.get("Content-Type", "").startswith("text/html"):
+            patch_vary_headers(response, ("HX-Request", "HX-History-Restore-Request"))
         return response
 
 

@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "accounts.middleware.SessionsMiddleware",
     "accounts.middleware.TimezoneMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.lib.http.HtmxVaryMiddleware",
     "waffle.middleware.WaffleMiddleware",
     "config.failures.OwnPagesMiddleware",
 ]
