@@ -253,7 +253,7 @@ def test_the_migration_takes_off_sale_what_nobody_has_looked_at(shop):
     untouched = service("new_york_times", "New York Times")
     titled, priced_by_staff = service("abc", "The ABC"), service("def", "Def", fixed_price=100)
     catch_all = service("ServiceNotListed", "ServiceNotListed")
-    import_module("verifications.migrations.0004_unclassified_services").take_off_sale(apps, None)
+    import_module("verifications.migrations.0005_unclassified_services").take_off_sale(apps, None)
     for row in (untouched, titled, priced_by_staff, catch_all):
         row.refresh_from_db()
     assert [row.category.slug for row in (untouched, titled, priced_by_staff)] == ["unclassified", "other", "other"]

@@ -32,6 +32,6 @@ def take_off_sale(apps: Any, _schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("verifications", "0003_early_cancels")]
+    dependencies = [("verifications", "0004_verification_lock_failures")]
 
     operations = [migrations.RunPython(take_off_sale, migrations.RunPython.noop)]
