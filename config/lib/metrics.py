@@ -27,7 +27,18 @@ rows_put_aside_total = Counter(
     "rows_put_aside_total", "Rows of background work left for later, since they could not be had", ["work", "why"]
 )
 gateway_events_total = Counter("gateway_events_total", "Webhooks of payment gateways", ["gateway", "type", "outcome"])
-breaker_state = Gauge("breaker_state", "0 closed, 1 half-open, 2 open", ["breaker"], multiprocess_mode="mostrecent")
+breaker_state = Gauge(
+    "breaker_state",
+    "0 closed, 1 half-open, 2 open; with a service, of that service alone",
+    ["vendor", "operation", "service"],
+    multiprocess_mode="mostrecent",
+)
+vendor_calls_refused_total = Counter(
+    "vendor_calls_refused_total", "Calls not made because their bulkhead was full", ["vendor", "operation"]
+)
+vendor_calls_abandoned_total = Counter(
+    "vendor_calls_abandoned_total", "Calls that outlasted the patience of the request", ["vendor", "operation"]
+)
 provider_rows_unreadable_total = Counter(
     "provider_rows_unreadable_total", "Rows of the SMS provider's lists that could not be read", ["provider", "list"]
 )

@@ -30,6 +30,17 @@ PROVIDER = env.str("PROVIDER", default="textverified")
 # verification has, else it only reports.
 PROVIDER_ACCOUNT_EXCLUSIVE = env.bool("PROVIDER_ACCOUNT_EXCLUSIVE", default=False)
 PROVIDER_TIMEOUT_SECONDS = env.float("PROVIDER_TIMEOUT_SECONDS", default=10)
+# How long a customer's request waits for a vendor; what takes longer goes on in the background.
+VENDOR_PATIENCE_SECONDS = env.float("VENDOR_PATIENCE_SECONDS", default=3)
+# How many threads of a process may wait for a vendor, by operation (for the gateway's as many again stand in line for
+# half a second). All together stay below three quarters of gunicorn's --threads, and a test compares them.
+VENDOR_PLACES = {
+    "purchase": env.int("VENDOR_PURCHASES_AT_ONCE", default=12, low=1),
+    "cancel": env.int("VENDOR_CANCELS_AT_ONCE", default=6, low=1),
+    "quote": env.int("VENDOR_QUOTES_AT_ONCE", default=4, low=1),
+    "checkout": env.int("GATEWAY_CHECKOUTS_AT_ONCE", default=3, low=1),
+    "payment": env.int("GATEWAY_CHECKS_AT_ONCE", default=3, low=1),
+}
 POLL_INTERVAL_SECONDS = env.float("POLL_INTERVAL_SECONDS", default=3)
 POLL_FAST_FOR_SECONDS = env.int("POLL_FAST_FOR_SECONDS", default=60)
 POLL_MAX_INTERVAL_SECONDS = env.float("POLL_MAX_INTERVAL_SECONDS", default=15)
@@ -47,6 +58,7 @@ IN_PROGRESS_SECONDS = env.int("IN_PROGRESS_SECONDS", default=10)
 CODE_AT_HAND_SECONDS = env.int("CODE_AT_HAND_SECONDS", default=600)
 PURGE_AFTER_HOURS = env.int("PURGE_AFTER_HOURS", default=72)
 BREAKER_FAILURES = env.int("BREAKER_FAILURES", default=5)
+BREAKER_SUBJECTS = env.int("BREAKER_SUBJECTS", default=3, low=1)
 BREAKER_RESET_SECONDS = env.int("BREAKER_RESET_SECONDS", default=60)
 CATALOGUE_SYNC_SECONDS = env.int("CATALOGUE_SYNC_SECONDS", default=3600)
 CATALOGUE_PRICES_PER_SYNC = env.int("CATALOGUE_PRICES_PER_SYNC", default=100)

@@ -246,10 +246,153 @@ def test_a_closed_breaker_leaves_nothing_in_redis(redis_server):
 
 
 def test_the_state_is_a_metric():
-    guard = Breaker("test-metric", counts=is_outage, clock=Clock())
+    guard = Breaker("test-metric:purchase", counts=is_outage, clock=Clock())
     break_it(guard)
-    assert REGISTRY.get_sample_value("breaker_state", {"breaker": "test-metric"}) == 2
+    assert gauge("test-metric") == 2
+
+
+def gauge(vendor: str, operation: str = "purchase", service: str = "") -> float | None:
+    labels = {"vendor": vendor, "operation": operation, "service": service}
+    return REGISTRY.get_sample_value("breaker_state", labels)
 
 
 def test_there_is_one_of_a_name_in_a_process():
     assert breaker("test-one", counts=is_outage) is breaker("test-one", counts=is_outage)
+
+
+# --- parts of a whole, and subjects
+
+
+@pytest.fixture
+def services(made):
+    """`service("a")` is the breaker of one service; `service.whole` the vendor's, which three of them must fail for."""
+    _, clock = made
+    name = f"test-{next(_names)}:purchase"
+    whole = Breaker(name, counts=is_outage, clock=clock, subjects=3)
+    parts: dict[str, Breaker] = {}
+
+    def service(part: str) -> Breaker:
+        made = Breaker(f"{name}:{part}", counts=is_outage, clock=clock, whole=whole)
+        return parts.setdefault(part, made)
+
+    service.whole, service.clock = whole, clock  # type: ignore[attr-defined]
+    return service
+
+
+def test_a_sick_service_is_refused_alone(services):
+    break_it(services("sick"), 20)
+    assert refused_for(services("sick")) == pytest.approx(60, abs=0.01)
+    services("well").check()
+    assert [services(name).state().state for name in ("sick", "well")] == ["open", "closed"]
+    assert services.whole.state().state == "closed"
+
+
+def test_two_sick_services_do_not_stop_the_others(services):
+    for name in ("sick", "ill") * 10:
+        break_it(services(name), 1)
+    services("well").check()
+
+
+def test_failures_across_three_services_stop_all(services):
+    for name in ("a", "b", "c", "a", "b"):
+        break_it(services(name), 1)
+    assert refused_for(services("well")) == pytest.approx(60, abs=0.01)
+    assert services("well").state().state == "closed", "the vendor's is open, not its own"
+
+
+def test_a_sale_of_one_service_starts_the_count_of_the_whole_anew_and_not_of_the_others(services):
+    for name in ("a", "b", "c", "a"):
+        break_it(services(name), 1)
+    services("well").call(lambda: None)
+    break_it(services("b"), 1)
+    services("well").check()
+    assert (services.whole.state().failures, services("a").state().failures) == (1, 2)
+
+
+def test_the_trial_of_a_sick_service_does_not_stop_the_others_again(services):
+    for name in ("sick", "sick", "sick", "sick", "sick", "a", "b", "a", "b"):
+        break_it(services(name), 1)
+    services.clock.now += 60
+    services("sick").check()
+    break_it(services("sick"), 1)
+    services("well").check()
+    assert refused_for(services("sick")) == pytest.approx(60, abs=0.01)
+
+
+def test_a_refused_service_takes_no_trial_of_the_whole(services):
+    for name in ("a", "b", "c", "a", "b"):
+        break_it(services(name), 1)
+    services.clock.now += 50
+    break_it(services("sick"), 5)
+    services.clock.now += 10
+    assert refused_for(services("sick")) == pytest.approx(50, abs=0.01)
+    services("well").check()
+
+
+def test_a_trial_that_is_given_up_frees_the_whole_and_the_part(services):
+    for name in ("a", "b", "c") * 5:
+        break_it(services(name), 1)
+    services.clock.now += 60
+    services("a").check()
+    refused_for(services("b"))
+    services("a").release()
+    services("b").check()
+
+
+def test_one_number_that_always_fails_does_not_open_it(made):
+    _, clock = made
+    guard = Breaker(f"test-{next(_names)}:fetch", counts=is_outage, clock=clock, subjects=3)
+    for _ in range(20):
+        guard.failure("number 1", "number 2")
+    guard.check()
+    guard.failure("number 3")
+    assert refused_for(guard) == pytest.approx(60, abs=0.01)
+
+
+def test_failures_without_a_subject_are_about_different_ones(made):
+    _, clock = made
+    guard = Breaker(f"test-{next(_names)}:fetch", counts=is_outage, clock=clock, subjects=3)
+    break_it(guard)
+    refused_for(guard)
+
+
+def test_giving_back_a_trial_that_there_is_not_leaves_nothing_in_redis(redis_server):
+    guard = Breaker("test-release", counts=is_outage)
+    guard.check()
+    guard.release()
+    assert not redis_server.keys("*breaker:test-release*")
+
+
+def test_a_purchase_asks_redis_as_often_as_with_one_breaker(services, monkeypatch):
+    asked = []
+    ask = module._in_redis
+    monkeypatch.setattr(module, "_in_redis", lambda *step: asked.append(step[:2]) or ask(*step))
+    guard = services("a")
+    guard.check()
+    guard.call(lambda: None)
+    assert [(len(names), operation) for names, operation in asked] == [(2, "check"), (2, "success")]
+
+
+def test_the_state_of_a_service_is_a_metric_once_it_failed():
+    whole = Breaker("test-parts:purchase", counts=is_outage, clock=Clock(), subjects=3)
+    sick, well = (
+        Breaker(f"test-parts:purchase:{name}", counts=is_outage, clock=Clock(), whole=whole)
+        for name in ("sick", "well")
+    )
+    break_it(sick)
+    well.call(lambda: None)
+    assert [gauge("test-parts", service=name) for name in ("", "sick", "well")] == [0, 2, None]
+
+
+def test_all_that_failed_are_listed_for_people():
+    for name in ("listed:cancel", "listed:purchase:sick"):
+        guard = breaker(name, counts=is_outage)
+        for _ in range(5):
+            guard.failure()
+    names = {name for name in module.names_in_use() if name.startswith("listed")} | {"listed:report"}
+    assert {state.name: (state.state, state.failures, state.shared) for state in module.states(names)} == {
+        "listed:cancel": ("open", 5, True),
+        "listed:purchase": ("closed", 5, True),
+        "listed:purchase:sick": ("open", 5, True),
+        "listed:report": ("closed", 0, True),
+    }

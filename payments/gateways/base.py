@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from config.lib.bulkhead import Full, bulkhead
+
+PLACE_SECONDS = 0.5  # to wait for a place: a checkout can't be left to the background
+BUSY_SECONDS = 2  # after so long one is likely free again
 GatewayStatus = Literal["paid", "open", "processing", "failed", "expired"]
 EventKind = Literal["settles", "later", "ignored"]
 
@@ -98,6 +103,19 @@ class BadSignature(GatewayError):
 
 class BadPayload(GatewayError):
     """The webhook was signed, but could not be read."""
+
+
+@contextmanager
+def asking(gateway: str, operation: str) -> Iterator[None]:
+    """Around each request of an adapter: waits without a database connection, and takes one of the places for it.
+
+    `operation` is one of VENDOR_PLACES. Raises Throttled where all are taken, RuntimeError inside a transaction.
+    """
+    try:
+        with bulkhead(gateway, operation).place(wait=PLACE_SECONDS):
+            yield
+    except Full as error:
+        raise Throttled(str(error), retry_after=BUSY_SECONDS) from error
 
 
 class Gateway(Protocol):

@@ -33,6 +33,7 @@ from payments.gateways.base import (
     Rejected,
     Throttled,
     Unavailable,
+    asking,
 )
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class Stripe:
         }
         if request.email:
             params["customer_email"] = request.email
-        with _changing():
+        with asking(self.name, "checkout"), _changing():
             session = _client().v1.checkout.sessions.create(
                 params,  # type: ignore[arg-type]
                 {"idempotency_key": request.reference},
@@ -112,11 +113,11 @@ class Stripe:
             )
 
     def fetch(self, gateway_id: str) -> GatewayState:
-        with _reading():
+        with asking(self.name, "payment"), _reading():
             return _state(_client().v1.checkout.sessions.retrieve(gateway_id))
 
     def expire(self, gateway_id: str) -> GatewayState:
-        with _changing():
+        with asking(self.name, "payment"), _changing():
             return _state(_client().v1.checkout.sessions.expire(gateway_id))
 
     def parse_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> GatewayEventData:

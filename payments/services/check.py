@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 # So long after a payment's end a gateway that knows nothing of its checkout is believed. Idempotency keys live as long.
 LOST_AFTER = timedelta(hours=24)
+_BATCH = 200  # of a comparison
 
 
 def check_due(*, now: datetime) -> int:
@@ -88,10 +89,14 @@ def reconcile(*, since: datetime, now: datetime, execute: bool, step: Step = no_
     """
     report = Report("payments", ("reference", "amount", "ours", "gateway", "now"))
     payments = Payment.objects.select_related("user").filter(created_at__gte=since, created_at__lte=now).order_by("id")
-    for payment in payments.exclude(gateway_id="").iterator(chunk_size=200):
-        step()
-        report.checked += 1
-        _compare(payment=payment, now=now, execute=execute, report=report)
+    last = 0
+    # Not by iterator(): its cursor would keep the connection, which goes back to the pool while the gateway is asked.
+    while batch := list(payments.exclude(gateway_id="").filter(id__gt=last)[:_BATCH]):
+        for payment in batch:
+            step()
+            report.checked += 1
+            _compare(payment=payment, now=now, execute=execute, report=report)
+        last = batch[-1].id
     return report
 
 

@@ -58,7 +58,8 @@ def test_twenty_returns_at_once_credit_once(begun, customer, sandbox, in_threads
     assert outcome(customer) == (["completed"], 20_00, [20_00])
 
 
-def test_one_key_at_once_begins_one_payment_with_one_checkout(customer, sandbox, in_threads, news):
+def test_one_key_at_once_begins_one_payment_with_one_checkout(customer, sandbox, in_threads, news, settings):
+    settings.VENDOR_PLACES = {**settings.VENDOR_PLACES, "checkout": 10}
     begun = in_threads(lambda: services.initiate(user=customer, amount=20_00, key="k", now=timezone.now()), times=10)
     assert len({(payment.reference, payment.checkout_url) for payment in begun}) == 1
     assert sorted(payment.replayed for payment in begun) == [False] + [True] * 9

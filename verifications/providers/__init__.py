@@ -1,20 +1,33 @@
 """SMS providers: `current()` is the one that sells to us.
 
-Who buys asks `purchase_breaker().check()` before anything is written, and orders through its `.call()`; who polls,
-fetches, cancels or reports goes through `poll_breaker()`. `.call()` refuses nothing, it tells the breaker how it went:
-so recovering, cancelling and refunding go on while a breaker is open.
+Each operation of a provider has a breaker of its own, and a purchase one for its service besides. Who buys asks
+`purchase_breaker(...).check()` before anything is written, and orders through its `.call()`. `.call()` refuses nothing,
+it tells the breaker how it went. Recovery goes past all of them: docs/decisions/017-a-breaker-for-each-operation.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from django.conf import settings
 
-from config.lib.breaker import Breaker, breaker
+from config.lib.breaker import Breaker, State, breaker, names_in_use, states
 from verifications.providers.base import Provider, is_outage
 
-__all__ = ["by_name", "current", "is_outage", "poll_breaker", "purchase_breaker"]
+__all__ = [
+    "OPERATIONS",
+    "breaker_states",
+    "by_name",
+    "current",
+    "is_outage",
+    "open_breakers",
+    "operation_breaker",
+    "poll_breaker",
+    "purchase_breaker",
+]
+
+OPERATIONS = ("purchase", "fetch", "cancel", "report", "quote", "catalogue")
 
 
 def current() -> Provider:
@@ -31,9 +44,25 @@ def by_name(name: str) -> Provider:
     raise LookupError(f"There is no provider named {name!r}")
 
 
-def purchase_breaker() -> Breaker:
-    return breaker("provider:purchase", counts=is_outage)
+def operation_breaker(operation: str, provider: str = "") -> Breaker:
+    """Of one of OPERATIONS. Without a provider's name it is the one that sells to us."""
+    return breaker(f"{provider or settings.PROVIDER}:{operation}", counts=is_outage)
 
 
-def poll_breaker() -> Breaker:
-    return breaker("provider:poll", counts=is_outage)
+def purchase_breaker(service: str = "", provider: str = "") -> Breaker:
+    """Of all purchases; with a service's name that service's own, which is refused while the provider's is open too."""
+    return operation_breaker(f"purchase:{service}" if service else "purchase", provider)
+
+
+def poll_breaker(provider: str = "") -> Breaker:
+    return operation_breaker("fetch", provider)
+
+
+def breaker_states() -> Sequence[State]:
+    """Of every operation of the current provider, and of all else that has failed lately. For people."""
+    return states({*(f"{settings.PROVIDER}:{operation}" for operation in OPERATIONS), *names_in_use()})
+
+
+def open_breakers(names: Iterable[str]) -> set[str]:
+    """Which of these refuse just now, in one question to Redis. Names as `vendor:operation`, `…:part`."""
+    return {state.name for state in states(names) if state.state == "open"}

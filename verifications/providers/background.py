@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from config.lib.connections import release_connections
+
 T = TypeVar("T")
 
 _GRACE_SECONDS = 5.0  # coroutines end by their own limits; this is for a loop that died
@@ -27,7 +29,15 @@ _inherited: list[Any] = []
 
 
 def run(work: Coroutine[Any, Any, T], *, limit: float) -> T:
-    """What `work` returns or raises. It has to end by itself within `limit` seconds, else TimeoutError."""
+    """What `work` returns or raises. It has to end by itself within `limit` seconds, else TimeoutError.
+
+    The thread waits without a database connection. Raises RuntimeError inside a transaction.
+    """
+    try:
+        release_connections()
+    except BaseException:
+        work.close()
+        raise
     future = asyncio.run_coroutine_threadsafe(work, _running_loop())
     try:
         return future.result(limit + _GRACE_SECONDS)

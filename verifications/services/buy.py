@@ -21,7 +21,7 @@ from accounts.selectors import accepted_policy
 from config.lib import faults, money
 from config.lib.breaker import Breaker, Open
 from verifications import errors, providers, signals
-from verifications.models import OPEN, Status, Verification
+from verifications.models import OPEN, Offer, Status, Verification
 from verifications.providers import base
 from verifications.services import pricing, refusals, sale, there
 from verifications.services.moves import note
@@ -60,7 +60,8 @@ def buy(
 
     The same key never buys twice. Refuses with nothing written (errors.py); a refusal by the provider
     (OutOfStock, PriceMoved, ProviderUnavailable) carries `verification_id` and has charged nothing.
-    Where the provider gave no readable answer the verification comes back as `requested`; recovery finishes it.
+    Where the provider gave no readable answer, or none within VENDOR_PATIENCE_SECONDS, or so many wait for it that it
+    was not asked, the verification comes back as `requested`; recovery finishes it.
     """
     key = key or None
     fingerprint = _fingerprint(service_name, country, capability, area_code, max_price)
@@ -78,7 +79,7 @@ def buy(
             ),
             price=money.to_text(deal.price),
         )
-    breaker = _refuse_while_broken()
+    breaker = _refuse_while_broken(offer)
     try:
         verification, replayed = _reserve(user, deal, area_code, key, fingerprint)
     except BaseException:
@@ -136,7 +137,8 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
     except base.OutcomeUnknown as error:
         log.warning("The outcome of %s is unknown: %s", verification.pk, error)
         now = timezone.now()
-        note(verification, answered_at=now, next_recovery_at=now + timedelta(seconds=1))
+        wait = timedelta(0) if isinstance(error, there.NotAsked) else timedelta(seconds=1)
+        note(verification, answered_at=now, next_recovery_at=now + wait)
         verification.refresh_from_db()
         return verification
     except base.ProviderError as error:
@@ -157,16 +159,20 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
     return sold
 
 
-def _refuse_while_broken() -> Breaker:
-    """The breaker, closed, or with the one trial of a half-open one: follow it by the order or by `release`."""
-    breaker = providers.purchase_breaker()
+def _refuse_while_broken(offer: Offer) -> Breaker:
+    """The service's breaker, closed, or with the one trial of a half-open one: order then, or `release` it."""
+    breaker = providers.purchase_breaker(offer.service.name, offer.provider)
     try:
         breaker.check()
     except Open as broken:
-        raise errors.ProviderUnavailable(
-            _("Our number provider has trouble just now, so we don't take orders. Try again in a minute."),
-            retry_after=max(1, math.ceil(broken.retry_after)),
-        ) from broken
+        sentence: str | Promise = _(
+            "Our number provider has trouble just now, so we don't take orders. Try again in a minute."
+        )
+        if broken.name == breaker.name:
+            sentence = _(
+                "Our number provider has trouble with {service} just now. Try again in a minute, or choose another."
+            ).format(service=offer.service.title)
+        raise errors.ProviderUnavailable(sentence, retry_after=max(1, math.ceil(broken.retry_after))) from broken
     return breaker
 
 

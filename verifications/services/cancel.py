@@ -48,7 +48,7 @@ def cancel(*, user: User, verification_id: uuid.UUID | str) -> Cancellation:
         return Cancellation(verification, pending=verification.is_open)
     faults.point("cancel.claimed")
     try:
-        verification = ask(verification=verification, now=now)
+        verification = ask(verification=verification, now=now, by=there.Asker.CUSTOMER)
     except base.TooEarly as error:
         seconds = max(1, math.ceil(error.retry_after))
         note(
@@ -94,12 +94,15 @@ def _claim(user: User, verification_id: uuid.UUID | str, now: datetime) -> tuple
     return current, True
 
 
-def ask(*, verification: Verification, now: datetime) -> Verification:
-    """Ask the provider to take the number back, and end it. Answers the row as it stands. Raises TooEarly."""
+def ask(*, verification: Verification, now: datetime, by: there.Asker = there.Asker.RECOVERY) -> Verification:
+    """Ask the provider to take the number back, and end it. Answers the row as it stands. Raises TooEarly.
+
+    Where the provider does not answer, or was not asked, the row stays open, and recovery asks.
+    """
     try:
-        there.cancel(verification)
+        there.cancel(verification, by=by)
     except base.Rejected:
-        return _look(verification, now)
+        return _look(verification, now, by)
     except base.TooEarly:
         raise
     except base.ProviderError as error:
@@ -108,10 +111,10 @@ def ask(*, verification: Verification, now: datetime) -> Verification:
     return end.end(verification=verification, to=Status.CANCELLED, now=now, settled=True)
 
 
-def _look(verification: Verification, now: datetime) -> Verification:
+def _look(verification: Verification, now: datetime, by: there.Asker) -> Verification:
     """It is over there already, they say: what came of it?"""
     try:
-        number = there.fetch(verification)
+        number = there.fetch(verification, by=by)
     except base.ProviderError as error:
         return _later(verification, error, now)
     current = receive.apply(verification=verification, number=number, now=now)
@@ -129,6 +132,8 @@ def _later(verification: Verification, error: base.ProviderError, now: datetime)
     if current.status == Status.WAITING:
         asked = current.cancel_requested_at or now
         wait = min(30.0, max(2.0, (now - asked).total_seconds() / 2))
+        if isinstance(error, there.NotAsked):
+            wait = 0.0
         note(current, next_recovery_at=now + timedelta(seconds=wait))
         signals.verification_updated.send(sender=Verification, verification=current)
     return current

@@ -127,12 +127,12 @@ def give_back(*, verification: Verification, now: datetime) -> None:
 
 def _return(verification: Verification) -> bool | None:
     """True: our money is back. False: it is not, for good. None: ask again."""
-    number = there.fetch(verification)
+    number = there.fetch(verification, by=there.Asker.RECOVERY)
     if number.state in ("waiting", "unknown") and number.can_cancel:
-        there.cancel(verification)
+        there.cancel(verification, by=there.Asker.RECOVERY)
         return True
     if number.can_report:
-        there.report(verification)
+        there.report(verification, by=there.Asker.RECOVERY)
         return True
     if number.state == "completed":
         return False

@@ -11,12 +11,12 @@ from django.core.cache import cache
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verifications import providers
 from verifications.catalogue_data import UNCLASSIFIED
 from verifications.errors import OutOfStock, ProviderUnavailable, ServiceBlocked, UnknownService
 from verifications.models import Offer
 from verifications.providers.base import OutOfStock as NoneLeft
 from verifications.providers.base import ProviderError, Rejected, Spec, Throttled
+from verifications.services import there
 from verifications.services.quotes import note_quote, price_of, quote_offer, spec_of
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def ask_again(*, deal: Deal, area_code: str) -> None:
     if area_code:
         return
     try:
-        found = providers.by_name(deal.offer.provider).quote(spec_of(deal.offer))
+        found = there.quote(deal.offer.provider, spec_of(deal.offer), by=there.Asker.CUSTOMER)
     except ProviderError as error:
         log.info("No new price for %s: %s %s", deal.offer.service.name, type(error).__name__, error)
         Offer.objects.filter(pk=deal.offer.pk).update(quoted_at=None)
@@ -122,7 +122,7 @@ def _area_cost(offer: Offer, area_code: str) -> Decimal:
     cost: Decimal | None = cache.get(_key(offer))
     if cost is None:
         spec = Spec(service=offer.service.name, country=offer.country, capability=offer.capability, area_code=area_code)
-        cost = providers.by_name(offer.provider).quote(spec).cost
+        cost = there.quote(offer.provider, spec, by=there.Asker.CUSTOMER).cost
         cache.set(_key(offer), cost, AREA_COST_SECONDS)
     return cost
 

@@ -16,9 +16,9 @@ from django.db.models.functions import Cast, Ceil, Coalesce
 from redis.exceptions import RedisError
 
 from config.lib import money
-from verifications import providers
 from verifications.models import Offer, Service
 from verifications.providers.base import OutOfStock, ProviderError, Quote, Rejected, Spec, Unavailable
+from verifications.services import there
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +32,6 @@ def quote_offer(*, offer: Offer, now: datetime) -> Offer:
     """
     if _is_fresh(offer, now):
         return offer
-    if providers.purchase_breaker().state().state == "open":
-        return _or_older(offer, Unavailable("the purchase breaker is open"))
     with _alone(offer, wait=offer.price is None) as mine:
         current = Offer.objects.select_related("service__category").get(pk=offer.pk)
         if _is_fresh(current, now):
@@ -41,7 +39,7 @@ def quote_offer(*, offer: Offer, now: datetime) -> Offer:
         if not mine:
             return _or_older(current, Unavailable("being asked for"))
         try:
-            quote = providers.by_name(current.provider).quote(spec_of(current))
+            quote = there.quote(current.provider, spec_of(current), by=there.Asker.CUSTOMER)
         except OutOfStock:
             return note_quote(offer=current, quote=None, now=now)
         except Rejected:
@@ -108,7 +106,10 @@ def _alone(offer: Offer, *, wait: bool) -> Iterator[bool]:
         lock = cache.lock(  # type: ignore[attr-defined]
             f"verifications:quote:{offer.pk}", timeout=settings.PROVIDER_TIMEOUT_SECONDS + 5, sleep=0.05
         )
-        mine = lock.acquire(blocking=wait, blocking_timeout=settings.PROVIDER_TIMEOUT_SECONDS if wait else None)
+        mine = lock.acquire(blocking=False)
+        if wait and not mine:
+            with there.waiting_for_quote(offer.provider):
+                mine = lock.acquire(blocking=True, blocking_timeout=settings.VENDOR_PATIENCE_SECONDS)
     except (RedisError, OSError):
         lock, mine = None, True
     try:

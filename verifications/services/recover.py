@@ -43,14 +43,25 @@ def recover_due(*, now: datetime) -> int:
 
 
 def _within_reach(due: list[Verification]) -> list[Verification]:
-    """Of a provider that is down only one is asked at a time, so that the workers don't all stand and wait for it."""
-    sales = [row for row in due if not row.provider_id]
-    others = [row for row in due if row.provider_id]
-    if providers.purchase_breaker().state().state == "open":
-        sales = sales[:1]
-    if providers.poll_breaker().state().state == "open":
-        others = others[:1]
-    return sales + others
+    """Of what does not answer only one is asked at a time, so that the workers don't all stand and wait for it."""
+    kinds = {row.pk: _breakers_of(row) for row in due}
+    open_ones = providers.open_breakers({name for names in kinds.values() for name in names})
+    asked: set[str] = set()
+    within: list[Verification] = []
+    for row in due:
+        sick = open_ones.intersection(kinds[row.pk])
+        if not sick & asked:
+            asked |= sick
+            within.append(row)
+    return within
+
+
+def _breakers_of(row: Verification) -> tuple[str, ...]:
+    """By name, of what the row's next step asks. Recovery looks at them, and tells them nothing."""
+    if not row.provider_id:
+        purchase = f"{row.provider}:purchase"
+        return purchase, f"{purchase}:{row.service.name}"
+    return (f"{row.provider}:{'cancel' if row.status == Status.WAITING else 'fetch'}",)
 
 
 def _recover(row: Verification, now: datetime, book: lookup.Book) -> None:
@@ -89,7 +100,7 @@ def _claim(row: Verification, now: datetime) -> bool:
 def _sale(row: Verification, now: datetime) -> None:
     """Ask with the same key: the provider answers with the number that it sold, or that it sold none."""
     try:
-        number = there.purchase(row)
+        number = there.replay(row)
     except (base.OutcomeUnknown, base.Throttled, base.Unavailable) as error:
         _later(row, error, now)
     except base.ProviderError as error:

@@ -392,12 +392,12 @@ def test_without_any_price_the_provider_s_silence_is_told(shop):
         services.quote_offer(offer=make_offer("whatsapp", cost=None, price=None, quoted_at=None), now=NOW)
 
 
-def test_an_open_purchase_breaker_keeps_the_quote_from_waiting(shop):
+def test_an_open_breaker_of_quotes_keeps_the_quote_from_waiting(shop):
     for _ in range(5):
-        providers.purchase_breaker().failure()
+        providers.operation_breaker("quote").failure()
     assert services.quote_offer(offer=make_offer("whatsapp", quoted_at=None), now=NOW).price == 50
     assert shop.requests() == []
-    providers.purchase_breaker().success()
+    providers.operation_breaker("quote").success()
 
 
 def test_a_service_that_they_do_not_price_has_none(shop):
@@ -412,7 +412,8 @@ def test_a_service_without_numbers_shows_no_stock(shop):
 
 @pytest.mark.races
 @pytest.mark.django_db(transaction=True)
-def test_twenty_who_want_one_price_ask_once(shop, in_threads):
+def test_twenty_who_want_one_price_ask_once(shop, in_threads, settings):
+    settings.VENDOR_PLACES = {**settings.VENDOR_PLACES, "quote": 20}
     found = make_offer("whatsapp", cost=None, price=None, quoted_at=None)
     shop.fault("/pricing/", "slow:0.2")
     answers = in_threads(lambda: services.quote_offer(offer=found, now=NOW).price, times=20)

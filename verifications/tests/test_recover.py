@@ -14,6 +14,7 @@ from config.lib.errors import DomainError
 from config.sandbox.testing import RunningSandbox
 from verifications import providers, services
 from verifications.models import Status, Verification
+from verifications.services import there
 from verifications.tests.books import assert_balanced, money, rows
 from wallet import services as wallet
 from wallet.models import Hold
@@ -172,17 +173,16 @@ def test_a_crash_within_the_reservation_leaves_nothing(shop: RunningSandbox, cus
 def test_a_number_that_can_not_be_charged_goes_back_and_nobody_pays(
     shop: RunningSandbox, customer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    provider = providers.by_name("textverified")
-    purchase = provider.purchase
+    purchase = there.purchase
 
-    def lose_the_hold(spec: Any, *, key: str) -> Any:
+    def lose_the_hold(verification: Verification) -> Any:
         from django.db import transaction
 
         with transaction.atomic():
-            wallet.release(hold=Hold.objects.get(reference=f"verification:{key}"))
-        return purchase(spec, key=key)
+            wallet.release(hold=Hold.objects.get(reference=verification.hold_reference))
+        return purchase(verification)
 
-    monkeypatch.setattr(provider, "purchase", lose_the_hold)
+    monkeypatch.setattr(there, "purchase", lose_the_hold)
     with pytest.raises(DomainError) as caught:
         services.buy(user=customer, service_name="test_pending")
 
