@@ -123,7 +123,7 @@ def _quote(name: str, area: AreaCodeForm) -> tuple[services.Deal, str, str]:
             return services.quote(service_name=name, area_code=area_code), area_code, ""
         except (errors.OutOfStock, errors.ProviderUnavailable):
             area_error = _(
-                "We can’t get the price for area code {area_code} right now. Try another one, or none."
+                "We can't get the price for area code {area_code} right now. Try another one, or none."
             ).format(area_code=area_code)
     return services.quote(service_name=name), "", area_error
 

@@ -142,7 +142,7 @@ def test_one_that_got_another_sum_than_it_asked_for_is_shown_rather_than_paid_ag
 
 
 def test_the_form_offers_the_payment_that_is_open(browser: Client) -> None:
-    assert "haven’t paid" not in browser.get("/wallet/top-up").content.decode()
+    assert "haven't paid" not in browser.get("/wallet/top-up").content.decode()
     checkout = send(browser)["Location"]
     page = browser.get("/wallet/top-up").content.decode()
     assert "You began a payment of $20.00" in page

@@ -31,6 +31,12 @@ function show() {
   if (told.textContent !== text) told.textContent = text;
 }
 
-form.addEventListener("input", show);
-window.addEventListener("pageshow", show);  // a page that comes back keeps what was typed
-show();
+// The server's sentence about what was sent stands until something else is typed; the same twice helps nobody.
+const refused = document.getElementById("amount-error");
+form.addEventListener("input", () => {
+  refused?.remove();
+  field.removeAttribute("aria-invalid");
+  show();
+});
+// A page that comes back keeps what was typed.
+window.addEventListener("pageshow", () => { if (!refused?.isConnected) show(); });

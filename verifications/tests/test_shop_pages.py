@@ -28,17 +28,27 @@ def test_a_search_for_a_blocked_service_says_that_it_is_blocked_and_why(browser:
     else:
         Service.objects.create(name="paypal", title="PayPal", category=payments)
     page = browser.get("/buy", {"q": "paypal"}, headers=HTMX).content.decode()
-    assert "We don’t sell numbers for PayPal" in page
+    assert "We don't sell numbers for PayPal" in page
     assert ("Payments and crypto" in page) is not own
     assert 'href="/policy"' in page
     assert "another spelling" not in page
+
+
+def test_a_service_that_staff_have_not_looked_at_yet_is_not_called_forbidden(browser: Client) -> None:
+    category = Category.objects.get_or_create(slug="unclassified", defaults={"name": "Unclassified", "blocked": True})[
+        0
+    ]
+    Service.objects.create(name="brandnew", title="Brand New", category=category)
+    page = browser.get("/buy", {"q": "brand"}).content.decode()
+    assert "It is new, and we look at each service before we sell it." in page
+    assert "policy blocks" not in page
 
 
 def test_what_is_blocked_is_named_beside_what_may_be_bought(browser: Client) -> None:
     make_service("pay_one", title="Pay One", blocked=True)
     make_offer("pay_two", title="Pay Two")
     page = browser.get("/buy", {"q": "pay"}).content.decode()
-    assert "We don’t sell numbers for Pay One" in page
+    assert "We don't sell numbers for Pay One" in page
     assert 'href="/buy/pay_two"' in page
     assert "Pay One" not in browser.get("/buy").content.decode()
 
@@ -71,4 +81,4 @@ def test_an_area_whose_price_is_not_to_be_had_leaves_the_others(browser: Client,
     shop.fault("POST .*/pricing/", "error_500", times=9)
     page = browser.get("/buy/test_success", {"area_code": "212"}).content.decode()
     assert "Buy for $0.50" in page
-    assert "We can’t get the price for area code 212 right now." in page
+    assert "We can&#x27;t get the price for area code 212 right now." in page
