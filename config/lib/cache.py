@@ -1,4 +1,4 @@
-"""The cache in Redis; while Redis does not answer, each process remembers for itself.
+"""The cache in Redis, as JSON; while Redis does not answer, each process remembers for itself.
 
 Rate limits live in the cache. With misses alone they would either let everything through or, as allauth's lock does,
 refuse everybody; so a process without Redis goes on counting, and asks Redis again every few seconds.
@@ -31,8 +31,12 @@ class SharedCache(RedisCache):
     def add(self, *args: Any, **kwargs: Any) -> Any:
         return self._either("add", args, kwargs)
 
-    def get(self, *args: Any, **kwargs: Any) -> Any:
-        return self._either("get", args, kwargs)
+    def get(self, key: Any, default: Any = None, version: int | None = None, **kwargs: Any) -> Any:
+        try:
+            return self._either("get", (key, default, version), kwargs)
+        except ValueError as error:  # whoever wrote that, it is not what we write
+            log.warning("cache_unreadable", error=type(error).__name__)
+            return default
 
     def set(self, *args: Any, **kwargs: Any) -> Any:
         return self._either("set", args, kwargs)

@@ -148,10 +148,20 @@ CACHES = {
         "BACKEND": "config.lib.cache.SharedCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": env.str("CACHE_PREFIX", default="ringfence"),
-        # A dead Redis makes a cache miss, not an error page; rate limits then count in each process.
-        "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 0.25, "SOCKET_TIMEOUT": 0.25},
-    }
+        "VERSION": 2,  # 1 was pickled
+        "OPTIONS": {
+            # Reading a pickle runs what stands in it: who could write to Redis could run code here.
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            # A dead Redis makes a cache miss, not an error page; rate limits then count in each process.
+            "IGNORE_EXCEPTIONS": True,
+            "SOCKET_CONNECT_TIMEOUT": 0.25,
+            "SOCKET_TIMEOUT": 0.25,
+        },
+    },
+    # waffle keeps model instances, which are no JSON: in the process's own memory, and not for long.
+    "flags": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "flags", "TIMEOUT": 10},
 }
+WAFFLE_CACHE_NAME = "flags"
 DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 
 CHANNEL_PREFIX = env.str("CHANNEL_PREFIX", default="ringfence")

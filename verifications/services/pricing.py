@@ -119,11 +119,12 @@ def _offer(service_name: str, country: str, capability: str) -> Offer:
 
 def _area_cost(offer: Offer, area_code: str) -> Decimal:
     """The same for all area codes, as the provider prices them."""
-    cost: Decimal | None = cache.get(_key(offer))
+    known = cache.get(_key(offer))
+    cost = Decimal(known) if known else None
     if cost is None:
         spec = Spec(service=offer.service.name, country=offer.country, capability=offer.capability, area_code=area_code)
         cost = there.quote(offer.provider, spec, by=there.Asker.CUSTOMER).cost
-        cache.set(_key(offer), cost, AREA_COST_SECONDS)
+        cache.set(_key(offer), str(cost), AREA_COST_SECONDS)
     return cost
 
 
