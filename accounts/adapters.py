@@ -8,9 +8,11 @@ import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from anymail.exceptions import AnymailError
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import signals
@@ -19,6 +21,16 @@ from config.lib.http import client_ip
 
 log = structlog.get_logger(__name__)
 _MAX_EMAIL = 254  # of RFC 5321, and of our columns; the form fields let 320 pass
+
+
+def ways_to_act() -> dict[str, str]:
+    """Return the addresses that a notice names for an owner who didn't do what it tells."""
+    return {
+        "reset_url": settings.PUBLIC_URL + reverse("account_reset_password"),
+        "security_url": settings.PUBLIC_URL + reverse("settings-security"),
+        "keys_url": settings.PUBLIC_URL + reverse("settings-keys"),
+        "support_email": settings.SUPPORT_EMAIL,
+    }
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -57,7 +69,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """A mail server that is away breaks no page: the account is there, and the mail can be asked for again."""
         try:
-            super().send_mail(template_prefix, email, context)
+            self.render_mail(template_prefix, email, {"email": email, **ways_to_act(), **context}).send()
         except (OSError, AnymailError) as error:  # smtplib's errors are OSErrors
             log.error("account_mail_failed", template=template_prefix, error=type(error).__name__)
             if self.request is not None:

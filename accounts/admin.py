@@ -66,8 +66,7 @@ class UserAdmin(ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        own = {field.name for field in User._meta.concrete_fields}
-        services.save_by_staff(user=obj, changed=[name for name in form.changed_data if name in own])
+        services.save_by_staff(user=obj, changed=form.changed_data)
 
     def has_pause_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.pause_purchases")

@@ -9,6 +9,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import selectors, services
+from accounts.errors import NotConfirmed
+from accounts.http import confirmed_recently
 from accounts.models import ApiKey, PolicyAcceptance
 from accounts.serializers import (
     AcceptPolicySerializer,
@@ -20,7 +22,7 @@ from accounts.serializers import (
 )
 from config.lib.api import PageSerializer, page
 from config.lib.http import client_ip
-from config.lib.openapi import answered, asked
+from config.lib.openapi import answered, asked, refusals
 
 _KEY = {
     "id": 7,
@@ -58,15 +60,19 @@ class KeysView(APIView):
             asked("For buying", {"name": "laptop", "scopes": ["read", "buy"]}),
             answered("Made", {**_KEY, "key": "rf_Ab3dE9x-and-36-letters-more-shown-only-once"}, 201),
         ],
+        extensions=refusals("reauthentication_required"),
     )
     def post(self, request: Request) -> Response:
         """A new key. Its secret stands in this answer alone.
 
-        A key makes none that may do more than itself, or that lives longer.
+        A key makes none that may do more than itself, or that lives longer, and those that it made end with it. A
+        session makes one for a few minutes after its owner has confirmed the password.
         """
         form = NewApiKeySerializer(data=request.data)
         form.is_valid(raise_exception=True)
         by = request.auth if isinstance(request.auth, ApiKey) else None
+        if by is None and not confirmed_recently(request._request):
+            raise NotConfirmed
         key, secret = services.create_api_key(user=selectors.customer(request), by=by, **form.validated_data)
         key.key = secret  # type: ignore[attr-defined]
         return Response(CreatedApiKeySerializer(key).data, status=201, headers={"Cache-Control": "no-store"})
@@ -77,7 +83,7 @@ class KeyView(APIView):
 
     @extend_schema(operation_id="keys_revoke", tags=["keys"], responses={204: None})
     def delete(self, request: Request, key_id: int) -> Response:
-        """Ends a key at once."""
+        """End a key at once, and the keys that it made."""
         services.revoke_api_key(user=selectors.customer(request), key_id=key_id)
         return Response(status=204)
 

@@ -10,7 +10,8 @@ class AccountsConfig(AppConfig):
 
         from accounts import (
             console,
-            receivers,  # noqa: F401  connects them
+            notices,  # noqa: F401  connects them
+            receivers,  # noqa: F401
         )
 
         console.guard(admin.site)

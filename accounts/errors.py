@@ -18,3 +18,9 @@ class PurchasesFrozen(DomainError):
     code = "purchases_frozen"
     status = 403
     title = _("Purchases are paused on your account. Contact support to have them resumed.")
+
+
+class NotConfirmed(DomainError):
+    code = "reauthentication_required"
+    status = 403
+    title = _("Confirm your password first: create the key in Settings, API keys, or call with a key that may manage.")

@@ -11,13 +11,15 @@ from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from django import forms
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from accounts import zones
+from accounts import selectors, services, zones
 from accounts.http import CONFIRM, RESET, keep_address
 
 
@@ -79,6 +81,10 @@ class SignupForm(_InOurWords, allauth.SignupForm):
     def try_save(self, request: HttpRequest) -> Any:
         """Of two sign-ups with one address at the same moment the second is told like any that comes later."""
         keep_address(request, CONFIRM, self.cleaned_data["email"])
+        if self.account_already_exists:
+            # A new account costs a hash, by far the most of the answer's time: without one it would tell who has one.
+            make_password(self.cleaned_data["password1"])
+            return super().try_save(request)
         try:
             with transaction.atomic():
                 return super().try_save(request)
@@ -91,8 +97,33 @@ class AddEmailForm(_InOurWords, allauth.AddEmailForm):
     pass
 
 
-class ChangePasswordForm(_InOurWords, allauth.ChangePasswordForm):
-    pass
+class _RevokingKeys(_InOurWords):
+    """With an offer to revoke the account's API keys, where it has some: they outlive a password."""
+
+    revoke_at_first: bool
+    user: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        live = selectors.live_keys_of(user=self.user, now=timezone.now()).count() if self.user else 0
+        if live:
+            label = ngettext("Revoke my API key", "Revoke my %(number)d API keys", live) % {"number": live}
+            self.fields["revoke_keys"] = forms.BooleanField(
+                label=label,
+                required=False,
+                initial=self.revoke_at_first,
+                help_text=_("Programs that use them stop working at once."),
+            )
+
+    def save(self) -> None:
+        with transaction.atomic():
+            super().save()  # type: ignore[misc]  # the library's form, which stands behind this one
+            if self.cleaned_data.get("revoke_keys"):  # type: ignore[attr-defined]
+                services.revoke_all_api_keys(user=self.user)
+
+
+class ChangePasswordForm(_RevokingKeys, allauth.ChangePasswordForm):
+    revoke_at_first = False
 
 
 class ResetPasswordForm(_InOurWords, allauth.ResetPasswordForm):
@@ -101,8 +132,10 @@ class ResetPasswordForm(_InOurWords, allauth.ResetPasswordForm):
         return super().save(request, **kwargs)
 
 
-class ResetPasswordKeyForm(_InOurWords, allauth.ResetPasswordKeyForm):
-    pass
+class ResetPasswordKeyForm(_RevokingKeys, allauth.ResetPasswordKeyForm):
+    """Who lost the password may have lost it to somebody, who then may have made keys."""
+
+    revoke_at_first = True
 
 
 class ReauthenticateForm(_InOurWords, allauth.ReauthenticateForm):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from allauth.account.decorators import reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
 from django.http import HttpRequest
 
 from accounts.models import User
@@ -14,6 +16,14 @@ class CustomerRequest(HttpRequest):
     """What a page behind `login_required` gets: somebody is there."""
 
     user: User
+
+
+def confirmed_recently(request: HttpRequest) -> bool:
+    """Return whether this session's user typed the password or a code of the second factor a few minutes ago."""
+    try:
+        return bool(reauthentication_required(lambda _request: True)(request))
+    except ReauthenticationRequired:
+        return False
 
 
 def keep_address(request: HttpRequest, where: str, email: str) -> None:

@@ -70,11 +70,15 @@ class PolicyAcceptance(models.Model):
 
 
 class ApiKey(models.Model):
-    """A key for programs. Only its SHA-256 is kept; `prefix` lets its owner recognise it."""
+    """A key for programs. Only its SHA-256 is kept; `prefix` lets its owner recognise it.
+
+    `made_by` is the key whose program asked for this one, if it was a program: a key ends with the one that made it.
+    """
 
     SCOPES = ("read", "buy", "pay", "manage")
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    made_by = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="children")
     name = models.CharField(max_length=80)
     prefix = models.CharField(max_length=16)
     digest = models.CharField(max_length=64, unique=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -26,6 +27,11 @@ def accepted_policy(*, user: User) -> bool:
 def acceptance_of(*, user: User) -> PolicyAcceptance | None:
     """When and how the user accepted the policy's current version; None if that was never."""
     return PolicyAcceptance.objects.filter(user=user, version=settings.POLICY_VERSION).first()
+
+
+def live_keys_of(*, user: User, now: datetime) -> QuerySet[ApiKey]:
+    """Return the user's keys that still work."""
+    return keys_of(user=user).exclude(expires_at__lte=now)
 
 
 def keys_of(*, user: User) -> QuerySet[ApiKey]:

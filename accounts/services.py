@@ -46,7 +46,8 @@ def create_api_key(
     """A new key and its secret, which is shown this once.
 
     `by` is the key that asks for it, where a program does: the new one can do no more than that, for no longer; what
-    is left out (scopes, end) is then as with that. Raises InvalidSetting, and Forbidden for more than `by` has.
+    is left out (scopes, end) is then as with that, and it ends with that. Raises InvalidSetting, and Forbidden for
+    more than `by` has, or where that was revoked meanwhile.
     """
     if scopes is None:
         scopes = by.scopes if by else ApiKey.SCOPES
@@ -61,6 +62,7 @@ def create_api_key(
         raise _invalid("expires_at", _("A key can't have expired before it is made: give a time that is to come."))
     if by:
         _refuse_more_than(by, scopes=scopes, expires_at=expires_at)
+        _lock_live(by)
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
         user=user,
@@ -69,6 +71,7 @@ def create_api_key(
         digest=digest(secret),
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
+        made_by=by,
     )
     signals.api_key_created.send(sender=ApiKey, user=user, api_key=key)
     return key, secret
@@ -85,6 +88,12 @@ def _refuse_more_than(by: ApiKey, *, scopes: Sequence[str], expires_at: datetime
         raise Forbidden(_("A key can't make one that lives longer than itself."))
 
 
+def _lock_live(key: ApiKey) -> None:
+    """Wait for whoever revokes the key just now: it must find the new key, or there must be none."""
+    if not ApiKey.objects.select_for_update().filter(pk=key.pk, revoked_at=None).exists():
+        raise Forbidden(_("This API key was revoked, so it can't make another."))
+
+
 def _one_line(field: str, text: str) -> str:
     """Names end up in lists, logs and mails: one line without control characters."""
     if any(unicodedata.category(character) == "Cc" for character in text):
@@ -98,15 +107,43 @@ def _invalid(field: str, sentence: Any) -> InvalidSetting:
 
 @transaction.atomic
 def revoke_api_key(*, user: User, key_id: int) -> ApiKey:
-    """Ends a key at once. Revoking again changes nothing. Raises NotFound for another's key."""
+    """End a key at once, and those that it made. Revoking again changes nothing. Raises NotFound for another's key."""
     key = ApiKey.objects.select_for_update().filter(user=user, pk=key_id).first()
     if key is None:
         raise NotFound(_("You have no such API key."))
     if key.revoked_at is None:
-        key.revoked_at = timezone.now()
+        _revoke(user, [key, *_descendants(key)])
+    return key
+
+
+@transaction.atomic
+def revoke_all_api_keys(*, user: User) -> int:
+    """End all keys of a user at once. Return how many."""
+    keys = list(ApiKey.objects.select_for_update().filter(user=user, revoked_at=None).order_by("pk"))
+    if keys:
+        _revoke(user, keys)
+    return len(keys)
+
+
+def _descendants(key: ApiKey) -> list[ApiKey]:
+    """Return, locked, the live keys that this one made, and those that they made."""
+    found: list[ApiKey] = []
+    makers = [key.pk]
+    while children := list(
+        ApiKey.objects.select_for_update().filter(made_by__in=makers, revoked_at=None).order_by("pk")
+    ):
+        found += children
+        makers = [child.pk for child in children]
+    return found
+
+
+def _revoke(user: User, keys: Sequence[ApiKey]) -> None:
+    now = timezone.now()
+    for key in keys:
+        key.revoked_at = now
         key.save(update_fields=["revoked_at"])
         signals.api_key_revoked.send(sender=ApiKey, user=user, api_key=key)
-    return key
+    signals.api_keys_revoked.send(sender=ApiKey, user=user, api_keys=keys)
 
 
 def authenticate_key(*, secret: str) -> ApiKey | None:
@@ -159,10 +196,16 @@ def set_purchases_frozen(*, user: User, frozen: bool, reason: str, now: datetime
 
 @transaction.atomic
 def save_by_staff(*, user: User, changed: Sequence[str]) -> User:
-    """Keeps what staff changed in the console. The customer sees each in the activity, as any change of settings."""
-    user.save(update_fields=list(changed))
+    """Keep what staff changed in the console. The customer sees each in the activity, as any change of settings.
+
+    Rights and groups are in `changed` too; the console's form keeps those by itself.
+    """
+    own = {field.name for field in User._meta.concrete_fields}
+    user.save(update_fields=[field for field in changed if field in own])
     for field in changed:
         signals.settings_changed.send(sender=User, user=user, what=_label(field), actor="staff")
+    if changed:
+        signals.changed_by_staff.send(sender=User, user=user, what=[_label(field) for field in changed])
     return user
 
 

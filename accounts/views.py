@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.account.decorators import reauthentication_required
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
@@ -57,20 +58,23 @@ def keys(request: CustomerRequest) -> HttpResponse:
     """Show the keys and create one. Its secret is shown once, on the page that the browser is sent to."""
     form = ApiKeyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        name, scopes = form.cleaned_data["name"], form.cleaned_data["scopes"]
         try:
-            _key, secret = services.create_api_key(
-                user=request.user, name=name, scopes=scopes, expires_at=form.expires_at()
-            )
+            return _create_key(request, form)
         except DomainError as error:
             _show(form, error)
-        else:
-            # Encrypted: sessions stand in the database, which keeps no more of a key than its digest.
-            request.session[_NEW_KEY] = encrypt(secret).decode()
-            return redirect("settings-keys")
     keys = [(key, ApiKeyForm.rights(key.scopes)) for key in selectors.keys_of(user=request.user)]
     context = {"form": form, "secret": _new_secret(request), "keys": keys}
     return render(request, "accounts/keys.html", context)
+
+
+@reauthentication_required
+def _create_key(request: CustomerRequest, form: ApiKeyForm) -> HttpResponse:
+    """Create the key, for somebody who has just confirmed the password: it may outlive this session and the next."""
+    name, scopes = form.cleaned_data["name"], form.cleaned_data["scopes"]
+    _key, secret = services.create_api_key(user=request.user, name=name, scopes=scopes, expires_at=form.expires_at())
+    # Encrypted: sessions stand in the database, which keeps no more of a key than its digest.
+    request.session[_NEW_KEY] = encrypt(secret).decode()
+    return redirect("settings-keys")
 
 
 def _new_secret(request: CustomerRequest) -> str:

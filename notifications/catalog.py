@@ -111,6 +111,10 @@ _notice("security_signin", "security", MEDIUM, "🔐", _("New Sign-in"),
 _notice("security_settings", "security", HIGH, "🔐", _("Security Changed"), _("{what} was changed"), "security")
 _notice("api_key_created", "security", HIGH, "🔑", _("API Key Created"), _("{name}"), "keys")
 _notice("api_key_revoked", "security", HIGH, "🔑", _("API Key Revoked"), _("{name}"), "keys")
+_notice("purchases_frozen", "account", HIGH, "⏸️", _("Purchases Paused"),
+        _("Reason: {reason}. Contact support to have them resumed"), "buy")
+_notice("purchases_unfrozen", "account", HIGH, "▶️", _("Purchases Resumed"),
+        _("You can buy numbers again. Reason: {reason}"), "buy")
 _notice("webhook_disabled", "account", HIGH, "🪝", _("Webhook Disabled"), _("{url} failed for five days"), "webhooks")
 _notice("announcement", "announcement", MEDIUM, "📣", _("{title}"), _("{text}"), "{link}")
 # fmt: on

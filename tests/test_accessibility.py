@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from payments import services as payments
-from tests.people import customer, sign_in
+from tests.people import PASSWORD, customer, sign_in
 from verifications import services as verifications
 
 if TYPE_CHECKING:
@@ -150,6 +150,10 @@ def test_axe_finds_nothing_where_much_has_happened(
     page.goto("/settings/keys")
     page.get_by_label("Name").fill("laptop")
     page.get_by_role("button", name="Create key").click()
+    page.get_by_role("heading", name="Confirm it's you").wait_for()
+    auditor.look("the password once more")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
     page.locator("#new-key-value").wait_for()
     auditor.look("a new key")
     page.get_by_role("button", name="Revoke").first.click()

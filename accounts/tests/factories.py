@@ -1,10 +1,12 @@
 """People for tests."""
 
+import time
 from functools import cache
 from itertools import count
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.test import Client
 
 from accounts.models import PolicyAcceptance, User
 
@@ -22,3 +24,13 @@ def make_user(
     if accepted:
         PolicyAcceptance.objects.create(user=user, version=settings.POLICY_VERSION)
     return user
+
+
+def confirm(client: Client, user: User, *, seconds_ago: float = 0) -> Client:
+    """The client, as after its signed-in user has typed the password again."""
+    session = client.session
+    record = {"method": "password", "at": time.time() - seconds_ago, "reauthenticated": True}
+    session["account_authentication_methods"] = [record]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+    return client

@@ -12,7 +12,7 @@ from django.test import Client
 
 from accounts import services
 from accounts.models import ApiKey, PolicyAcceptance
-from accounts.tests.factories import make_user
+from accounts.tests.factories import confirm, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -21,6 +21,13 @@ def browser(**fields: Any) -> Client:
     client = Client()
     client.force_login(make_user(**fields))
     return client
+
+
+def confirmed() -> Client:
+    """A browser in which the password was typed again just now."""
+    client, user = Client(), make_user()
+    client.force_login(user)
+    return confirm(client, user)
 
 
 def test_the_profile_is_saved_and_said_so(client: Client) -> None:
@@ -56,7 +63,7 @@ def test_pages_show_times_in_the_readers_zone(client: Client) -> None:
 
 
 def test_a_new_key_is_shown_once_and_a_reload_makes_no_second_one() -> None:
-    client = browser()
+    client = confirmed()
     answer = client.post("/settings/keys", {"name": "shop", "scopes": ["read"], "days": "90"})
     assert (answer.status_code, answer["Location"]) == (302, "/settings/keys")
     shown = client.get(answer["Location"])
@@ -73,7 +80,7 @@ def test_a_new_key_is_shown_once_and_a_reload_makes_no_second_one() -> None:
 
 
 def test_between_the_form_and_its_page_the_database_has_no_secret() -> None:
-    client = browser()
+    client = confirmed()
     client.post("/settings/keys", {"name": "shop", "scopes": ["read"], "days": "90"})
     stored = Session.objects.get(pk=client.session.session_key).get_decoded()
     assert "rf_" not in str(stored)

@@ -31,9 +31,9 @@ class SharedCache(RedisCache):
     def add(self, *args: Any, **kwargs: Any) -> Any:
         return self._either("add", args, kwargs)
 
-    def get(self, key: Any, default: Any = None, version: int | None = None, **kwargs: Any) -> Any:
+    def get(self, key: Any, default: Any = None, version: Any = None, client: Any = None) -> Any:
         try:
-            return self._either("get", (key, default, version), kwargs)
+            return self._either("get", (key, default, version), {})
         except ValueError as error:  # whoever wrote that, it is not what we write
             log.warning("cache_unreadable", error=type(error).__name__)
             return default

@@ -68,6 +68,12 @@ REFUSALS: dict[str, Refusal] = {
         "This API key lacks the scope 'buy'.",
         _("Use a key with the scope named in `detail`."),
     ),
+    "reauthentication_required": Refusal(
+        403,
+        _("Confirm who you are"),
+        "Confirm your password first: create the key in Settings, API keys, or call with a key that may manage.",
+        _("Confirm your password at `/account/reauthenticate/`, or call with a key."),
+    ),
     "policy_not_accepted": Refusal(
         403,
         _("The acceptable-use policy is not accepted yet"),

@@ -35,8 +35,6 @@ def test_events_for_the_feed_alone_are_not_told() -> None:
         "signin_failed",
         "settings_updated",
         "policy_accepted",
-        "purchases_frozen",
-        "purchases_unfrozen",
         "code_viewed",
         "notification_resent",
     }
