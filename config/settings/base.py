@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "config.failures.BodyLimitMiddleware",
     "config.lib.http.NulMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.probes.ProbesMiddleware",
     "config.outage.OutageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -76,6 +76,9 @@ def refuse_weak_secrets(secrets: dict[str, str]) -> None:
     complaints = [f"{name} is not set." for name in missing] + [f"{name} is a default." for name in weak]
     if wrong and "FIELD_ENCRYPTION_KEYS" not in weak:
         complaints.append("FIELD_ENCRYPTION_KEYS holds what is no Fernet key (32 bytes in URL-safe base64).")
+    secret_key = secrets.get("SECRET_KEY", "")
+    if secret_key and "SECRET_KEY" not in weak and (len(secret_key) < 50 or len(set(secret_key)) < 5):
+        complaints.append("SECRET_KEY is too easy to guess: it takes 50 characters or more, such as 64 random ones.")
     if complaints:
         raise ImproperlyConfigured("Ringfence does not start without its secrets: " + " ".join(complaints))
 

@@ -20,7 +20,7 @@ from config.settings.security import REQUIRED_SECRETS, refuse_weak_secrets
 from config.stack.environment import ROOT
 from config.testing.suite import _PRODUCTION
 
-GOOD = dict.fromkeys(REQUIRED_SECRETS, "kZ9" * 20) | {"FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
+GOOD = dict.fromkeys(REQUIRED_SECRETS, "kZ9xQ" * 12) | {"FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
 
 
 def test_good_secrets_are_accepted() -> None:
@@ -46,6 +46,16 @@ def test_a_key_that_can_not_encrypt_is_refused() -> None:
     keys = f"{GOOD['FIELD_ENCRYPTION_KEYS']},too-short"
     with pytest.raises(ImproperlyConfigured, match="FIELD_ENCRYPTION_KEYS holds what is no Fernet key"):
         refuse_weak_secrets(GOOD | {"FIELD_ENCRYPTION_KEYS": keys})
+
+
+@pytest.mark.parametrize("value", ["short", "k" * 60, "kZ9xQ" * 9])
+def test_a_secret_key_that_can_be_guessed_is_refused_and_not_shown(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as error:
+        refuse_weak_secrets(GOOD | {"SECRET_KEY": value})
+    assert str(error.value) == (
+        "Ringfence does not start without its secrets: SECRET_KEY is too easy to guess: "
+        "it takes 50 characters or more, such as 64 random ones."
+    )
 
 
 def test_several_complaints_come_at_once() -> None:

@@ -75,7 +75,7 @@ def test_without_debug_no_point_can_be_armed() -> None:
 
 
 def test_production_settings_refuse_to_load_with_an_armed_point() -> None:
-    env = {"DEBUG": "0", "SECRET_KEY": "x" * 60, "FAULT_POINT": "buy.reserved", "PATH": "/usr/bin:/bin"}
+    env = {"DEBUG": "0", "SECRET_KEY": "kZ9xQ" * 12, "FAULT_POINT": "buy.reserved", "PATH": "/usr/bin:/bin"}
     ended = subprocess.run(
         [sys.executable, "-c", "import config.settings.drills"],
         cwd=ROOT,
