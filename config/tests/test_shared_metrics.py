@@ -98,6 +98,51 @@ def test_containers_of_one_process_number_write_to_different_files(folder: Path,
     assert len(list(folder.glob(f"counter_*-{number}.db"))) == 1
 
 
+_WORK_ON_A_FULL_DISK = """
+import errno, os, pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir(exist_ok=True)
+from config.lib import metrics, shared_metrics
+
+def count(number):
+    metrics.transactions_total.labels(type=f"type {number}", status="completed").inc()
+
+count(0)
+with (folder / "all the room there is").open("wb", buffering=0) as filler:
+    try:
+        while True:
+            filler.write(bytes(4096))
+    except OSError as error:
+        assert error.errno == errno.ENOSPC
+for number in range(1000):
+    count(number)
+metrics.websocket_connections.inc()
+os.remove(filler.name)
+count(0)
+metrics.websocket_connections.inc()
+found = {family.name: family.samples for family in shared_metrics.registry().collect()}
+print([sum(sample.value for sample in found[name]) for name in ("transactions", "websocket_connections")])
+"""
+
+
+def test_a_full_disk_kills_no_process_and_what_was_counted_meanwhile_is_shown_later(tmp_path: Path) -> None:
+    namespace = ["unshare", "--map-root-user", "--mount"]
+    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no disk of our own can be had here: unshare is refused")
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    mounted = 'mount -t tmpfs -o size=256k none "$1" && exec "$2" -c "$3" "$1"'
+    ended = subprocess.run(
+        [*namespace, "sh", "-c", mounted, "sh", folder, sys.executable, _WORK_ON_A_FULL_DISK],
+        cwd=ROOT,
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout.strip()) == (0, "[1002.0, 2.0]"), ended.stderr
+
+
 def test_all_of_composes_processes_share_one_folder() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     ours = {name: service for name, service in services.items() if service.get("image") == "ringfence"}
