@@ -6,7 +6,6 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts import selectors, services
 from accounts.errors import NotConfirmed
@@ -21,6 +20,7 @@ from accounts.serializers import (
     PolicySerializer,
 )
 from config.lib.api import PageSerializer, page
+from config.lib.api_view import ApiView
 from config.lib.http import client_ip
 from config.lib.openapi import answered, asked, refusals
 
@@ -36,7 +36,9 @@ _KEY = {
 _POLICY = {"version": settings.POLICY_VERSION, "accepted": True, "accepted_at": "2026-11-21T09:00:00Z"}
 
 
-class KeysView(APIView):
+class KeysView(ApiView):
+    with_body = ("POST",)
+    query_fields = PageSerializer
     scope = "manage"
 
     @extend_schema(
@@ -78,7 +80,7 @@ class KeysView(APIView):
         return Response(CreatedApiKeySerializer(key).data, status=201, headers={"Cache-Control": "no-store"})
 
 
-class KeyView(APIView):
+class KeyView(ApiView):
     scope = "manage"
 
     @extend_schema(operation_id="keys_revoke", tags=["keys"], responses={204: None})
@@ -88,7 +90,8 @@ class KeyView(APIView):
         return Response(status=204)
 
 
-class PolicyView(APIView):
+class PolicyView(ApiView):
+    with_body = ("POST",)
     scope = "manage"
 
     @extend_schema(

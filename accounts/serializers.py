@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.extensions import OpenApiSerializerExtension
-from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction, extend_schema_field
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import ApiKey
@@ -36,26 +33,10 @@ class NewApiKeySerializer(BodySerializer):
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="Null: it doesn't expire.")
 
-    def to_internal_value(self, data: Any) -> Any:
-        """What is misspelled here would make a key that may do more, or lives longer, than was meant."""
-        if isinstance(data, Mapping) and (unknown := [str(name) for name in data if name not in self.fields]):
-            raise serializers.ValidationError(
-                {name: [_("A key has a name, scopes and expires_at, and nothing else.")] for name in unknown}
-            )
-        return super().to_internal_value(data)
-
     def validate_expires_at(self, value: Any) -> Any:
         if value is not None and value <= timezone.now():
             raise serializers.ValidationError(_("Give a time that is still to come."))
         return value
-
-
-class _NothingElse(OpenApiSerializerExtension):
-    target_class = "accounts.serializers.NewApiKeySerializer"
-
-    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
-        schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        return {**schema, "additionalProperties": False}
 
 
 class CreatedApiKeySerializer(ApiKeySerializer):

@@ -9,7 +9,6 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import User
 from activity import exports, selectors
@@ -24,6 +23,7 @@ from activity.serializers import (
     OverviewSerializer,
 )
 from config.lib.api import RangeSerializer, between, page
+from config.lib.api_view import ApiView
 from config.lib.openapi import answered, asked, refusals
 
 _EVENT = {
@@ -63,7 +63,9 @@ def _page(request: Request, rows: QuerySet[Activity], given: dict[str, Any]) -> 
     return Response({"total": total, "activities": [selectors.render(row) for row in shown]})
 
 
-class ActivitiesView(APIView):
+class ActivitiesView(ApiView):
+    query_fields = FeedQuerySerializer
+
     @extend_schema(
         operation_id="activities_list",
         tags=["activities"],
@@ -74,13 +76,11 @@ class ActivitiesView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Everything that happened on your account, newest first."""
-        query = FeedQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        given, user = query.validated_data, _customer(request)
+        given, user = self.given, _customer(request)
         return _page(request, selectors.feed(user=user, **_filters(given)), given)
 
 
-class ActivityView(APIView):
+class ActivityView(ApiView):
     @extend_schema(
         operation_id="activities_retrieve",
         tags=["activities"],
@@ -92,7 +92,9 @@ class ActivityView(APIView):
         return Response(selectors.render(selectors.activity_of(user=_customer(request), activity_id=activity_id)))
 
 
-class ResourceView(APIView):
+class ResourceView(ApiView):
+    query_fields = FeedCursorSerializer
+
     @extend_schema(
         operation_id="activities_of_resource",
         tags=["activities"],
@@ -116,13 +118,13 @@ class ResourceView(APIView):
     )
     def get(self, request: Request, resource_type: str, resource_id: str) -> Response:
         """What happened to one verification, payment or refund, newest first."""
-        query = FeedCursorSerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
         rows = selectors.of_resource(user=_customer(request), resource_type=resource_type, resource_id=resource_id)
-        return _page(request, rows, query.validated_data)
+        return _page(request, rows, self.given)
 
 
-class OverviewView(APIView):
+class OverviewView(ApiView):
+    query_fields = RangeSerializer
+
     @extend_schema(
         operation_id="activities_overview",
         tags=["activities"],
@@ -142,14 +144,13 @@ class OverviewView(APIView):
     )
     def get(self, request: Request) -> Response:
         """How many there are of each type and status."""
-        query = RangeSerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        given = query.validated_data
+        given = self.given
         user = _customer(request)
         return Response(selectors.overview(user=user, start=given.get("start_date"), end=given.get("end_date")))
 
 
-class ExportView(APIView):
+class ExportView(ApiView):
+    with_body = ("POST",)
     scope = "read"
 
     @extend_schema(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.db.models import QuerySet
@@ -9,11 +10,11 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import User
 from config.lib import money
 from config.lib.api import FormatIsAField, page
+from config.lib.api_view import ApiView
 from config.lib.metrics import notification_polls_total
 from config.lib.openapi import answered, asked
 from notifications import exports, selectors, services
@@ -29,6 +30,7 @@ from notifications.serializers import (
     InboxQuerySerializer,
     InboxSerializer,
     NotificationSerializer,
+    SearchQuerySerializer,
     SearchSerializer,
     WhichSerializer,
 )
@@ -101,7 +103,9 @@ def _listing(request: Request, given: dict[str, Any]) -> QuerySet[Notification]:
     )
 
 
-class InboxView(APIView):
+class InboxView(ApiView):
+    query_fields = InboxQuerySerializer
+
     @extend_schema(
         operation_id="notifications_list",
         tags=_TAGS,
@@ -114,9 +118,7 @@ class InboxView(APIView):
 
         Newest first; with `after` the oldest first, so that whoever polls goes on from the last `seq` it got.
         """
-        query = InboxQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        given, user = query.validated_data, _customer(request)
+        given, user = self.given, _customer(request)
         if "after" in given:
             notification_polls_total.inc()
         rows = selectors.after(user=user, seq=given["after"]) if "after" in given else selectors.visible(user=user)
@@ -139,7 +141,9 @@ class InboxView(APIView):
         )
 
 
-class CentreView(APIView):
+class CentreView(ApiView):
+    query_fields = CentreQuerySerializer
+
     @extend_schema(
         operation_id="notifications_center",
         tags=_TAGS,
@@ -149,10 +153,8 @@ class CentreView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The inbox by category, read state and time."""
-        query = CentreQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
         user = _customer(request)
-        inbox, given = selectors.inbox_of(user=user), query.validated_data
+        inbox, given = selectors.inbox_of(user=user), self.given
         found = between = _listing(request, {**given, "before": None})
         if "before" in given:
             between = between.filter(seq__lt=given["before"])
@@ -169,7 +171,7 @@ class CentreView(APIView):
         )
 
 
-class CategoriesView(APIView):
+class CategoriesView(ApiView):
     @extend_schema(
         operation_id="notifications_categories",
         tags=_TAGS,
@@ -186,12 +188,16 @@ class CategoriesView(APIView):
         return Response({"categories": selectors.categories(user=_customer(request))})
 
 
-class SearchView(APIView):
+class SearchView(ApiView):
     scope = "read"
+    with_body = ("POST",)
+    query_fields = SearchQuerySerializer
+    query_methods = ("POST",)
 
     @extend_schema(
         operation_id="notifications_search",
         tags=_TAGS,
+        parameters=[SearchQuerySerializer],
         request=SearchSerializer,
         responses=FoundSerializer,
         examples=[
@@ -200,10 +206,11 @@ class SearchView(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Look for words, such as a service, a reference or a number. Codes are not searched."""
-        form = SearchSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        given, user = form.validated_data, _customer(request)
+        """Look for words, such as a service, a reference or a number. Codes are not searched.
+
+        They stand in the body or in the address; where both have one, the body's counts.
+        """
+        given, user = self._given(request), _customer(request)
         found = selectors.search(user=user, query=given["query"])
         rows = list(found[given["skip"] : given["skip"] + given["limit"]])
         return Response(
@@ -214,6 +221,13 @@ class SearchView(APIView):
             }
         )
 
+    def _given(self, request: Request) -> dict[str, Any]:
+        """Return the fields of the address, and over them those of the body."""
+        body = request.data
+        form = SearchSerializer(data={**self.given, **body} if isinstance(body, Mapping) else body)
+        form.is_valid(raise_exception=True)
+        return form.validated_data
+
 
 _BULK: dict[str, Any] = {
     "tags": _TAGS,
@@ -223,21 +237,27 @@ _BULK: dict[str, Any] = {
 }
 
 
-class BulkReadView(APIView):
+class BulkReadView(ApiView):
+    with_body = ("POST",)
+
     @extend_schema(operation_id="notifications_bulk_read", **_BULK)
     def post(self, request: Request) -> Response:
         """Mark these, or all, as read."""
         return Response(_changed(services.mark_read(user=_customer(request), **_which(request))))
 
 
-class BulkDeleteView(APIView):
+class BulkDeleteView(ApiView):
+    with_body = ("POST",)
+
     @extend_schema(operation_id="notifications_bulk_delete", **_BULK)
     def post(self, request: Request) -> Response:
         """Hide these, or all, for good."""
         return Response(_changed(services.delete(user=_customer(request), **_which(request))))
 
 
-class BulkArchiveView(APIView):
+class BulkArchiveView(ApiView):
+    with_body = ("POST",)
+
     @extend_schema(operation_id="notifications_bulk_archive", **_BULK)
     def post(self, request: Request) -> Response:
         """Put these, or all, away."""
@@ -254,7 +274,8 @@ def _changed(result: services.Changed) -> dict[str, int]:
     return {"changed": result.changed, "unread": result.unread, "seq": result.seq}
 
 
-class ExportView(APIView):
+class ExportView(ApiView):
+    query_fields = ExportQuerySerializer
     content_negotiation_class = FormatIsAField
 
     @extend_schema(
@@ -269,13 +290,11 @@ class ExportView(APIView):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """All that the filters leave, as CSV or JSON."""
-        query = ExportQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        given = query.validated_data
+        given = self.given
         return exports.respond(_listing(request, given), user=_customer(request), as_format=given["format"])
 
 
-class ReadView(APIView):
+class ReadView(ApiView):
     @extend_schema(
         operation_id="notifications_read",
         tags=_TAGS,
@@ -290,7 +309,7 @@ class ReadView(APIView):
         return Response(selectors.render_all([notification], user=user)[0])
 
 
-class ClickView(APIView):
+class ClickView(ApiView):
     @extend_schema(
         operation_id="notifications_click",
         tags=_TAGS,

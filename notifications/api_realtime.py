@@ -11,11 +11,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import ApiKey, User
 from accounts.permissions import StaffMay
 from config.lib.api import BodySerializer
+from config.lib.api_view import ApiView
 from config.lib.openapi import answered, asked, refusals
 from notifications import announcements, hub, realtime, tickets
 
@@ -54,7 +54,7 @@ class BroadcastedSerializer(serializers.Serializer):
     recipients = serializers.IntegerField()
 
 
-class TicketView(APIView):
+class TicketView(ApiView):
     scope = "read"
 
     @extend_schema(
@@ -91,7 +91,7 @@ class TicketView(APIView):
         )
 
 
-class StatusView(APIView):
+class StatusView(ApiView):
     @extend_schema(
         operation_id="websocket_status",
         tags=_TAGS,
@@ -113,7 +113,8 @@ class StatusView(APIView):
         )
 
 
-class BroadcastView(APIView):
+class BroadcastView(ApiView):
+    with_body = ("POST",)
     permission_classes = [StaffMay]
     staff_permissions = ("notifications.announce",)
 

@@ -115,6 +115,14 @@ class SearchSerializer(BodySerializer, PageSerializer):
     query = serializers.CharField(max_length=200, help_text="Words that all have to be there.")
 
 
+class SearchQuerySerializer(PageSerializer):
+    """The same in the address."""
+
+    query = serializers.CharField(
+        max_length=200, required=False, help_text="Words that all have to be there: here, or in the body."
+    )
+
+
 class FoundSerializer(serializers.Serializer):
     total = serializers.IntegerField()
     suggestions = serializers.ListField(child=serializers.CharField())

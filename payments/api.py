@@ -8,10 +8,10 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import User
 from config.lib.api import between, key_of, page
+from config.lib.api_view import ApiView
 from config.lib.openapi import REPLAYED, answered, asked, idempotency_key, refusals
 from payments import selectors, services
 from payments.serializers import (
@@ -49,7 +49,8 @@ def _customer(request: Request) -> User:
     return cast(User, request.user)  # HasScope lets nobody else in
 
 
-class InitializeView(APIView):
+class InitializeView(ApiView):
+    with_body = ("POST",)
     scope = "pay"
 
     @extend_schema(
@@ -86,7 +87,9 @@ class InitializeView(APIView):
         )
 
 
-class PaymentsView(APIView):
+class PaymentsView(ApiView):
+    query_fields = PaymentQuerySerializer
+
     @extend_schema(
         operation_id="payments_list",
         tags=["payments"],
@@ -97,9 +100,7 @@ class PaymentsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Your payments, newest first."""
-        query = PaymentQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        user, given = _customer(request), query.validated_data
+        user, given = _customer(request), self.given
         rows = selectors.payments_of(user=user)
         places = {
             name: selectors.payment_of(user=user, reference=given[name])
@@ -110,7 +111,7 @@ class PaymentsView(APIView):
         return Response({"total": total, "payments": PaymentSerializer(payments, many=True).data})
 
 
-class PaymentView(APIView):
+class PaymentView(ApiView):
     @extend_schema(
         operation_id="payments_retrieve",
         tags=["payments"],
@@ -122,7 +123,7 @@ class PaymentView(APIView):
         return Response(PaymentSerializer(selectors.payment_of(user=_customer(request), reference=reference)).data)
 
 
-class VerifyView(APIView):
+class VerifyView(ApiView):
     scope = "pay"
 
     @extend_schema(

@@ -7,10 +7,10 @@ from typing import cast
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import User
 from config.lib.api import between, page
+from config.lib.api_view import ApiView
 from config.lib.openapi import answered, refusals
 from refunds import selectors
 from refunds.serializers import RefundListSerializer, RefundQuerySerializer, RefundSerializer
@@ -35,7 +35,9 @@ def _customer(request: Request) -> User:
     return cast(User, request.user)  # HasScope lets nobody else in
 
 
-class RefundsView(APIView):
+class RefundsView(ApiView):
+    query_fields = RefundQuerySerializer
+
     @extend_schema(
         operation_id="refunds_list",
         tags=_TAGS,
@@ -46,9 +48,7 @@ class RefundsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Your refunds, newest first."""
-        query = RefundQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        user, given = _customer(request), query.validated_data
+        user, given = _customer(request), self.given
         rows = selectors.refunds_of(user=user)
         names = [name for name in ("before", "after") if name in given]
         places = {name: selectors.refund_of(user=user, reference=given[name]) for name in names}
@@ -56,7 +56,7 @@ class RefundsView(APIView):
         return Response({"total": total, "refunds": RefundSerializer(refunds, many=True).data})
 
 
-class RefundView(APIView):
+class RefundView(ApiView):
     @extend_schema(
         operation_id="refunds_retrieve",
         tags=_TAGS,

@@ -11,11 +11,9 @@ import pytest
 from django.conf import settings as django_settings
 from django.urls import resolve
 from django.utils import timezone
-from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
-from accounts import services as accounts
-from accounts.models import PolicyAcceptance, User
+from accounts.models import PolicyAcceptance
 from activity.models import Activity
 from config.lib.codes import REFUSALS
 from config.lib.openapi import problem_example
@@ -24,23 +22,13 @@ from config.stack.environment import ROOT
 from notifications import catalog
 from payments.models import Payment, PaymentStatus
 from refunds.models import Refund
+from tests.operations import OPERATIONS, SCHEMA, client_of, filled
 from tests.people import customer
 from verifications import services
 from verifications.models import Status
 from wallet.models import Transaction
 
-SCHEMA = SchemaGenerator().get_schema(request=None, public=True)
-OPERATIONS = {
-    f"{method.upper()} {path}": operation
-    for path, methods in SCHEMA["paths"].items()
-    for method, operation in methods.items()
-}
 every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
-
-
-def client_of(user: User, *scopes: str) -> APIClient:
-    _key, secret = accounts.create_api_key(user=user, name="conventions", scopes=scopes or None)
-    return APIClient(HTTP_AUTHORIZATION=f"Bearer {secret}")
 
 
 def resolved(node: dict[str, Any]) -> dict[str, Any]:
@@ -192,8 +180,7 @@ def test_the_guide_has_the_same_codes() -> None:
 @pytest.mark.django_db
 def test_nobody_is_401_and_a_wrong_key_too(operation: dict[str, Any], request: pytest.FixtureRequest) -> None:
     method, path = next(name for name, one in OPERATIONS.items() if one is operation).split(" ")
-    path = path.replace("{verification_id}", "0b6c7f7e-3c5e-4a53-9a55-0d8f3a0f2d11")
-    path = re.sub(r"{\w+}", "1", path.replace("{resource_type}", "verification"))
+    path = filled(path)
     for client in (APIClient(), APIClient(HTTP_AUTHORIZATION="Bearer rf_nonsense")):
         answer = client.generic(method, path)
         assert (answer.status_code, answer["Content-Type"]) == (401, "application/problem+json")

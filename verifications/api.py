@@ -9,10 +9,10 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from accounts.models import User
 from config.lib.api import PageSerializer, key_of, page
+from config.lib.api_view import ApiView
 from config.lib.openapi import REPLAYED, answered, asked, idempotency_key, refusals
 from config.lib.throttling import PurchaseThrottle
 from verifications import favourites, selectors, services
@@ -86,7 +86,9 @@ def _customer(request: Request) -> User:
     return cast(User, request.user)  # HasScope lets nobody else in
 
 
-class CountriesView(APIView):
+class CountriesView(ApiView):
+    query_fields = PageSerializer
+
     @extend_schema(
         operation_id="countries_list",
         tags=["catalogue"],
@@ -102,7 +104,9 @@ class CountriesView(APIView):
         return Response(CountryListSerializer({"total": total, "countries": found}).data)
 
 
-class ServicesView(APIView):
+class ServicesView(ApiView):
+    query_fields = ServiceQuerySerializer
+
     @extend_schema(
         operation_id="services_list",
         tags=["catalogue"],
@@ -120,14 +124,14 @@ class ServicesView(APIView):
     )
     def get(self, request: Request) -> Response:
         """What may be bought in a country, with price, stock and how often a code came lately."""
-        query = ServiceQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        offers = selectors.services_for_sale(country=query.validated_data["country"], query=query.validated_data["q"])
+        offers = selectors.services_for_sale(country=self.given["country"], query=self.given["q"])
         total, rows = page(request, offers)
         return Response(ServiceListSerializer({"total": total, "services": rows}).data)
 
 
-class ServiceView(APIView):
+class ServiceView(ApiView):
+    query_fields = OfferQuerySerializer
+
     @extend_schema(
         operation_id="services_retrieve",
         tags=["catalogue"],
@@ -138,14 +142,14 @@ class ServiceView(APIView):
     )
     def get(self, request: Request, name: str) -> Response:
         """One service, with the price that a purchase would cost now; with an area code that costs more, that price."""
-        query = OfferQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        deal = services.quote(service_name=name, **query.validated_data)
+        deal = services.quote(service_name=name, **self.given)
         deal.offer.price = deal.price
         return Response(ServiceSerializer(deal.offer).data)
 
 
-class FavouritesView(APIView):
+class FavouritesView(ApiView):
+    query_fields = PageSerializer
+
     @extend_schema(
         operation_id="favourites_list",
         tags=["catalogue"],
@@ -159,7 +163,7 @@ class FavouritesView(APIView):
         return Response(ServiceListSerializer({"total": total, "services": rows}).data)
 
 
-class FavouriteView(APIView):
+class FavouriteView(ApiView):
     scope = "buy"
 
     @extend_schema(
@@ -188,7 +192,8 @@ class FavouriteView(APIView):
         return Response(status=204)
 
 
-class CreateView(APIView):
+class CreateView(ApiView):
+    with_body = ("POST",)
     scope = "buy"
 
     def get_throttles(self) -> list[BaseThrottle]:
@@ -241,7 +246,9 @@ class CreateView(APIView):
         )
 
 
-class VerificationsView(APIView):
+class VerificationsView(ApiView):
+    query_fields = VerificationQuerySerializer
+
     @extend_schema(
         operation_id="verify_list",
         tags=_TAG,
@@ -252,9 +259,7 @@ class VerificationsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Your verifications, newest first."""
-        query = VerificationQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        user, given = _customer(request), query.validated_data
+        user, given = _customer(request), self.given
         status, before, after = (given.get(name) for name in ("status", "before", "after"))
         total, rows = page(
             request,
@@ -265,7 +270,7 @@ class VerificationsView(APIView):
         return Response(VerificationListSerializer({"total": total, "verifications": rows}).data)
 
 
-class VerificationView(APIView):
+class VerificationView(ApiView):
     @extend_schema(
         operation_id="verify_retrieve",
         tags=_TAG,
@@ -278,7 +283,7 @@ class VerificationView(APIView):
         return Response(VerificationSerializer(found).data)
 
 
-class CancelView(APIView):
+class CancelView(ApiView):
     scope = "buy"
 
     @extend_schema(

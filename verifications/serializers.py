@@ -7,13 +7,21 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.lib.api import KeyedSerializer, MoneyField, PageSerializer, PositiveMoneyField
+from config.lib.api import KeyedSerializer, MoneyField, PageSerializer, PositiveMoneyField, QuerySerializer
 from verifications import selectors
 from verifications.models import Message, Offer, Status, Verification
 
-_COUNTRY_ERROR: dict[str, Any] = {"invalid": 'Send the country as two capital letters, such as "US".'}
+_COUNTRY_ERROR: dict[str, Any] = dict.fromkeys(
+    ("invalid", "blank"), 'Send the country as two capital letters, such as "US".'
+)
+_AREA_CODE_ERROR: dict[str, Any] = dict.fromkeys(
+    ("invalid", "blank"), 'Send the area code as three digits, such as "212".'
+)
 
-_AREA_CODE_ERROR: dict[str, Any] = {"invalid": 'Send the area code as three digits, such as "212".'}
+
+@extend_schema_field({"type": "string", "pattern": r"^([2-9]\d{2})?$"})
+class AreaCodeField(serializers.RegexField):
+    """Three digits, or none of them for any area."""
 
 
 @extend_schema_field({"type": "string", "pattern": r"^\d{1,17}\.\d{2}$", "example": "0.50"})
@@ -39,12 +47,12 @@ class ServiceQuerySerializer(PageSerializer):
     q = serializers.CharField(max_length=80, default="", allow_blank=True, help_text="Part of the name or title")
 
 
-class OfferQuerySerializer(serializers.Serializer):
+class OfferQuerySerializer(QuerySerializer):
     country = serializers.RegexField(
         r"^[A-Z]{2}\Z", default="US", error_messages=_COUNTRY_ERROR, help_text="Two capital letters (ISO 3166)"
     )
     area_code = serializers.RegexField(
-        r"^[2-9]\d{2}\Z", default="", error_messages=_AREA_CODE_ERROR, help_text="Three digits: the price with it"
+        r"^[2-9]\d{2}\Z", required=False, error_messages=_AREA_CODE_ERROR, help_text="Three digits: the price with it"
     )
 
 
@@ -76,7 +84,7 @@ class CreateSerializer(KeyedSerializer):
     service_name = serializers.CharField(max_length=80, help_text="From GET /api/v1/services")
     country = serializers.RegexField(r"^[A-Z]{2}\Z", default="US", error_messages=_COUNTRY_ERROR)
     capability = serializers.ChoiceField(choices=["sms"], default="sms")
-    area_code = serializers.RegexField(
+    area_code = AreaCodeField(
         r"^[2-9]\d{2}\Z",
         default="",
         allow_blank=True,

@@ -12,11 +12,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import User
 from accounts.permissions import StaffMay
 from config.lib.api import FormatIsAField
+from config.lib.api_view import ApiView
 from config.lib.openapi import answered
 from wallet import exports, selectors
 from wallet.models import Transaction
@@ -52,11 +52,8 @@ _MONITOR = {
     "credits_spent": "2.50",
     "refunds_issued": "2.50",
     "unique_users": 1,
-    "by_type": {
-        "credit": {"count": 1, "amount": "20.00"},
-        "sms_purchase": {"count": 1, "amount": "-2.50"},
-        "verification_refund": {"count": 1, "amount": "2.50"},
-    },
+    "by_type": {"credit": 1, "sms_purchase": 1, "verification_refund": 1},
+    "amount_by_type": {"credit": "20.00", "sms_purchase": "-2.50", "verification_refund": "2.50"},
     "recent_transactions": [
         {
             "id": 4711,
@@ -74,7 +71,7 @@ def _customer(request: Request) -> User:
     return cast(User, request.user)  # StaffMay lets nobody else in
 
 
-class BalanceView(APIView):
+class BalanceView(ApiView):
     @extend_schema(
         operation_id="wallet_balance",
         tags=_TAGS,
@@ -86,7 +83,9 @@ class BalanceView(APIView):
         return Response(BalanceSerializer(selectors.balance_of(user=_customer(request))).data)
 
 
-class TransactionsView(APIView):
+class TransactionsView(ApiView):
+    query_fields = TransactionQuerySerializer
+
     @extend_schema(
         operation_id="wallet_transactions",
         tags=_TAGS,
@@ -96,15 +95,15 @@ class TransactionsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Every movement of your money, newest first."""
-        query = TransactionQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
         user = _customer(request)
         # The journal has no gaps: its last sequence is its length.
         total = selectors.balance_of(user=user).version
-        return _page(selectors.transactions_of(user=user), total=total, given=query.validated_data)
+        return _page(selectors.transactions_of(user=user), total=total, given=self.given)
 
 
-class DetailedView(APIView):
+class DetailedView(ApiView):
+    query_fields = DetailedQuerySerializer
+
     @extend_schema(
         operation_id="wallet_transactions_detailed",
         tags=_TAGS,
@@ -114,13 +113,12 @@ class DetailedView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The movements of one type, or of some days."""
-        query = DetailedQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        rows = _filtered(_customer(request), query.validated_data)
-        return _page(rows, total=rows.count(), given=query.validated_data)
+        rows = _filtered(_customer(request), self.given)
+        return _page(rows, total=rows.count(), given=self.given)
 
 
-class ExportView(APIView):
+class ExportView(ApiView):
+    query_fields = ExportQuerySerializer
     content_negotiation_class = FormatIsAField
 
     @extend_schema(
@@ -138,13 +136,12 @@ class ExportView(APIView):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """All that the filters leave, as a file."""
-        query = ExportQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        given = query.validated_data
+        given = self.given
         return exports.respond(_filtered(_customer(request), given), as_format=given["format"])
 
 
-class MonitorView(APIView):
+class MonitorView(ApiView):
+    query_fields = MonitorQuerySerializer
     permission_classes = [StaffMay]
     staff_permissions = ("wallet.view_transaction",)
 
@@ -157,9 +154,7 @@ class MonitorView(APIView):
     )
     def get(self, request: Request) -> Response:
         """What moved in the last minutes, for staff."""
-        query = MonitorQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        since = timezone.now() - timedelta(minutes=query.validated_data["minutes"])
+        since = timezone.now() - timedelta(minutes=self.given["minutes"])
         return Response(MonitorSerializer(selectors.monitor(since=since)).data)
 
 

@@ -70,6 +70,7 @@ def monitor(*, since: datetime) -> dict[str, Any]:
         "credits_spent": -moved(TransactionType.SMS_PURCHASE),
         "refunds_issued": moved(TransactionType.VERIFICATION_REFUND),
         "unique_users": sums["users"],
-        "by_type": by_type,
+        "by_type": {kind: row["count"] for kind, row in by_type.items()},
+        "amount_by_type": {kind: row["amount"] for kind, row in by_type.items()},
         "recent_transactions": list(rows.select_related("wallet").order_by("-created_at", "-id")[:20]),
     }

@@ -72,7 +72,7 @@ class TransactionFilterSerializer(RangeSerializer):
 
 
 class DetailedQuerySerializer(TransactionFilterSerializer, TransactionQuerySerializer):
-    pass
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=50, help_text="How many rows at most.")
 
 
 class ExportQuerySerializer(TransactionFilterSerializer):
@@ -93,16 +93,12 @@ class MonitoredSerializer(serializers.ModelSerializer[Transaction]):
         read_only_fields = fields
 
 
-class MonitorTypeSerializer(serializers.Serializer):
-    count = serializers.IntegerField()
-    amount = MoneyField()
-
-
 class MonitorSerializer(serializers.Serializer):
     total_transactions = serializers.IntegerField()
     credits_added = MoneyField(help_text="Top-ups.")
     credits_spent = MoneyField(help_text="Number purchases, as a positive amount.")
     refunds_issued = MoneyField(help_text="Refunds of verifications.")
     unique_users = serializers.IntegerField()
-    by_type = serializers.DictField(child=MonitorTypeSerializer())
+    by_type = serializers.DictField(child=serializers.IntegerField(), help_text="How many of each type.")
+    amount_by_type = serializers.DictField(child=MoneyField(), help_text="The sum of each type.")
     recent_transactions = MonitoredSerializer(many=True)

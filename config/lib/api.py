@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,8 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from config.lib import money, sentences
+
+_DIGITS = re.compile(r"-?[0-9]{1,30}")
 
 
 def _money(pattern: str, example: str) -> dict[str, str]:
@@ -67,10 +69,28 @@ class _InputSerializer(serializers.Serializer):
         return fields
 
     def run_validation(self, data: Any = empty) -> Any:
-        """JSON's null is no object either."""
+        """Refuse null, which is no object either, and each name that is no field: a misspelt one must not mean none."""
         if data is None:
             raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [sentences.NO_OBJECT]})
+        if isinstance(data, Mapping):
+            refuse_unknown(data, known=self.fields)
         return super().run_validation(data)
+
+
+_MOST_NAMED = 20
+
+
+def refuse_unknown(given: Mapping[Any, Any], *, known: Iterable[str] = ()) -> None:
+    """Raise ValidationError that names each of the given fields (the first twenty) that is not known."""
+    names = list(known)
+    unknown = [str(name) for name in given if name not in names][:_MOST_NAMED]
+    if unknown:
+        sentence = (
+            _("There is no such field here. There are: {names}.").format(names=", ".join(names))
+            if names
+            else _("There is no such field here: this call takes none.")
+        )
+        raise serializers.ValidationError({name[:100]: [sentence] for name in unknown})
 
 
 class QuerySerializer(_InputSerializer):
@@ -80,6 +100,20 @@ class QuerySerializer(_InputSerializer):
         if isinstance(data, QueryDict):
             data = data.dict()
         super().__init__(instance, data, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Take a whole number as digits alone: DRF would read "0.0" as one too."""
+        if isinstance(data, Mapping):
+            wrong = {
+                name: [sentences.NO_WHOLE_NUMBER]
+                for name, field in self.fields.items()
+                if isinstance(field, serializers.IntegerField)
+                and isinstance(data.get(name), str)
+                and not _DIGITS.fullmatch(data[name])
+            }
+            if wrong:
+                raise serializers.ValidationError(wrong)
+        return super().to_internal_value(data)
 
 
 class KeyField(serializers.RegexField):
@@ -177,9 +211,12 @@ class StartField(serializers.DateTimeField):
     default_error_messages = {"invalid": sentences.A_TIME_OR_A_DAY}
 
 
+_LEAST = timedelta(microseconds=1)  # as exact as our times are
+
+
 @extend_schema_field(_A_TIME)
 class EndField(serializers.DateTimeField):
-    """A time that is no longer in the range, or its last day."""
+    """The last moment of a range, or its last day. In Python: the first moment that is no longer in it."""
 
     default_error_messages = {"invalid": sentences.A_TIME_OR_A_DAY}
 
@@ -187,20 +224,20 @@ class EndField(serializers.DateTimeField):
         moment: datetime = super().to_internal_value(value)
         is_day = isinstance(value, str) and len(value.strip()) == len("2026-01-31")
         try:
-            return moment + timedelta(days=1) if is_day else moment
+            return moment + (timedelta(days=1) if is_day else _LEAST)
         except OverflowError:
             return moment
 
 
 class RangeSerializer(QuerySerializer):
-    """`start_date` (included) and `end_date` (a time, not included; or a day, wholly included)."""
+    """`start_date` and `end_date`, times or days, both included. `end_date` in Python: the moment after the range."""
 
     start_date = StartField(required=False, help_text="From this time (ISO 8601) or day on.")
-    end_date = EndField(required=False, help_text="Before this time (ISO 8601), or up to and with this day.")
+    end_date = EndField(required=False, help_text="Up to and with this time (ISO 8601) or day.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "start_date" in attrs and "end_date" in attrs and attrs["start_date"] >= attrs["end_date"]:
-            raise serializers.ValidationError({"end_date": [_("The range must end after it starts.")]})
+            raise serializers.ValidationError({"end_date": [_("The range must not end before it starts.")]})
         return attrs
 
 

@@ -11,9 +11,10 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_lib_doc_excludes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter
 
 from config.lib.codes import REFUSALS
 
@@ -122,6 +123,19 @@ def lib_doc_excludes() -> list[type]:
     return [*theirs, *ours]
 
 
+class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """A body has no other fields than those that are described."""
+
+    target_class = "config.lib.api.BodySerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        schema: dict[str, Any] = auto_schema._map_serializer(  # type: ignore[no-untyped-call]
+            self.target, direction, bypass_extensions=True
+        )
+        return {**schema, "additionalProperties": False}
+
+
 class Schema(AutoSchema):
     """The house's reading of a view: its docstring's first sentence is the summary, its scope is said."""
 
@@ -167,11 +181,9 @@ def _complete(operation: dict[str, Any]) -> None:
 
 def _any_call(operation: dict[str, Any]) -> list[str]:
     parameters = operation.get("parameters", [])
-    codes = ["not_authenticated", "forbidden", "throttled", "not_acceptable", "unavailable"]
+    codes = ["validation_error", "not_authenticated", "forbidden", "throttled", "not_acceptable", "unavailable"]
     if "requestBody" in operation:
-        codes += ["validation_error", "too_large", "unsupported_media_type"]
-    if any(parameter["in"] in ("query", "header") for parameter in parameters):
-        codes.append("validation_error")
+        codes += ["too_large", "unsupported_media_type"]
     if any(parameter["in"] == "path" for parameter in parameters):
         codes.append("not_found")
     return codes

@@ -1,0 +1,65 @@
+"""What every endpoint of the API has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from config.lib.api import QuerySerializer, refuse_unknown
+
+_READS = ("GET", "HEAD")
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class ApiView(APIView):
+    """An endpoint that refuses, by its name, each field that it doesn't know.
+
+    `query_fields` says what the query of a GET (or of the methods `query_methods`) may hold, and `given` is what it
+    held; without it there may be none.
+    `with_body` names the methods that have a body, which the method's own serializer reads; others may have none.
+    """
+
+    query_fields: ClassVar[type[QuerySerializer] | None] = None
+    query_methods: ClassVar[tuple[str, ...]] = _READS
+    with_body: ClassVar[tuple[str, ...]] = ()
+    given: dict[str, Any]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        method = request.method or ""
+        if method.lower() not in self.http_method_names or not hasattr(self, method.lower()):
+            return  # which is 405 in a moment
+        self.given = self._read_query(request)
+        if method not in (*_READS, "OPTIONS", *self.with_body):
+            _refuse_body(request)
+
+    def _read_query(self, request: Request) -> dict[str, Any]:
+        if self.query_fields is None or request.method not in self.query_methods:
+            refuse_unknown(request.query_params)
+            return {}
+        form = self.query_fields(data=request.query_params)
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)
+
+
+def _refuse_body(request: Request) -> None:
+    """Raise ValidationError where there is more than nothing, `null`, `{}` or a form without fields."""
+    try:
+        if request.data is None:
+            return
+    except UnsupportedMediaType:
+        form = request._request
+        if form.content_type in _FORMS and not form.POST and not form.FILES:
+            return
+        raise
+    if isinstance(request.data, Mapping):
+        refuse_unknown(request.data)
+    else:
+        raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [_("This call takes no body.")]})
