@@ -1,7 +1,9 @@
 """The API: each app's own paths, the schema and its pages."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from config.api_schema import SchemaView
 
 urlpatterns = [
     path("", include("accounts.api_urls")),
@@ -11,6 +13,6 @@ urlpatterns = [
     path("", include("refunds.api_urls")),
     path("", include("activity.api_urls")),
     path("", include("notifications.api_urls")),
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("schema", SchemaView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]

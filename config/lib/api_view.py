@@ -52,14 +52,13 @@ class ApiView(APIView):
 def _refuse_body(request: Request) -> None:
     """Raise ValidationError where there is more than nothing, `null`, `{}` or a form without fields."""
     try:
-        if request.data is None:
-            return
+        body: Any = request.data
     except UnsupportedMediaType:
         form = request._request
         if form.content_type in _FORMS and not form.POST and not form.FILES:
             return
         raise
-    if isinstance(request.data, Mapping):
-        refuse_unknown(request.data)
-    else:
+    if isinstance(body, Mapping):
+        refuse_unknown(body)
+    elif body is not None:
         raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [_("This call takes no body.")]})
