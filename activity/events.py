@@ -80,12 +80,15 @@ _event("number_purchased", "verification verification updated pending",
 _event("verification_progress", "verification verification updated pending",
        _("Still Waiting"), _("Still waiting for the {service} code"),
        "service")
+_event("verification_unclear", "verification verification updated pending",
+       _("Still Getting Your Number"), _("No clear answer from the provider for {service}; we are asking again"),
+       "service")
 _event("verification_complete", "verification verification completed completed",
        _("SMS Code Received"), _("The {service} code arrived"),
-       "service verification")
+       "service verification message_id")
 _event("message_received", "verification verification completed completed",
        _("SMS Received"), _("An SMS for {service} arrived, without a code that we could read"),
-       "service")
+       "service message_id")
 _event("verification_failed", "verification verification failed failed",
        _("Verification Failed"), _("{service}: {why}. Nothing was charged"),
        "service why")

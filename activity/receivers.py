@@ -25,9 +25,8 @@ from activity.models import Alert
 from config.lib import money
 from payments import signals as payments_signals
 from payments.models import GatewayEvent, Payment
-from verifications import selectors as verifications_selectors
 from verifications import signals as verifications_signals
-from verifications.models import Verification
+from verifications.models import Message, Verification
 from wallet import selectors as wallet_selectors
 from wallet import signals as wallet_signals
 from wallet.models import Transaction, TransactionType
@@ -130,12 +129,21 @@ def record_progressed(verification: Verification, **_kwargs: Any) -> None:
     _record_verification("verification_progress", verification)
 
 
+@receiver(verifications_signals.verification_unclear, dispatch_uid="activity.verification_unclear")
+def record_unclear(verification: Verification, **_kwargs: Any) -> None:
+    _record_verification("verification_unclear", verification)
+
+
 @receiver(verifications_signals.verification_completed, dispatch_uid="activity.verification_completed")
-def record_completed(verification: Verification, **_kwargs: Any) -> None:
-    if verifications_selectors.code_of(verification):
-        _record_verification("verification_complete", verification, verification=str(verification.pk))
+@receiver(verifications_signals.message_arrived, dispatch_uid="activity.message_arrived")
+def record_message(verification: Verification, message: Message | None = None, **_kwargs: Any) -> None:
+    """Each SMS is an event of its own, with the id of the message whose code is read when it is shown."""
+    message_id = str(message.pk) if message else ""
+    if message and message.code:
+        pk = str(verification.pk)
+        _record_verification("verification_complete", verification, verification=pk, message_id=message_id)
     else:
-        _record_verification("message_received", verification)
+        _record_verification("message_received", verification, message_id=message_id)
 
 
 @receiver(verifications_signals.verification_ended, dispatch_uid="activity.verification_ended")

@@ -62,6 +62,9 @@ _notice("credit_deducted", "wallet", CRITICAL, "💳", _("Credits Deducted"),
         _("{amount} for {reason}. New balance: {balance}"), "verification or wallet")
 _notice("verification_progress", "verification", MEDIUM, "⏳", _("Still Waiting"),
         _("Still waiting for your {service} code"), "verification")
+_notice("verification_unclear", "verification", MEDIUM, "🔁", _("Still Getting Your Number"),
+        _("Our provider gave no clear answer for {service}, so we are asking again. "
+          "You pay only once the number is yours"), "verification")
 _notice("verification_complete", "verification", HIGH, "✅", _("SMS Code Received!"),
         _("Code: {code} for {service}"), "verification")
 _notice("message_received", "verification", HIGH, "✉️", _("SMS Received"),

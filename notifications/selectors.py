@@ -230,7 +230,7 @@ def _show(notification: Notification, codes: Mapping[str, str]) -> Shown:
     notice = catalog.CATALOG.get(activity.event)
     shown = wording.values(activity.event, activity.data)
     if activity.event in catalog.READ_WHEN_SHOWN:
-        shown["code"] = codes.get(activity.resource_id) or PURGED
+        shown["code"] = codes.get(activity.data.get("message_id") or activity.resource_id) or PURGED
     return {
         "id": notification.pk,
         "seq": notification.seq,
@@ -253,13 +253,16 @@ def _title(activity: Activity) -> Any:
 
 
 def _codes(notifications: Iterable[Notification]) -> dict[str, str]:
-    """Verification id -> its newest code, as everywhere. What is purged is missing."""
+    """Codes by the message's id, and by the verification's for events that name no message: its newest.
+
+    What is purged is missing.
+    """
     ids = {UUID(row.activity.resource_id) for row in notifications if row.activity.event in catalog.READ_WHEN_SHOWN}
     if not ids:
         return {}
     messages = Message.objects.filter(verification_id__in=ids).order_by("received_at", "pk")
     codes: dict[str, str] = {}
-    for pk, code in messages.values_list("verification_id", "code"):
+    for pk, verification_id, code in messages.values_list("pk", "verification_id", "code"):
         if code:
-            codes[str(pk)] = str(code)
+            codes[str(pk)] = codes[str(verification_id)] = str(code)
     return codes

@@ -147,6 +147,9 @@ class Verification(models.Model):
     next_poll_at = models.DateTimeField(null=True, blank=True)
     polls = models.PositiveIntegerField(default=0)
     next_recovery_at = models.DateTimeField(null=True, blank=True)
+    unclear_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When its owner was told that the provider's answer to the order is unclear")
+    )
     progress_told_at = models.DateTimeField(null=True, blank=True)
     lock_failures = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text=_("How often in a row background work found it, or its wallet, locked")
@@ -227,9 +230,16 @@ class Message(models.Model):
     """A text that arrived. Encrypted at rest, emptied by the purge."""
 
     verification = models.ForeignKey(Verification, on_delete=models.CASCADE, related_name="messages")
+    vendor_id = models.CharField(
+        max_length=80,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("The provider's id of it; empty while only a webhook brought it"),
+    )
     digest = models.CharField(
         max_length=64,
-        help_text=_("Keyed hash of sender, time and text: the push and the pull of one message are one row"),
+        help_text=_("Keyed hash of sender and text: with the time it tells whether a push and a pull are one message"),
     )
     sender = models.CharField(max_length=40, blank=True)
     text = EncryptedTextField()
@@ -239,7 +249,13 @@ class Message(models.Model):
 
     class Meta:
         ordering = ["received_at", "id"]
-        constraints = [models.UniqueConstraint(fields=["verification", "digest"], name="verifications_message_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["verification", "vendor_id"],
+                condition=~Q(vendor_id=""),
+                name="verifications_message_vendor_id_once",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"Message {self.pk} of {self.verification_id}"

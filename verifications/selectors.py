@@ -218,13 +218,18 @@ def text_of(verification: Verification) -> str:
     return _text_in(verification.messages.all())
 
 
+def completing_message(messages: Iterable[Message]) -> Message | None:
+    """The one that a completion is told with: the newest with a code, else the newest."""
+    newest_first = [*messages][::-1]
+    return next((message for message in newest_first if message.code), newest_first[0] if newest_first else None)
+
+
 def _code_in(messages: Iterable[Message]) -> str:
     return next((str(message.code) for message in reversed([*messages]) if message.code), "")
 
 
 def _text_in(messages: Iterable[Message]) -> str:
-    newest_first = [*messages][::-1]
-    best = next((message for message in newest_first if message.code), newest_first[0] if newest_first else None)
+    best = completing_message(messages)
     return str(best.text) if best else ""
 
 

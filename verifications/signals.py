@@ -5,8 +5,10 @@ from django.dispatch import Signal
 verification_requested = Signal()  # verification: reserved and held, nothing bought yet
 number_purchased = Signal()  # verification: charged and waiting
 verification_refused = Signal()  # verification, why (sentence): requested -> failed, nothing was charged
+verification_unclear = Signal()  # verification: whether the provider sold a number is unknown; asked again. Once
 verification_progressed = Signal()  # verification: still waiting after PROGRESS_AFTER_SECONDS, once
-verification_completed = Signal()  # verification: the code is there
+verification_completed = Signal()  # verification, message: the code is there
+message_arrived = Signal()  # verification, message: a further SMS, beside the one that completed it
 verification_ended = (
     Signal()
 )  # verification, reason ("timeout" | "cancelled" | "failed"), why (sentence): charged, ended without a code

@@ -156,18 +156,41 @@ def test_a_purchase_gives_three_events() -> None:
     assert (last(user).resource_type, last(user).resource_id) == ("verification", str(verification.pk))
 
 
-def test_the_event_of_an_arrived_code_has_the_verification_and_no_code() -> None:
+def test_the_event_of_an_arrived_code_names_the_message_and_has_no_code() -> None:
     user = make_user()
     verification = make_verification(user)
-    Message.objects.create(
+    message = Message.objects.create(
         verification=verification, digest="1", text="908172", code="908172", received_at=timezone.now()
     )
 
-    verifications_signals.verification_completed.send(sender=Verification, verification=verification)
+    verifications_signals.verification_completed.send(sender=Verification, verification=verification, message=message)
 
     assert (last(user).event, last(user).data) == (
         "verification_complete",
-        {"service": "WhatsApp", "verification": str(verification.pk)},
+        {"service": "WhatsApp", "verification": str(verification.pk), "message_id": str(message.pk)},
+    )
+
+
+@pytest.mark.parametrize(("code", "event"), [("908172", "verification_complete"), ("", "message_received")])
+def test_a_further_sms_is_an_event_of_its_own(code: str, event: str) -> None:
+    user = make_user()
+    verification = make_verification(user, status="completed")
+    message = Message.objects.create(
+        verification=verification, digest="1", text="A text", code=code, received_at=timezone.now()
+    )
+
+    verifications_signals.message_arrived.send(sender=Verification, verification=verification, message=message)
+
+    assert (last(user).event, last(user).data["message_id"]) == (event, str(message.pk))
+
+
+def test_an_unclear_purchase_is_an_event() -> None:
+    user = make_user()
+    verifications_signals.verification_unclear.send(sender=Verification, verification=make_verification(user))
+    assert (last(user).event, last(user).status, last(user).data) == (
+        "verification_unclear",
+        "pending",
+        {"service": "WhatsApp"},
     )
 
 

@@ -24,6 +24,7 @@ from wallet.models import Transaction
 from wallet.tests.factories import funded
 
 pytestmark = pytest.mark.django_db
+ORDER = r"POST .*/v2/verifications$"
 
 
 @pytest.fixture
@@ -66,6 +67,77 @@ def test_an_arrived_code_is_told_and_stands_in_no_event(customer: User, sandbox:
     assert told(customer)[3:] == [("verification_complete", "Code: 123456 for Test_Success")]
     for activity in Activity.objects.all():
         assert "123456" not in f"{activity.data} {activity.title} {activity.description}"
+
+
+def test_a_second_sms_is_told_by_itself_and_changes_nothing_of_the_first(
+    customer: User, sandbox: RunningSandbox
+) -> None:
+    number = bought(customer, "test_pending")
+    sandbox.sms(number.phone_number, "111111 is your code")
+    verifications.poll_due(now=timezone.now() + timedelta(seconds=3))
+    sandbox.sms(number.phone_number, "222222 is your new code")
+    sandbox.sms(number.phone_number, "Welcome!")
+    for webhook in sandbox.webhooks()[1:] * 2:
+        verifications.receive_webhook(
+            provider="textverified", headers=webhook["headers"], body=webhook["body"].encode()
+        )
+
+    assert told(customer)[3:] == [
+        ("verification_complete", "Code: 111111 for Test_Pending"),
+        ("verification_complete", "Code: 222222 for Test_Pending"),
+        (
+            "message_received",
+            "An SMS for Test_Pending arrived, without a code that we could read. It is on the number's page",
+        ),
+    ]
+
+
+def test_two_sms_that_come_together_are_two(customer: User, sandbox: RunningSandbox) -> None:
+    number = bought(customer, "test_pending")
+    sandbox.sms(number.phone_number, "Welcome!")
+    sandbox.sms(number.phone_number, "222222 is your code")
+    verifications.poll_due(now=timezone.now() + timedelta(seconds=3))
+    assert [type_ for type_, _message in told(customer)[3:]] == ["message_received", "verification_complete"]
+
+
+ASKING_AGAIN = (
+    "Our provider gave no clear answer for Test_Pending, so we are asking again. You pay only once the number is yours"
+)
+
+
+def test_a_purchase_without_a_clear_answer_is_told_and_so_is_that_it_came(
+    customer: User, sandbox: RunningSandbox
+) -> None:
+    sandbox.fault(ORDER, "drop_after")
+    bought(customer, "test_pending")
+    assert told(customer)[1:] == [("verification_unclear", ASKING_AGAIN)]
+
+    sandbox.fault(ORDER, "forbidden_403")  # once is enough
+    for seconds in (2, 60):
+        verifications.recover_due(now=timezone.now() + timedelta(seconds=seconds))
+    assert [type_ for type_, _message in told(customer)[2:]] == ["credit_deducted", "number_purchased"]
+
+
+def test_a_purchase_without_a_clear_answer_is_told_and_so_is_that_it_failed(
+    customer: User, sandbox: RunningSandbox
+) -> None:
+    sandbox.fault(ORDER, "drop_before")
+    bought(customer, "test_pending")
+    sandbox.settings(stock={"test_pending": 0})
+    verifications.recover_due(now=timezone.now() + timedelta(seconds=2))
+    assert [type_ for type_, _message in told(customer)[1:]] == ["verification_unclear", "verification_failed"]
+
+
+def test_a_purchase_that_was_cut_off_is_told_once_the_provider_is_silent_too(
+    customer: User, sandbox: RunningSandbox
+) -> None:
+    sandbox.fault(ORDER, "drop_before")
+    row = bought(customer, "test_pending")
+    Verification.objects.filter(pk=row.pk).update(unclear_at=None)
+    Notification.objects.filter(activity__event="verification_unclear").delete()
+    sandbox.fault(ORDER, "error_500")
+    verifications.recover_due(now=timezone.now() + timedelta(seconds=20))
+    assert told(customer)[1:] == [("verification_unclear", ASKING_AGAIN)]
 
 
 def test_a_purged_code_is_told_as_dots(customer: User, sandbox: RunningSandbox, settings: Any) -> None:

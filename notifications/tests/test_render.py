@@ -14,7 +14,7 @@ from notifications import selectors
 from notifications.catalog import CATALOG
 from notifications.models import Notification
 from verifications.models import Message, Verification
-from verifications.signals import verification_completed
+from verifications.signals import message_arrived, verification_completed
 
 pytestmark = pytest.mark.django_db
 MOMENT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -30,10 +30,10 @@ def message_of(user: User, event: str, **data: str) -> str:
 
 def arrived(user: User, code: str = "123456") -> Verification:
     verification = make_verification(user, status="completed")
-    Message.objects.create(
+    message = Message.objects.create(
         verification=verification, digest=code or "none", text=f"Your code is {code}", code=code, received_at=MOMENT
     )
-    verification_completed.send(sender=Verification, verification=verification)
+    verification_completed.send(sender=Verification, verification=verification, message=message)
     return verification
 
 
@@ -170,11 +170,26 @@ def test_a_page_with_codes_is_one_more_query_however_long(times: int, django_ass
     assert [row["message"] for row in rows] == [f"Code: 00000{n} for WhatsApp" for n in reversed(range(times))]
 
 
-def test_of_two_messages_the_newest_code_counts() -> None:
+def test_a_second_code_does_not_change_what_the_first_s_notification_says() -> None:
     user = make_user()
     verification = arrived(user, "111111")
-    Message.objects.create(
+    first = Activity.objects.get(event="verification_complete")
+    message = Message.objects.create(
         verification=verification, digest="later", text="t", code="222222", received_at=timezone.now() + timedelta(1)
     )
+    message_arrived.send(sender=Verification, verification=verification, message=message)
+    second = Activity.objects.exclude(pk=first.pk).get()
 
-    assert shown(Activity.objects.get(event="verification_complete"))["message"] == "Code: 222222 for WhatsApp"
+    assert [shown(row)["message"] for row in (first, second)] == [
+        "Code: 111111 for WhatsApp",
+        "Code: 222222 for WhatsApp",
+    ]
+
+
+def test_an_event_that_names_no_message_shows_the_newest_code() -> None:
+    """As those from before messages were named."""
+    user = make_user()
+    arrived(user, "111111")
+    activity = Activity.objects.get(event="verification_complete")
+    Activity.objects.update(data={"service": "WhatsApp", "verification": activity.resource_id})
+    assert shown(Activity.objects.get())["message"] == "Code: 111111 for WhatsApp"

@@ -51,12 +51,16 @@ class Rows(list[T]):
 
 @dataclass(frozen=True)
 class Text:
-    """A text message. `received_at` is the provider's time; `code` what it parsed, or ''."""
+    """A text message. `received_at` is the provider's time; `code` what it parsed, or ''.
+
+    `vendor_id` is the provider's id of it, '' where a webhook has none: two texts may be equal without being the same.
+    """
 
     sender: str = field(repr=False)
     text: str = field(repr=False)
     code: str = field(repr=False)
     received_at: datetime
+    vendor_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

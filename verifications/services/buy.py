@@ -137,8 +137,10 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
     except base.OutcomeUnknown as error:
         log.warning("The outcome of %s is unknown: %s", verification.pk, error)
         now = timezone.now()
-        wait = timedelta(0) if isinstance(error, there.NotAsked) else timedelta(seconds=1)
-        note(verification, answered_at=now, next_recovery_at=now + wait)
+        asked = not isinstance(error, there.NotAsked)
+        note(verification, answered_at=now, next_recovery_at=now + timedelta(seconds=1 if asked else 0))
+        if asked:
+            sale.report_unclear(verification=verification, now=now)
         verification.refresh_from_db()
         return verification
     except base.ProviderError as error:

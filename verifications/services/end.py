@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from config.lib import faults
-from verifications import signals
+from verifications import selectors, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
 from verifications.services import there
@@ -34,7 +34,12 @@ def complete(verification: Verification, *, now: datetime) -> None:
     """The code is there. Call inside atomic(), with the row locked and waiting."""
     faults.committed("end.completed")
     move(verification, Status.COMPLETED, now=now)
-    signals.verification_completed.send(sender=Verification, verification=verification)
+    messages = list(verification.messages.all())
+    completing = selectors.completing_message(messages)
+    for other in messages:
+        if other is not completing:
+            signals.message_arrived.send(sender=Verification, verification=verification, message=other)
+    signals.verification_completed.send(sender=Verification, verification=verification, message=completing)
     faults.point("end.completing")
 
 

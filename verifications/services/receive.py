@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -51,9 +52,18 @@ def _receive(known: Verification, text: base.Text, *, now: datetime) -> None:
     if current.status == Status.WAITING and text.code:
         end.complete(current, now=now)
         return
-    if current.status == Status.WAITING:
+    if current.status == Status.COMPLETED:
+        _report_further(current, fresh)
+    else:
         # A text without a code that the provider could read: whether it ends the wait is the provider's word.
         Verification.objects.filter(pk=current.pk).update(next_poll_at=now)
+        signals.verification_updated.send(sender=Verification, verification=current)
+
+
+def _report_further(current: Verification, fresh: Sequence[Message]) -> None:
+    """Each SMS after the one that completed it is news of its own."""
+    for message in fresh:
+        signals.message_arrived.send(sender=Verification, verification=current, message=message)
     signals.verification_updated.send(sender=Verification, verification=current)
 
 
@@ -85,7 +95,7 @@ def _apply(verification: Verification, number: base.Number, now: datetime, *, la
     fresh = _record(current, number.messages)
     if current.status != Status.WAITING:
         if fresh:
-            signals.verification_updated.send(sender=Verification, verification=current)
+            _report_further(current, fresh)
         return current
     # An older text had no code, or it would have ended the wait: they count where the provider calls it completed.
     if any(message.code for message in fresh) or (number.state == "completed" and current.messages.exists()):
@@ -100,30 +110,72 @@ def _apply(verification: Verification, number: base.Number, now: datetime, *, la
 
 
 def _record(current: Verification, texts: Sequence[base.Text]) -> list[Message]:
-    """The texts that are new, written down. Older than the sale, after a refund or the purge: not its owner's."""
+    """The texts that are new, written down. Older than the sale, after a refund or the purge: not its owner's.
+
+    The row is locked, so a push and a pull at the same time stand in line.
+    """
     if current.status not in (Status.WAITING, Status.COMPLETED) or current.purged_at:
         return []
-    # To the second: a time that the provider cut to it is no older than a sale in the same second.
-    since = (current.sold_at or current.created_at).replace(microsecond=0)
-    wanted = {digest(text): text for text in texts if text.received_at >= since}
+    sold_at = current.sold_at or current.created_at
+    wanted = [text for text in texts if text.received_at >= sold_at.replace(**_FINER[_precision(text.received_at)])]
     if not wanted:
         return []
-    seen = set(current.messages.filter(digest__in=wanted).values_list("digest", flat=True))
-    return Message.objects.bulk_create(
-        Message(
-            verification=current,
-            digest=key,
-            sender=text.sender[:40],
-            text=text.text,
-            code=text.code,
-            received_at=text.received_at,
-        )
-        for key, text in wanted.items()
-        if key not in seen
+    known = list(current.messages.only("vendor_id", "digest", "received_at", "verification"))
+    fresh = []
+    for text in sorted(wanted, key=lambda text: text.received_at):
+        same = next((message for message in known if _is_same(message, text)), None)
+        if same is None:
+            message = _message(current, text)
+            known.append(message)
+            fresh.append(message)
+        elif text.vendor_id and not same.vendor_id:
+            same.vendor_id = text.vendor_id
+            if same.pk:
+                Message.objects.filter(pk=same.pk).update(vendor_id=text.vendor_id)
+    return Message.objects.bulk_create(fresh)
+
+
+def _message(current: Verification, text: base.Text) -> Message:
+    return Message(
+        verification=current,
+        vendor_id=text.vendor_id,
+        digest=digest(text),
+        sender=text.sender[:40],
+        text=text.text,
+        code=text.code,
+        received_at=text.received_at,
     )
 
 
+def _is_same(message: Message, text: base.Text) -> bool:
+    """By the provider's id where both have one, else by content, and time as far as the coarser of the two tells it."""
+    if message.vendor_id and text.vendor_id:
+        return message.vendor_id == text.vendor_id
+    if message.digest == _digest_with_time(text):
+        return True
+    apart = abs((message.received_at - text.received_at).total_seconds())
+    coarser = max(_precision(message.received_at), _precision(text.received_at))
+    return message.digest == digest(text) and apart < coarser
+
+
+# What is finer than a second, and than a minute.
+_FINER: dict[int, Any] = {1: {"microsecond": 0}, 60: {"second": 0, "microsecond": 0}}
+
+
+def _precision(moment: datetime) -> int:
+    """How many seconds a time may have been cut or rounded by: the push and the pull may differ in that."""
+    return 60 if moment.second == 0 and moment.microsecond == 0 else 1
+
+
 def digest(text: base.Text) -> str:
-    """Who, when and what, under a key: the push and the pull of one message are the same."""
-    content = "\0".join((text.sender, text.received_at.astimezone(UTC).isoformat(), text.text))
-    return salted_hmac("verifications.message", content, algorithm="sha256").hexdigest()
+    """Who and what, under a key."""
+    return _hash(text.sender, text.text)
+
+
+def _digest_with_time(text: base.Text) -> str:
+    """What `digest` was until 2026-12: messages that came before then have it."""
+    return _hash(text.sender, text.received_at.astimezone(UTC).isoformat(), text.text)
+
+
+def _hash(*parts: str) -> str:
+    return salted_hmac("verifications.message", "\0".join(parts), algorithm="sha256").hexdigest()

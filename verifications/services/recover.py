@@ -103,6 +103,7 @@ def _sale(row: Verification, now: datetime) -> None:
         number = there.replay(row)
     except (base.OutcomeUnknown, base.Throttled, base.Unavailable) as error:
         _later(row, error, now)
+        sale.report_unclear(verification=row, now=now)
     except base.ProviderError as error:
         sale.refuse(verification=row, why=refusals.why(error), now=now)
     else:

@@ -76,6 +76,15 @@ def _charge(verification: Verification, number: Number, now: datetime) -> Verifi
     return current
 
 
+@transaction.atomic
+def report_unclear(*, verification: Verification, now: datetime) -> None:
+    """Nobody knows yet whether a number was bought: tell its owner, once, that we ask again."""
+    mine = Verification.objects.filter(pk=verification.pk, status=Status.REQUESTED, unclear_at=None)
+    if mine.update(unclear_at=now):
+        verification.unclear_at = now
+        signals.verification_unclear.send(sender=Verification, verification=verification)
+
+
 def refuse(*, verification: Verification, why: str | Promise, now: datetime) -> Verification:
     """Nothing was bought: the hold is released, its owner is told."""
     return _fail(verification, str(why), now, provider_id="", recover_at=None, given_back=None)

@@ -106,6 +106,6 @@ def test_a_move_from_a_status_that_is_past_is_lost(waiting: Verification) -> Non
 
 def test_every_job_of_this_app_in_the_schedule_is_there_and_runs(shop: RunningSandbox, waiting: Verification) -> None:
     names = [job["task"] for job in settings.CELERY_BEAT_SCHEDULE.values() if job["task"].startswith("verifications.")]
-    assert len(names) == 6
+    assert len(names) == 7
     for name in names:
         assert import_string(name).run() is None

@@ -67,6 +67,31 @@ def test_data_may_have_a_capital_letter():
     assert parse({**without("data", EVENT), "Data": DATA}) == parse(EVENT)
 
 
+def pascal(mapping):
+    return {name[0].upper() + name[1:]: value for name, value in mapping.items()}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {**without("data", EVENT), "Data": json.dumps(DATA)},
+        {**EVENT, "data": json.dumps(pascal(DATA))},
+        pascal({**EVENT, "data": DATA}),
+        pascal({**EVENT, "data": pascal(DATA)}),
+        pascal({**EVENT, "data": json.dumps(pascal(DATA))}),
+        {**EVENT, "event": "V2.Sms.Received"},
+    ],
+    ids=["text", "text in pascal", "names", "names in both", "all at once", "word"],
+)
+def test_the_vendor_s_other_spellings_are_read(event):
+    assert parse(event) == parse(EVENT)
+
+
+def test_the_id_of_a_message_is_kept_where_the_webhook_has_it():
+    assert parse(EVENT).message.vendor_id == ""
+    assert parse({**EVENT, "data": {**DATA, "id": "sms_1"}}).message.vendor_id == "sms_1"
+
+
 def test_the_event_id_stands_in_for_a_key_that_is_not_there():
     assert parse(without("idempotencyKey", EVENT)).key == "evt_1"
 
@@ -125,6 +150,10 @@ def test_nothing_is_signed_with_an_empty_secret(settings):
         {},
         without("data", EVENT),
         {**EVENT, "data": None},
+        {**EVENT, "data": "not json"},
+        {**EVENT, "data": "[]"},
+        {**EVENT, "data": "[" * 100_000},
+        {**EVENT, "event": 7},
         {**EVENT, "data": {**DATA, "createdAt": "yesterday"}},
         {**EVENT, "data": {**DATA, "reservationId": "../x"}},
         {**EVENT, "data": {**DATA, "reservationId": 7}},

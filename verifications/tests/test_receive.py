@@ -15,7 +15,8 @@ from django.utils import timezone
 from config.sandbox.testing import RunningSandbox
 from verifications import providers, selectors, services
 from verifications.models import Message, Status, Verification
-from verifications.services import poll
+from verifications.providers.base import Text
+from verifications.services import poll, receive
 from verifications.tests.books import assert_balanced, rows
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +96,113 @@ def test_further_messages_are_kept_and_the_newest_code_is_the_one_to_use(
         push(client, webhook)
     assert [message.code for message in waiting.messages.all()] == ["111111", "222222"]
     assert (selectors.code_of(waiting), selectors.text_of(waiting)) == ("222222", "222222 is your new code")
+
+
+def text(content: str, moment: datetime, vendor_id: str = "") -> Text:
+    return Text(sender="22000", text=content, code="", received_at=moment, vendor_id=vendor_id)
+
+
+def recorded(row: Verification, *texts: Text) -> int:
+    """How many messages a number has after these came one by one."""
+    for one in texts:
+        receive._receive(row, one, now=timezone.now())
+    return row.messages.count()
+
+
+@pytest.mark.parametrize("cut", [{"microsecond": 0}, {"microsecond": 123000}, {"second": 0, "microsecond": 0}])
+@pytest.mark.parametrize("pushed_first", [True, False])
+def test_push_and_pull_are_one_whatever_the_precision_of_their_times(
+    waiting: Verification, cut: dict[str, int], pushed_first: bool
+) -> None:
+    moment = timezone.now().replace(second=42, microsecond=123456)
+    Verification.objects.update(sold_at=moment - timedelta(seconds=30))
+    pulled, pushed = text("Welcome!", moment, "sms_1"), text("Welcome!", moment.replace(**cut))
+    both = (pushed, pulled) if pushed_first else (pulled, pushed)
+    assert recorded(waiting, *both, *both) == 1
+    assert waiting.messages.get().vendor_id == "sms_1"
+
+
+def test_a_time_rounded_up_is_the_same_message(waiting: Verification) -> None:
+    moment = timezone.now().replace(microsecond=700_000)
+    rounded = moment.replace(microsecond=0) + timedelta(seconds=1)
+    assert recorded(waiting, text("Welcome!", moment), text("Welcome!", rounded)) == 1
+
+
+def test_two_equal_texts_with_ids_of_their_own_are_two(waiting: Verification) -> None:
+    moment = timezone.now()
+    assert recorded(waiting, text("Welcome!", moment, "sms_1"), text("Welcome!", moment, "sms_2")) == 2
+
+
+def test_a_message_is_known_by_its_id_whatever_else_changed(waiting: Verification) -> None:
+    moment = timezone.now()
+    assert recorded(waiting, text("Welcome!", moment, "sms_1"), text("Welcome", moment, "sms_1")) == 1
+
+
+def test_an_equal_text_that_comes_later_is_another(waiting: Verification) -> None:
+    moment = timezone.now()
+    assert recorded(waiting, text("Welcome!", moment), text("Welcome!", moment + timedelta(seconds=90))) == 2
+
+
+def test_a_message_written_down_before_ids_were_kept_is_known(waiting: Verification) -> None:
+    moment = timezone.now()
+    known = text("Welcome!", moment, "sms_1")
+    Message.objects.create(
+        verification=waiting, digest=receive._digest_with_time(known), text="Welcome!", code="", received_at=moment
+    )
+    assert recorded(waiting, known) == 1
+
+
+def test_a_text_cut_to_the_minute_of_the_sale_is_not_older_than_it(waiting: Verification) -> None:
+    sold_at = timezone.now().replace(second=30)
+    Verification.objects.update(sold_at=sold_at)
+    assert recorded(waiting, text("Welcome!", sold_at.replace(second=0, microsecond=0))) == 1
+    assert recorded(waiting, text("Another", sold_at.replace(second=29))) == 1
+
+
+# --- what the provider's lists have that we don't know
+
+
+def test_a_code_completes_a_number_whose_state_we_do_not_know(shop: RunningSandbox, waiting: Verification) -> None:
+    shop.settings(state_words={"verificationCompleted": "verificationParked"})
+    shop.sms(waiting.phone_number, "111111 is your code")
+    services.poll_due(now=soon())
+    waiting.refresh_from_db()
+    assert (waiting.status, selectors.code_of(waiting)) == (Status.COMPLETED, "111111")
+
+
+def test_a_code_completes_at_the_end_too_whatever_the_state(shop: RunningSandbox, waiting: Verification) -> None:
+    """It ended timed out, though its code was there."""
+    shop.settings(state_words={"verificationCompleted": "verificationParked"})
+    shop.sms(waiting.phone_number, "111111 is your code")
+    services.expire_due(now=waiting.expires_at + timedelta(seconds=11))
+    waiting.refresh_from_db()
+    assert waiting.status == Status.COMPLETED
+
+
+def test_the_text_of_a_number_in_an_unknown_state_is_kept(shop: RunningSandbox, waiting: Verification) -> None:
+    shop.settings(state_words={"verificationCompleted": "verificationParked"})
+    shop.sms(waiting.phone_number, "tap the link to go on")
+    services.poll_due(now=soon())
+    waiting.refresh_from_db()
+    assert (waiting.status, [str(message.text) for message in waiting.messages.all()]) == (
+        Status.WAITING,
+        ["tap the link to go on"],
+    )
+
+
+def test_an_unknown_state_ends_nothing(shop: RunningSandbox, waiting: Verification) -> None:
+    shop.settings(state_words={"verificationPending": "verificationParked"})
+    services.poll_due(now=soon())
+    waiting.refresh_from_db()
+    assert (waiting.status, rows(waiting.user)) == (Status.WAITING, [("sms_purchase", -50)])
+
+
+def test_states_are_read_in_any_case(shop: RunningSandbox, waiting: Verification) -> None:
+    shop.settings(state_words={"verificationTimedOut": "VerificationTimedOut"})
+    shop.advance(901)
+    services.poll_due(now=soon())
+    waiting.refresh_from_db()
+    assert waiting.status == Status.TIMED_OUT
 
 
 def test_a_message_older_than_the_sale_is_dropped(shop: RunningSandbox, waiting: Verification, client: Client) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -61,7 +62,7 @@ class TextVerified:
     def services(self) -> Rows[ServiceListing]:
         async def work(client: Client, attempt: Attempt) -> Rows[ServiceListing]:
             body = await client.get("/services", {"numberType": "mobile", "reservationType": "verification"})
-            return self._readable(words.listed(body), words.service, "services")
+            return _readable(words.listed(body), words.service, "services")
 
         return self._do("services", work)
 
@@ -139,7 +140,7 @@ class TextVerified:
                 async with asyncio.timeout(settings.PROVIDER_TIMEOUT_SECONDS):
                     body = await client.get("/verifications", query)
                 rows, query = _page(body)
-                sales = self._readable(rows, words.sale, "verifications")
+                sales = _readable(rows, words.sale, "verifications")
                 unreadable += sales.unreadable
                 found.update({sale.provider_id: sale for sale in sales if sale.created_at >= since})
                 for sale in sales:
@@ -162,14 +163,6 @@ class TextVerified:
 
     def parse_webhook(self, *, headers: Mapping[str, str], body: bytes) -> IncomingText | None:
         return webhook.parse(headers=headers, body=body, secret=settings.TEXTVERIFIED_WEBHOOK_SECRET)
-
-    def _readable(self, rows: Iterable[Any], read: Callable[[Any], T], what: str) -> Rows[T]:
-        """Row by row: what can't be read is left out and counted, so that one strange row hides no other."""
-        found, unreadable = words.readable(rows, read)
-        if unreadable:
-            metrics.provider_rows_unreadable_total.labels(self.name, what).inc(unreadable)
-            log.warning("%s of %s rows of %s can't be read", unreadable, unreadable + len(found), what)
-        return Rows(found, unreadable=unreadable)
 
     def _do(self, operation: str, work: Work[T], *, limit: float | None = None) -> T:
         limit = settings.PROVIDER_TIMEOUT_SECONDS if limit is None else limit
@@ -288,19 +281,31 @@ def _fetching(provider_id: str, *, waiting_too: bool) -> Work[Number]:
 
 
 async def _messages(client: Client, number: Number) -> tuple[Text, ...]:
+    """Raises Unreadable where texts came and none can be read: then nothing is known of them."""
     query: dict[str, str] | None = {"reservationId": number.provider_id}
     found: list[Text] = []
+    unreadable = 0
+    read = partial(words.text_for, provider_id=number.provider_id, phone_number=number.phone_number)
     for _ in range(_MOST_PAGES):
         rows, query = _page(await client.get("/sms", query))
-        found += [
-            words.text(row)
-            for row in rows
-            if words.belongs(row, provider_id=number.provider_id, phone_number=number.phone_number)
-        ]
+        texts = _readable(rows, read, "sms")
+        found += [text for text in texts if text is not None]
+        unreadable += texts.unreadable
         if query is None:
             break
         query["reservationId"] = number.provider_id
+    if unreadable and not found:
+        raise words.Unreadable("messages")
     return tuple(found)
+
+
+def _readable(rows: Iterable[Any], read: Callable[[Any], T], what: str) -> Rows[T]:
+    """Row by row: what can't be read is left out and counted, so that one strange row hides no other."""
+    found, unreadable = words.readable(rows, read)
+    if unreadable:
+        metrics.provider_rows_unreadable_total.labels(TextVerified.name, what).inc(unreadable)
+        log.warning("%s of %s rows of %s can't be read", unreadable, unreadable + len(found), what)
+    return Rows(found, unreadable=unreadable)
 
 
 async def _stock(client: Client, asked: Mapping[str, Any]) -> int | None:

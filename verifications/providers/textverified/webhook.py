@@ -20,10 +20,11 @@ def parse(*, headers: Mapping[str, str], body: bytes, secret: str) -> IncomingTe
         raise BadSignature("textverified")
     try:
         with words.reading("webhook"):
-            event = json.loads(body)
-            if event["event"] != SMS_RECEIVED:
+            event = words.spelled(json.loads(body))
+            if event["event"].casefold() != SMS_RECEIVED:
                 return None
-            data = event["data"] if "data" in event else event["Data"]
+            # The vendor's text calls it an object in one place and a JSON text in another.
+            data = words.spelled(json.loads(event["data"]) if isinstance(event["data"], str) else event["data"])
             if not data.get("reservationId"):
                 return None
             key = event.get("idempotencyKey") or event["id"]

@@ -56,6 +56,13 @@ CAPABILITIES = {"sms": "sms", "voice": "voice", "smsAndVoiceCombo": "sms_and_voi
 _STATES = {word.casefold(): state for word, state in STATES.items()}
 _ERRORS = {word.casefold(): error for word, error in ERRORS.items()}
 _CAPABILITIES = {word.casefold(): capability for word, capability in CAPABILITIES.items()}
+_NAMES = {
+    name.casefold(): name
+    for name in (
+        *("attempt", "occurredAt", "event", "id", "idempotencyKey", "data"),
+        *("from", "to", "createdAt", "smsContent", "parsedCode", "encrypted", "reservationId"),
+    )
+}
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _NOT_WRITABLE = re.compile(r"[\x00\ud800-\udfff]")
 _SECONDS = re.compile(r"(\d{1,5}) ?s(?:ec|\b)")
@@ -223,14 +230,23 @@ def text(row: Any) -> Text:
             text=writable(row.get("smsContent")),
             code=writable(row.get("parsedCode")),
             received_at=moment(row["createdAt"]),
+            vendor_id=writable(row.get("id"))[:80],
         )
 
 
-def belongs(row: Any, *, provider_id: str, phone_number: str) -> bool:
-    """Whether a message of `GET /sms?reservationId=` is this number's, should the filter ever fail."""
+def spelled(mapping: Any) -> dict[str, Any]:
+    """The mapping with the document's spelling of its names: webhooks are also written in PascalCase."""
+    if not isinstance(mapping, dict):
+        raise Unreadable("object")
+    return {_NAMES.get(str(name).casefold(), str(name)): value for name, value in mapping.items()}
+
+
+def text_for(row: Any, *, provider_id: str, phone_number: str) -> Text | None:
+    """A message of `GET /sms?reservationId=`; None for another number's, should the filter ever fail."""
     with reading("message"):
         reservation, to = row.get("reservationId"), row.get("to")
-        return (not reservation or reservation == provider_id) and (not to or _digits(to) == _digits(phone_number))
+        is_ours = (not reservation or reservation == provider_id) and (not to or _digits(to) == _digits(phone_number))
+    return text(row) if is_ours else None
 
 
 def _phone(value: Any) -> str:
