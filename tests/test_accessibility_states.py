@@ -10,6 +10,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import services as accounts
 from activity.tests.factories import happened
 from payments.models import Payment, PaymentStatus
 from payments.tests.factories import make_payment
@@ -66,7 +67,7 @@ def test_axe_finds_nothing_in_any_state_of_a_number_or_a_payment(
 ) -> None:
     auditor, user = audit(size), customer(cents=20_00)
     sign_in(auditor.page, user)
-    auditor.visit(*(f"/verify/{number.pk}" for number in numbers(user)))
+    auditor.visit(*(f"/verify/{number.pk}" for number in numbers(user)), "/", "/history")
     states = [
         {"status": PaymentStatus.COMPLETED, "completed_at": NOW()},
         {"status": PaymentStatus.FAILED, "failure_reason": "The card was declined."},
@@ -101,10 +102,12 @@ def test_axe_finds_nothing_while_one_buys_and_is_refused(
     page.get_by_role("button", name="Buy for").click()
     page.get_by_role("alert").filter(has_text="No number is free").wait_for()
     auditor.look("nothing in stock")
-    auditor.visit("/", "/buy/telegram")
+    auditor.visit("/", "/buy/telegram", "/buy/telegram?area_code=12", "/buy/telegram?area_code=212", "/buy?q=paypal")
     with transaction.atomic():
         wallet.hold(user=user, amount=50, reference="test:hold", description="Telegram")
     auditor.visit("/", "/wallet")
+    accounts.set_purchases_frozen(user=user, frozen=True, reason="a disputed payment", now=timezone.now())
+    auditor.visit("/buy/telegram")
     assert auditor.complaints == []
 
 
