@@ -39,3 +39,28 @@ class SessionsMiddleware:
             if cache.add(f"seen:{hashlib.sha256(place.encode()).hexdigest()}", 1, _SEEN_SECONDS):
                 UserSession.objects.create_from_request(request)
         return self.get_response(request)
+
+
+class PrivateMiddleware:
+    """Keep what is somebody's own out of every cache: pages of people who are signed in, and the API's answers.
+
+    So nothing of an account is left in a browser after the sign-out. What everybody gets alike stays cacheable, and a
+    view that says so itself (`public`) is believed.
+    """
+
+    _EVERYBODYS = ("schema", "docs")
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        said = response.get("Cache-Control", "")
+        if self._is_private(request) and "no-store" not in said and "public" not in said:
+            response["Cache-Control"] = "no-store"
+        return response
+
+    def _is_private(self, request: HttpRequest) -> bool:
+        if request.resolver_match and request.resolver_match.url_name in self._EVERYBODYS:
+            return False
+        return request.path_info.startswith("/api/") or request.user.is_authenticated

@@ -10,15 +10,19 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from daphne import server as daphne_server  # type: ignore[import-untyped]
+from daphne import cli as daphne_cli  # type: ignore[import-untyped]
+from daphne import server as daphne_server
 from daphne.cli import CommandLineInterface  # type: ignore[import-untyped]
 from twisted.internet import reactor
 from twisted.web.http import RESPONSES
 
+from config.access_log import DaphneLog
 from config.web_limits import LimitedHTTPFactory, LimitedSocketFactory
 
 # Daphne's server makes its two factories by these names, and has no other door for protocols of one's own.
 daphne_server.HTTPFactory, daphne_server.WebSocketFactory = LimitedHTTPFactory, LimitedSocketFactory
+
+daphne_cli.AccessLogGenerator = DaphneLog
 
 _ROUND_SECONDS, _TURNS = 2.0, 20
 _PING_SECONDS = 600

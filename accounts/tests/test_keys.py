@@ -141,6 +141,7 @@ def test_a_reset_password_revokes_the_keys_unless_it_is_asked_not_to(
     found = re.search(r"http://testserver(/account/\S+)", mailoutbox[0].body)
     assert found
     form = client.get(found[1])["Location"]
+    assert form.endswith("-set-password/"), "the link's key is out of the address before a page is shown"
     page = client.get(form).content.decode()
     assert re.search(r'name="revoke_keys"[^>]*checked', page)
     client.post(form, {"password1": "another-correct-horse", **({"revoke_keys": "on"} if ticked else {})})

@@ -5,6 +5,8 @@ from typing import Any
 
 import structlog
 
+from config.lib.redaction import mask_event
+
 from .base import DEBUG
 from .env import env
 
@@ -30,6 +32,7 @@ LOGGING = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                mask_event,
                 structlog.dev.ConsoleRenderer(colors=_COLOURED) if DEBUG else structlog.processors.JSONRenderer(),
             ],
             "foreign_pre_chain": _shared,
