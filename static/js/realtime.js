@@ -18,7 +18,8 @@
 //       id nothing happens; the counters are those that the page was drawn with; "off" polls, without a socket
 //   [data-realtime-state]   gets the state as its value; inside, [data-realtime-label] gets its word, which is its
 //                           data-connecting, data-live, data-polling or data-offline
-//   [data-unread-badge]     the number, hidden at 0         [data-balance], [data-available]   formatted amounts
+//   [data-unread-badge]     the number, hidden at 0
+//   [data-balance], [data-available], [data-held]   formatted amounts, which add up
 //   [data-verification=ID]  follows that verification, also after it ended
 //   [data-countdown=TIME]   the time left until then (countdown.js)
 //   #toasts [data-dismiss="Dismiss"] with [data-toasts=polite] and [data-toasts=assertive]: live regions that stand
