@@ -8,6 +8,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -26,7 +27,8 @@ def no_step() -> None:
 class Report:
     """What a check found. Everything is counted, the first `keep` rows are kept.
 
-    `rows` hold primitives, by column. `amount` is the sum in cents of what was found, where that means something.
+    `rows` hold primitives, by column. `amount` is the sum in cents of what was found, where that means something; a
+    provider's costs are finer than a cent.
     """
 
     name: str
@@ -35,10 +37,10 @@ class Report:
     checked: int = 0
     found: int = 0
     mended: int = 0
-    amount: int = 0
+    amount: int | Decimal = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, *, cents: int = 0, mended: bool = False, **row: Any) -> None:
+    def add(self, *, cents: int | Decimal = 0, mended: bool = False, **row: Any) -> None:
         """Note one thing that is off (or, mended, was)."""
         self.found += 1
         self.mended += mended
@@ -50,6 +52,12 @@ class Report:
     def clean(self) -> bool:
         return self.found == 0
 
+    @property
+    def amount_text(self) -> str:
+        """Two places, or as many as it has."""
+        whole = int(self.amount)
+        return money.to_text(whole) if whole == self.amount else f"{Decimal(self.amount).normalize() / 100:f}"
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,
@@ -57,7 +65,7 @@ class Report:
             "checked": self.checked,
             "found": self.found,
             "mended": self.mended,
-            "amount": money.to_text(self.amount),
+            "amount": self.amount_text,
             "rows": self.rows,
         }
 
@@ -123,7 +131,9 @@ class ReconcileCommand(ReportCommand):
 
     def _sum(self, report: Report, *, executed: bool) -> str:
         what = "mended" if executed else "would be mended (dry run: nothing was changed)"
-        return f"{report.found} off, {report.mended} {what}, {money.display(report.amount)} in all."
+        whole = int(report.amount)
+        shown = money.display(whole) if whole == report.amount else report.amount_text
+        return f"{report.found} off, {report.mended} {what}, {shown} in all."
 
 
 class Progress:

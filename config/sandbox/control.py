@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from aiohttp import web
@@ -188,7 +189,7 @@ def settings(world: World, data: dict[str, Any]) -> Any:
     """Turn any of: public_url, webhook_enabled, cancel_lock_seconds, token_seconds, latency_ms, seed,
     max_unfinished (whole number or null), refund_status, stock ({service: quantity}), balance (text, "12.50"),
     list_order (newest, oldest, mixed), page_length, keys_in_lists, state_words ({state: word}), capability_words
-    ({service: word}), unlisted ([service])."""
+    ({service: word}), unlisted ([service]), costs ({service: text, "0.0375"})."""
     checked: dict[str, Any] = {}
     for name in data:
         check = _SETTINGS.get(name)
@@ -217,8 +218,10 @@ def purchase_key(world: World, data: dict[str, Any]) -> Any:
     return {"ok": True}
 
 
-def amount(cents: int) -> str:
-    return f"{cents // 100}.{cents % 100:02d}"
+def amount(cents: float) -> str:
+    """Dollars with two places, or as many as what is finer than a cent needs."""
+    dollars = Decimal(str(round(cents, 2))) / 100
+    return f"{dollars:.2f}" if dollars == round(dollars, 2) else f"{dollars.normalize():f}"
 
 
 def _checkout(world: World, reference: Any) -> Session:
@@ -306,6 +309,16 @@ def _services(data: dict[str, Any], name: str) -> list[str]:
     return value
 
 
+def _costs(data: dict[str, Any], name: str) -> dict[str, float]:
+    """In cents, with what is finer than a cent."""
+    value = data[name]
+    if not isinstance(value, dict) or not all(service in OFFERS for service in value):
+        raise ValueError(f"{name} has to be an object of service and cost.")
+    if not all(isinstance(cost, str) and re.fullmatch(r"\d{1,6}\.\d{2,4}", cost) for cost in value.values()):
+        raise ValueError(f'{name}: a cost has to be text with two to four places, as in "0.0375".')
+    return {service: float(Decimal(cost) * 100) for service, cost in value.items()}
+
+
 def _refund_status(data: dict[str, Any], name: str) -> str:
     if data[name] not in REFUND_STATES:
         raise ValueError(f"refund_status has to be one of: {', '.join(REFUND_STATES)}.")
@@ -342,4 +355,5 @@ _SETTINGS: dict[str, Callable[[dict[str, Any], str], Any]] = {
     "state_words": _words,
     "capability_words": _words,
     "unlisted": _services,
+    "costs": _costs,
 }

@@ -26,10 +26,10 @@ class Refused(Exception):
 
 
 def sell(
-    world: World, *, offer: Offer, key: str | None, areas: list[str], carriers: list[str], max_price: int | None
+    world: World, *, offer: Offer, key: str | None, areas: list[str], carriers: list[str], max_price: float | None
 ) -> Number:
     state, now = world.state, world.clock.now()
-    cost = offer.price(area_code=bool(areas), carrier=bool(carriers))
+    cost = price(world, offer, area_code=bool(areas), carrier=bool(carriers))
     if offer.mock and offer.mock.refusal:
         raise Refused(offer.mock.refusal, f"This is what {offer.name} always answers.")
     limit = world.knobs.max_unfinished
@@ -56,7 +56,7 @@ def sell(
         ends_at=now + offer.lifetime,
         updated_at=now,
     )
-    state.balance -= cost
+    state.balance = round(state.balance - cost, 2)
     state.add_number(number)
     delay = _code_after(world, offer)
     if delay is not None:
@@ -66,6 +66,12 @@ def sell(
     schedule(world, number)
     world.changed()
     return number
+
+
+def price(world: World, offer: Offer, *, area_code: bool, carrier: bool) -> float:
+    """Cents, perhaps with a fraction."""
+    dearer = offer.price(area_code=area_code, carrier=carrier) - offer.cost
+    return round(world.knobs.costs.get(offer.name, offer.cost) + dearer, 2)
 
 
 def quantity(world: World, offer: Offer) -> int:
@@ -220,7 +226,7 @@ def _finish(world: World, number: Number, state: str) -> None:
 def _give_money_back(world: World, number: Number) -> None:
     if not number.refunded:
         number.refunded = True
-        world.state.balance += number.cost
+        world.state.balance = round(world.state.balance + number.cost, 2)
 
 
 def _release(world: World, number: Number) -> None:

@@ -1,4 +1,4 @@
-"""What the outside world remembers. Amounts are whole cents, times are seconds of the sandbox's clock."""
+"""What the outside world remembers. Amounts are cents, times are seconds of the sandbox's clock."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class Number:
     sale: str
     number: str
     service: str
-    cost: int
+    cost: float  # cents, perhaps with a fraction
     key: str | None
     created_at: float
     ends_at: float
@@ -90,7 +90,7 @@ class Refund:
 
 @dataclass
 class State:
-    balance: int = STARTING_BALANCE
+    balance: float = STARTING_BALANCE
     fate: int = 0  # how many ordinary numbers were sold since the seed was set
     numbers: list[Number] = field(default_factory=list)
     purchase_keys: dict[str, PurchaseKey] = field(default_factory=dict)

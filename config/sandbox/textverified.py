@@ -98,7 +98,7 @@ async def pricing(request: web.Request, world: World) -> web.StreamResponse:
     fields = {"serviceName": str, "areaCode": bool, "carrier": bool, "numberType": str, "capability": str}
     data = await _body(request, required=fields)
     offer = _offer(request, data)
-    price = offer.price(area_code=data["areaCode"], carrier=data["carrier"])
+    price = numbers.price(world, offer, area_code=data["areaCode"], carrier=data["carrier"])
     return web.json_response({"serviceName": offer.name, "price": _dollars(price)})
 
 
@@ -143,7 +143,7 @@ async def _sell(world: World, offer: Offer, data: dict[str, Any], key: str | Non
     if world.knobs.latency_ms:
         await world.pause(world.knobs.latency_ms / 1000)
     try:
-        max_price = None if data.get("maxPrice") is None else int(Decimal(str(data["maxPrice"])) * 100)
+        max_price = None if data.get("maxPrice") is None else float(Decimal(str(data["maxPrice"])) * 100)
         return numbers.sell(
             world,
             offer=offer,
@@ -375,9 +375,9 @@ def _link(request: web.Request, method: str, path: str) -> dict[str, str]:
     return {"method": method, "href": f"{request.scheme}://{request.host}{ROOT}/{path}"}
 
 
-def _dollars(cents: int) -> float:
-    """The vendor writes amounts as JSON numbers; cents are exact in a double's shortest form."""
-    return cents / 100
+def _dollars(cents: float) -> float:
+    """The vendor writes amounts as JSON numbers; four places are exact in a double's shortest form."""
+    return round(cents / 100, 4)
 
 
 def _refusal(refusal: Refused, status: int = 400) -> web.Response:

@@ -30,7 +30,7 @@ class Knobs:
 
     The rest is how TextVerified writes its lists: their order and the length of a page, whether numbers show the key
     that they were bought with, the word for a state or for a service's capability instead of the documented one (None:
-    no word), and the services that are left out.
+    no word), and the services that are left out. `costs` are cents, perhaps with a fraction, by service.
     """
 
     public_url: str
@@ -48,6 +48,7 @@ class Knobs:
     state_words: dict[str, str | None]
     capability_words: dict[str, str | None]
     unlisted: list[str]
+    costs: dict[str, float]
 
     @classmethod
     def of(cls, config: SandboxConfig) -> "Knobs":
@@ -67,6 +68,7 @@ class Knobs:
             state_words={},
             capability_words={},
             unlisted=[],
+            costs={},
         )
 
 

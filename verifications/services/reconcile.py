@@ -11,7 +11,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from config.lib import money
 from config.lib.commands import Report, Step, no_step
 from verifications import providers, signals
 from verifications.models import Status, Verification
@@ -20,6 +19,7 @@ from verifications.services import lookup
 
 log = logging.getLogger(__name__)
 
+_NOTHING = Decimal(0)
 NIGHTLY_OVER = timedelta(days=2)
 SETTLED_AFTER = timedelta(minutes=2)  # a younger sale is still being written down by the purchase or its recovery
 _WITHOUT_CODE = (Status.TIMED_OUT, Status.CANCELLED, Status.FAILED)
@@ -95,7 +95,7 @@ def _orphan(provider: Provider, report: Report, sale: Sale, *, execute: bool) ->
             signals.provider_orphan_found.send(
                 sender=Verification, provider=provider.name, provider_id=sale.provider_id, details=details
             )
-    _add(report, sale, "orphan", action, cents=_cents(sale.cost))
+    _add(report, sale, "orphan", action, cost=sale.cost)
 
 
 def _compare(
@@ -109,10 +109,10 @@ def _compare(
             sale,
             "left_open",
             _cancel(provider, sale) if execute else "would cancel",
-            cents=_cents(sale.cost),
+            cost=sale.cost,
         )
     if owner.cost is not None and owner.cost != sale.cost:
-        _add(report, sale, "cost", f"ours says {owner.cost.normalize():f}")
+        _add(report, sale, "cost", f"ours says {_shown_cost(owner.cost)}")
 
 
 def _missing(provider: Provider, report: Report, sales: Mapping[str, Sale], *, since: datetime, now: datetime) -> None:
@@ -126,7 +126,7 @@ def _missing(provider: Provider, report: Report, sales: Mapping[str, Sale], *, s
             service=row.service.name,
             sold_at=row.created_at.isoformat(timespec="seconds"),
             state=row.status,
-            cost="" if row.cost is None else f"{row.cost:.2f}",
+            cost="" if row.cost is None else _shown_cost(row.cost),
             problem="missing",
             action="look at it",
         )
@@ -158,9 +158,9 @@ def _may_be_adopted(sale: Sale, recovering: list[Verification]) -> bool:
     return order is not None
 
 
-def _add(report: Report, sale: Sale, problem: str, action: str, *, cents: int = 0) -> None:
+def _add(report: Report, sale: Sale, problem: str, action: str, *, cost: Decimal = _NOTHING) -> None:
     report.add(
-        cents=cents, mended=action in ("cancelled", "would cancel"), **_shown(sale), problem=problem, action=action
+        cents=cost * 100, mended=action in ("cancelled", "would cancel"), **_shown(sale), problem=problem, action=action
     )
 
 
@@ -170,9 +170,10 @@ def _shown(sale: Sale) -> dict[str, str]:
         "service": sale.service,
         "sold_at": sale.created_at.isoformat(timespec="seconds"),
         "state": sale.state,
-        "cost": f"{sale.cost:.2f}",
+        "cost": _shown_cost(sale.cost),
     }
 
 
-def _cents(cost: Decimal) -> int:
-    return money.price(cost, Decimal(1))
+def _shown_cost(cost: Decimal) -> str:
+    """Two places, or as many as it has: costs are finer than a cent."""
+    return f"{cost:.2f}" if cost == round(cost, 2) else f"{cost.normalize():f}"

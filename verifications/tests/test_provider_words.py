@@ -149,6 +149,14 @@ def test_what_the_provider_does_not_offer_can_not_be_done(offered):
     assert (number.can_cancel, number.can_report) == (False, False)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("0.0375", "0.0375"), ("0.30000000000000004", "0.3"), ("0.03755", "0.0376"), ("1", "1")],
+)
+def test_amounts_are_kept_to_four_places(theirs, ours):
+    assert words.money(theirs) == Decimal(ours)
+
+
 def test_a_state_that_nobody_knows_is_unknown():
     assert words.number(details(state="somethingNew")).state == "unknown"
 
@@ -193,10 +201,11 @@ def test_what_is_secret_is_not_in_the_repr():
 
 def test_a_message_of_another_reservation_or_number_is_not_ours():
     ours = {"provider_id": "lr_1", "phone_number": "2025550100"}
-    assert words.belongs({"to": "+1 202 555 0100"}, **ours)
-    assert words.belongs({"reservationId": "lr_1", "to": None}, **ours)
-    assert not words.belongs({"reservationId": "lr_2", "to": "2025550100"}, **ours)
-    assert not words.belongs({"to": "2025550199"}, **ours)
+    message = {"createdAt": "2026-11-21T10:00:00Z"}
+    assert words.text_for({**message, "to": "+1 202 555 0100"}, **ours)
+    assert words.text_for({**message, "reservationId": "lr_1", "to": None}, **ours)
+    assert words.text_for({**message, "reservationId": "lr_2", "to": "2025550100"}, **ours) is None
+    assert words.text_for({**message, "to": "2025550199"}, **ours) is None
 
 
 def test_null_texts_and_codes_become_empty():

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.tests.factories import make_user
 from verifications import providers, services, signals, tasks
 from verifications.models import Status, Verification
-from verifications.providers.base import ProviderError, Spec
+from verifications.providers.base import PriceMoved, ProviderError, Spec
 from verifications.tests.factories import make_service
 
 pytestmark = pytest.mark.django_db
@@ -190,7 +190,7 @@ def test_a_number_that_recovery_is_giving_back_is_left_to_it(provider):
 def test_another_cost_than_we_wrote_down_is_found(provider):
     number = sold(provider)
     owned(number, cost=Decimal("0.20"))
-    assert found(reconcile()) == [(number.provider_id, "cost", "ours says 0.2")]
+    assert found(reconcile()) == [(number.provider_id, "cost", "ours says 0.20")]
 
 
 def test_a_number_that_they_do_not_list_is_found(provider):
@@ -262,6 +262,32 @@ def test_a_number_still_being_given_back_hides_no_orphan(provider):
     mine, orphan = sold(provider), sold(provider, key="k2")
     owned(mine, Status.FAILED, charged=False, next_recovery_at=timezone.now(), created_at=mine.created_at)
     assert found(reconcile()) == [(orphan.provider_id, "orphan", "would cancel")]
+
+
+# --- costs finer than a cent
+
+
+def test_costs_keep_four_decimals_from_the_quote_to_the_report(provider, sandbox):
+    sandbox.settings(costs={"test_pending": "0.0375"})
+    quoted = provider.quote(Spec("test_pending")).cost
+    bought = provider.purchase(Spec("test_pending", max_cost=quoted), key="k1")
+    row = owned(bought)
+    row.refresh_from_db()
+    assert quoted == bought.cost == row.cost == Decimal("0.0375")
+    assert sandbox.ledger()["numbers"][0]["cost"] == "0.0375"
+    assert reconcile().clean
+
+    Verification.objects.all().delete()
+    provider.purchase(Spec("test_pending"), key="k2")
+    report = reconcile()
+    assert [shown["cost"] for shown in report.rows] == ["0.0375", "0.0375"]
+    assert (report.as_dict()["amount"], report.amount) == ("0.075", Decimal("7.5"))
+
+
+def test_a_cost_a_ten_thousandth_above_the_limit_is_refused(provider, sandbox):
+    sandbox.settings(costs={"test_pending": "0.0375"})
+    with pytest.raises(PriceMoved):
+        provider.purchase(Spec("test_pending", max_cost=Decimal("0.0374")), key="k1")
 
 
 # --- each night

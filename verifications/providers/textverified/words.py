@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -65,6 +65,7 @@ _NAMES = {
 }
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _NOT_WRITABLE = re.compile(r"[\x00\ud800-\udfff]")
+_PLACES = Decimal("0.0001")
 _SECONDS = re.compile(r"(\d{1,5}) ?s(?:ec|\b)")
 
 
@@ -141,11 +142,12 @@ def moment(value: Any) -> datetime:
 
 
 def money(value: Any) -> Decimal:
-    """An amount in dollars. The client reads JSON numbers as Decimal."""
+    """An amount in dollars, to the four places that we keep; what a double adds beyond them is no money."""
     amount = Decimal(value)
     if not amount.is_finite() or amount < 0:
         raise Unreadable("amount")
-    return amount
+    rounded = amount.quantize(_PLACES, rounding=ROUND_HALF_UP)
+    return amount if amount == rounded else rounded
 
 
 def number(body: Any) -> Number:

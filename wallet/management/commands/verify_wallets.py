@@ -22,7 +22,9 @@ class Command(ReportCommand):
         fail_unless(found.clean, "verify_wallets: the books don't balance")
 
     def _print(self, found: Audit) -> None:
-        self.print_table(("check", "off", "by"), [(r.name, r.found, money.display(r.amount)) for r in found.checks])
+        self.print_table(
+            ("check", "off", "by"), [(r.name, r.found, money.display(int(r.amount))) for r in found.checks]
+        )
         for report in found.checks:
             if not report.clean:
                 self.stdout.write(f"\n{report.name}: not so in")
