@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -13,10 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
+from psycopg import sql
+
+from config.stack import StackError
 from config.stack.postgres import THROWAWAY, Postgres, temporary_folder
 from config.stack.redis import Redis
 
 _PREFIX = "rf-tests-"
+LESSER_URL = "LESSER_DATABASE_URL"  # the database's address for a role such as production runs as
 
 
 def _secret(name: str) -> str:
@@ -82,6 +88,7 @@ def suite_services() -> Iterator[None]:
             os.environ["REDIS_URL"] = stack.enter_context(_redis(folder))
         if not os.environ.get("DATABASE_URL"):
             os.environ["DATABASE_URL"] = stack.enter_context(_postgres(folder))
+        os.environ[LESSER_URL] = stack.enter_context(_roles(os.environ["DATABASE_URL"]))
         yield
 
 
@@ -94,6 +101,31 @@ def _be_worker(worker: str) -> None:
     var.mkdir(exist_ok=True)
     os.environ["RINGFENCE_VAR"] = str(var)
     os.environ["CHANNEL_PREFIX"] = os.environ["CACHE_PREFIX"] = f"{os.environ['CHANNEL_PREFIX']}-{worker}"
+
+
+@contextlib.contextmanager
+def _roles(url: str) -> Iterator[str]:
+    """Make the role without which the journal's switch does nothing, and one that production could run as; its URL.
+
+    The first stays on a server that isn't ours, where other runs may be using it.
+    """
+    lesser, password = f"ringfence_lesser_{os.getpid()}", secrets.token_hex(16)
+    address = urlsplit(url)
+    server = urlunsplit(address._replace(path="/postgres"))
+    create = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(lesser), password)
+    try:
+        with psycopg.connect(server, autocommit=True) as connection:
+            with contextlib.suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+                connection.execute("CREATE ROLE ringfence_test NOLOGIN")
+            connection.execute("GRANT ringfence_test TO CURRENT_USER")
+            connection.execute(create)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StackError(f"The tests make roles: let the user of DATABASE_URL do so ({error}).") from error
+    try:
+        yield urlunsplit(address._replace(netloc=f"{lesser}:{password}@{address.netloc.rpartition('@')[2]}"))
+    finally:
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(lesser)))
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from config.stack.environment import ROOT
 from config.testing.browser import chromium
-from config.testing.services import ENVIRONMENT, suite_services
+from config.testing.services import ENVIRONMENT, LESSER_URL, suite_services
 
 PYTHON = sys.executable
 _NO_TESTS = 5  # pytest's exit code
@@ -44,12 +44,12 @@ LINT = (
 )
 CHECKS = (
     Step("migrations", [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"]),
-    Step("check --deploy", [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"], _PRODUCTION),
     Step(
         "OpenAPI",
         [PYTHON, "manage.py", "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull],
     ),
 )
+_DEPLOY = Step("check --deploy", [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"])
 _PARALLEL = ("-n", "2", "--dist", "loadgroup")
 TESTS = Step("tests", [PYTHON, "-m", "pytest", "-m", "not browser and not live", *_PARALLEL])
 # Deployments side by side, which mostly wait. What stops Redis or cuts connections would do so to all beside it, so it
@@ -70,7 +70,8 @@ def main() -> int:
         if sys.argv[1:] == ["lint"]:
             failed = _failing(LINT)
         else:
-            failed = _failing((*LINT, *CHECKS))
+            deploy = replace(_DEPLOY, env={**_PRODUCTION, "DATABASE_URL": os.environ[LESSER_URL]})
+            failed = _failing((*LINT, *CHECKS, deploy))
             failed += [step.name for step in (*_also(), TESTS) if not _passes(step)]
             apart = replace(LIVE_TESTS, env={"DATABASE_URL": "", "REDIS_URL": ""})  # services of its own
             failed += _failing((KILLS, apart)) if embedded else [s.name for s in (KILLS, LIVE_TESTS) if not _passes(s)]

@@ -18,6 +18,7 @@ from config.lib.http import client_ip
 from config.settings.env import env
 from config.settings.security import REQUIRED_SECRETS, refuse_weak_secrets
 from config.stack.environment import ROOT
+from config.testing.services import LESSER_URL
 from config.testing.suite import _PRODUCTION
 
 GOOD = dict.fromkeys(REQUIRED_SECRETS, "kZ9xQ" * 12) | {"FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
@@ -181,7 +182,7 @@ def test_a_command_says_which_variable_is_wrong_and_nothing_else(name: str, valu
 
 @pytest.mark.slow
 def test_the_deployment_check_is_clean() -> None:
-    ended = start("check", "--deploy", "--fail-level", "WARNING")
+    ended = start("check", "--deploy", "--fail-level", "WARNING", DATABASE_URL=os.environ[LESSER_URL])
     assert (ended.returncode, ended.stdout.strip()) == (0, "System check identified no issues (0 silenced).")
 
 

@@ -54,6 +54,16 @@ def test_the_database_refuses_to_empty_the_journal(user: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_switch_does_nothing_for_a_role_that_is_not_the_tests(user: User) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE somebody_else; GRANT ALL ON ALL TABLES IN SCHEMA public TO somebody_else")
+        cursor.execute("SET LOCAL SESSION AUTHORIZATION somebody_else; SET LOCAL ringfence.test = on")
+        with pytest.raises(IntegrityError, match="The journal only grows: TRUNCATE is refused"):
+            cursor.execute("TRUNCATE wallet_transaction CASCADE")
+        transaction.set_rollback(True)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_test_may_empty_the_journal(user: User) -> None:
     execute("TRUNCATE wallet_transaction CASCADE")
     assert Transaction.objects.count() == 0
