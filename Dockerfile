@@ -1,11 +1,13 @@
 # One image for every process; compose.yaml says which command makes which.
-FROM python:3.11-slim AS build
+# By digest where you know it: --build-arg PYTHON_IMAGE=python:3.11-slim@sha256:... (docs/deployment.md)
+ARG PYTHON_IMAGE=python:3.11-slim
+FROM ${PYTHON_IMAGE} AS build
 WORKDIR /app
 RUN python -m venv /venv
 COPY requirements.txt .
 RUN /venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.txt
 
-FROM python:3.11-slim
+FROM ${PYTHON_IMAGE}
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin ringfence
 WORKDIR /app

@@ -5,6 +5,8 @@
 
 \getenv owner_password RINGFENCE_OWNER_PASSWORD
 \getenv app_password RINGFENCE_APP_PASSWORD
+-- Fails here, before anything is made, where one is missing.
+SELECT length(:'owner_password') > 0 AND length(:'app_password') > 0 AS both_passwords_are_here;
 
 CREATE ROLE ringfence_owner LOGIN PASSWORD :'owner_password';
 CREATE ROLE ringfence_app LOGIN PASSWORD :'app_password';
