@@ -36,14 +36,14 @@ def ways_to_act() -> dict[str, str]:
 class AccountAdapter(DefaultAccountAdapter):
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "email_password_mismatch": _("This e-mail address or password is not correct. Check both and try again."),
-        "too_many_login_attempts": _("There were too many wrong tries. Wait five minutes, or set a new password."),
-        "enter_current_password": _("That is not your current password. Type it again."),
-        "incorrect_password": _("That is not your password. Type it again."),
+        "email_password_mismatch": _("Wrong e-mail address or password. Check both and try again."),
+        "too_many_login_attempts": _("Too many attempts. Wait five minutes, or reset your password."),
+        "enter_current_password": _("That is not your current password. Enter it again."),
+        "incorrect_password": _("That is not your password. Enter it again."),
         "duplicate_email": _("This address is on your account already."),
         "unverified_primary_email": _("Confirm this address first: open the link that we sent to it."),
         "max_email_addresses": _("An account has at most %d addresses. Remove one first."),
-        "rate_limited": _("There were too many tries. Wait a few minutes and try again."),
+        "rate_limited": _("Too many attempts. Wait a few minutes and try again."),
     }
 
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
@@ -73,7 +73,7 @@ class AccountAdapter(DefaultAccountAdapter):
         except (OSError, AnymailError) as error:  # smtplib's errors are OSErrors
             log.error("account_mail_failed", template=template_prefix, error=type(error).__name__)
             if self.request is not None:
-                messages.error(self.request, _("Our e-mail didn't go out just now. Try again in a few minutes."))
+                messages.error(self.request, _("We couldn't send the e-mail right now. Try again in a few minutes."))
 
 
 class MFAAdapter(DefaultMFAAdapter):
@@ -81,7 +81,7 @@ class MFAAdapter(DefaultMFAAdapter):
 
     error_messages = {
         **DefaultMFAAdapter.error_messages,
-        "incorrect_code": _("This code is not right, or was used already. Type the one that your app shows now."),
+        "incorrect_code": _("This code is wrong or was used already. Enter the one that your app shows now."),
         "unverified_email": _("Confirm all of your e-mail addresses first, or remove those that you can't confirm."),
         "add_email_blocked": _("An address can't be added while two-factor authentication is on. Turn it off first."),
     }

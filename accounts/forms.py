@@ -28,12 +28,12 @@ class _InOurWords:
 
     fields: dict[str, forms.Field]
     words: Mapping[str, tuple[Any, Any]] = {
-        "login": (_("E-mail address"), _("Type the e-mail address that you signed up with.")),
-        "email": (_("E-mail address"), _("Type your e-mail address, such as ada@example.com.")),
-        "password": (_("Password"), _("Type your password.")),
-        "oldpassword": (_("Current password"), _("Type the password that you have now.")),
-        "password1": (_("New password"), _("Type a new password.")),
-        "code": (_("Code from your app"), _("Type the code that your app shows now.")),
+        "login": (_("E-mail address"), _("Enter the e-mail address that you signed up with.")),
+        "email": (_("E-mail address"), _("Enter your e-mail address, such as ada@example.com.")),
+        "password": (_("Password"), _("Enter your password.")),
+        "oldpassword": (_("Current password"), _("Enter your current password.")),
+        "password1": (_("New password"), _("Enter a new password.")),
+        "code": (_("Code from your app"), _("Enter the code that your app shows now.")),
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -45,7 +45,7 @@ class _InOurWords:
                 field.label, required = self.words[name]
                 field.error_messages["required"] = required
             if isinstance(field, forms.EmailField):
-                field.error_messages["invalid"] = _("That is no e-mail address. One looks like ada@example.com.")
+                field.error_messages["invalid"] = _("Enter an e-mail address like ada@example.com.")
         if new := self.fields.get("password1"):
             least = {"least": settings.PASSWORD_MIN_LENGTH}
             new.help_text = _("At least %(least)s characters. A few words in a row are easy to remember.") % least
@@ -145,7 +145,7 @@ class ReauthenticateForm(_InOurWords, allauth.ReauthenticateForm):
 class _ByCode(_InOurWords):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["code"].help_text = _("Lost your phone? Type a recovery code.")
+        self.fields["code"].help_text = _("Lost your phone? Enter a recovery code.")
 
 
 class AuthenticateForm(_ByCode, mfa.AuthenticateForm):
@@ -157,7 +157,7 @@ class ReauthenticateByCodeForm(_ByCode, mfa.ReauthenticateForm):
 
 
 class ActivateTOTPForm(_InOurWords, totp.ActivateTOTPForm):
-    words = {"code": (_("Code from the app"), _("Type the six digits that the app shows now."))}
+    words = {"code": (_("Code from the app"), _("Enter the six digits that the app shows now."))}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -173,7 +173,7 @@ class ProfileForm(forms.Form):
     )
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
-        help_text=_("Used for every time we show you."),
+        help_text=_("All times are shown in this zone."),
         error_messages={"invalid_choice": _("We don't know this time zone. Choose one from the list.")},
     )
 

@@ -35,7 +35,7 @@ class NewApiKeySerializer(BodySerializer):
 
     def validate_expires_at(self, value: Any) -> Any:
         if value is not None and value <= timezone.now():
-            raise serializers.ValidationError(_("Give a time that is still to come."))
+            raise serializers.ValidationError(_("Enter a time in the future."))
         return value
 
 

@@ -59,7 +59,7 @@ def create_api_key(
     if not scopes or not set(scopes) <= set(ApiKey.SCOPES):
         raise _invalid("scopes", _("A key's scopes are one or more of read, buy, pay and manage."))
     if expires_at is not None and expires_at <= timezone.now():
-        raise _invalid("expires_at", _("A key can't have expired before it is made: give a time that is to come."))
+        raise _invalid("expires_at", _("Enter an expiry time in the future."))
     if by:
         _refuse_more_than(by, scopes=scopes, expires_at=expires_at)
         _lock_live(by)
@@ -81,11 +81,11 @@ def _refuse_more_than(by: ApiKey, *, scopes: Sequence[str], expires_at: datetime
     lacking = sorted(set(scopes) - set(by.scopes))
     if lacking:
         raise Forbidden(
-            _("A key can't make one that may do more than itself: this one lacks %(scopes)s.")
+            _("A key can't create one with more scopes than its own: this one lacks %(scopes)s.")
             % {"scopes": ", ".join(lacking)}
         )
     if by.expires_at is not None and (expires_at is None or expires_at > by.expires_at):
-        raise Forbidden(_("A key can't make one that lives longer than itself."))
+        raise Forbidden(_("A key can't create one that expires later than itself."))
 
 
 def _lock_live(key: ApiKey) -> None:

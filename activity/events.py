@@ -24,6 +24,7 @@ class Kind(enum.StrEnum):
     MONEY = "money"  # an amount with two places: "2.50"
     TIME = "time"  # ISO 8601 with its offset
     COUNTRY = "country"  # a two-letter code
+    PHONE = "phone"  # a number as the provider writes it: "7155550100"
     REASON = "reason"  # a word of wording.REASONS, else a sentence of whoever gave it
 
 
@@ -76,7 +77,7 @@ _event("verification_initiated", "verification verification created pending",
        "service country:country cost:money", by=CUSTOMER)
 _event("number_purchased", "verification verification updated pending",
        _("Number Purchased"), _("{phone} for {service}"),
-       "service phone")
+       "service phone:phone")
 _event("verification_progress", "verification verification updated pending",
        _("Still Waiting"), _("Still waiting for the {service} code"),
        "service")

@@ -74,7 +74,7 @@ def _data_of(event: str, transaction: Transaction, news: Mapping[str, Any]) -> d
 
 def _what_for(transaction: Transaction, news: Mapping[str, Any]) -> str:
     if transaction.type == TransactionType.SMS_PURCHASE and news.get("service_title"):
-        return _("{service} number").format(service=news["service_title"])
+        return _("your {service} number").format(service=news["service_title"])
     return transaction.description
 
 

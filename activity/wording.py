@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from activity.events import VOCABULARY, Event, Kind
-from config.lib import money
+from config.lib import money, phones
 from verifications.selectors import COUNTRY_NAMES
 
 REASONS: dict[str, str | Promise] = {
@@ -20,6 +20,9 @@ REASONS: dict[str, str | Promise] = {
     "cancelled": _("cancelled"),
     "failed": _("ended by the provider"),
 }
+
+# As a sentence has them: "in the United States".
+COUNTRIES_IN_SENTENCES: dict[str, str | Promise] = {"US": _("the United States")}
 
 _AMOUNT = re.compile(r"^-?\d+\.\d\d$")
 
@@ -70,7 +73,9 @@ def present(kind: Kind, value: str) -> str:
     if kind is Kind.REASON:
         return str(REASONS.get(value, value))
     if kind is Kind.COUNTRY:
-        return str(COUNTRY_NAMES.get(value, value))
+        return str(COUNTRIES_IN_SENTENCES.get(value, COUNTRY_NAMES.get(value, value)))
+    if kind is Kind.PHONE:
+        return phones.display(value)
     if kind is Kind.TIME and (moment := _time(value)):
         return formats.date_format(timezone.localtime(moment), "j M Y, H:i")
     return value

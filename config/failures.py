@@ -27,8 +27,8 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
         request,
         400,
         "validation_error",
-        _("The request makes no sense to us"),
-        _("The address or the form was cut or changed on its way. Nothing was done. Go back and try again."),
+        _("We couldn't read that request"),
+        _("The address or the form was incomplete. Nothing was done. Go back and try again."),
     )
 
 
@@ -37,8 +37,8 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
         request,
         403,
         "forbidden",
-        _("This isn't yours to open"),
-        _("Your account has no right to it. Perhaps you are signed in with another one than you meant."),
+        _("You don't have access to this page"),
+        _("You may be signed in with a different account than you meant to use."),
     )
 
 
@@ -68,8 +68,8 @@ def wrong_method(request: HttpRequest) -> HttpResponse:
         request,
         405,
         "method_not_allowed",
-        _("This only works from its form"),
-        _("Nothing was done. Open the page that the form stands on, and send it from there."),
+        _("Use the form to do this"),
+        _("Nothing was done. Go to the page with the form and submit it there."),
     )
 
 
@@ -94,7 +94,7 @@ def database_away(request: HttpRequest, error: BaseException | None = None) -> H
         str(REFUSALS["unavailable"].title),
         why_unavailable(error)
         if error is not None and limits.is_lock_timeout(error)
-        else _("Our database did not answer. Your money is safe: what you began is finished, or undone, by itself."),
+        else _("Our database did not respond. Your money is safe: anything in progress is finished or undone."),
         again=_("Try again"),
     )
     response["Retry-After"] = str(DATABASE_IS_BACK_IN)

@@ -27,7 +27,7 @@ TOGETHER = 100  # their inboxes are locked for the moment that it takes
 class WorkersUnreachable(DomainError):
     code = "workers_unavailable"
     status = 503
-    title = _("Nobody was told: the workers can't be reached. Try again in a minute.")
+    title = _("The announcement was not sent: the workers can't be reached. Try again in a minute.")
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ _TOLD = {
     "category": "verification",
     "priority": "medium",
     "title": "Number Purchased",
-    "message": "2125550123 – waiting for the SMS code…",
+    "message": "+1 212 555 0123: waiting for the code",
     "link": f"/verify/{_ID}",
     "icon": "📱",
     "is_read": False,

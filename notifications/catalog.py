@@ -57,7 +57,7 @@ def _notice(
 _notice("verification_initiated", "verification", HIGH, "🚀", _("Verification Started"),
         _("Getting a {service} number in {country} for {cost}"), "verification")
 _notice("number_purchased", "verification", MEDIUM, "📱", _("Number Purchased"),
-        _("{phone} – waiting for the SMS code…"), "verification")
+        _("{phone}: waiting for the code"), "verification")
 _notice("credit_deducted", "wallet", CRITICAL, "💳", _("Credits Deducted"),
         _("{amount} for {reason}. New balance: {balance}"), "verification or wallet")
 _notice("verification_progress", "verification", MEDIUM, "⏳", _("Still Waiting"),
@@ -97,7 +97,7 @@ _notice("payment_completed", "payment", CRITICAL, "✅", _("Payment Successful")
 _notice("payment_failed", "payment", CRITICAL, "❌", _("Payment Failed"),
         _("{reason}. Try again or contact support"), "payment")
 _notice("payment_under_review", "payment", CRITICAL, "🔍", _("Payment Under Review"),
-        _("We received {paid} instead of {amount}. Please don't pay again: our support puts it right. "
+        _("We received {paid} instead of {amount} and are looking into it. Please don't pay again. "
           "Reference: {reference}"), "payment")
 _notice("payment_expired", "payment", MEDIUM, "⌛", _("Payment Expired"),
         _("{amount} was not paid in time; nothing was charged. Reference: {reference}"), "payment")

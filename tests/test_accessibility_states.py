@@ -52,7 +52,7 @@ def numbers(user: User) -> list[Verification]:
         number(cancel_requested_at=NOW()),
         number(Status.TIMED_OUT, failure_reason="No code arrived in time."),
         number(Status.FAILED, failure_reason="The provider ended this number before a code came."),
-        number(Status.FAILED, **nothing, failure_reason="No number is free for this service just now."),
+        number(Status.FAILED, **nothing, failure_reason="No number is available for this service just now."),
         number(Status.COMPLETED, purged_at=NOW()),
         several,
     ]
@@ -100,7 +100,7 @@ def test_axe_finds_nothing_while_one_buys_and_is_refused(
     auditor.look("the shop with a favourite")
     page.goto("/buy/test_no_numbers")
     page.get_by_role("button", name="Buy for").click()
-    page.get_by_role("alert").filter(has_text="No number is free").wait_for()
+    page.get_by_role("alert").filter(has_text="No number is available").wait_for()
     auditor.look("nothing in stock")
     auditor.visit("/", "/buy/telegram", "/buy/telegram?area_code=12", "/buy/telegram?area_code=212", "/buy?q=paypal")
     with transaction.atomic():

@@ -64,7 +64,7 @@ def test_a_newcomer_signs_up_tops_up_and_gets_the_code_in_two_tabs_without_a_rel
     expect(page.locator("[data-available]").first).to_have_text("$20.00")
 
     page.goto("/buy/test_success")
-    page.get_by_role("button", name="I accept, go on").click()
+    page.get_by_role("button", name="Accept and continue").click()
     second = page.context.new_page()
     second.goto("/")
     expect(second.locator("[data-realtime-state]")).to_have_attribute("data-realtime-state", "live")

@@ -187,7 +187,7 @@ def test_the_theme_is_chosen_by_keyboard_and_kept(live: LiveStack, page: Page) -
     page.goto("/")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     assert background(page) == "rgb(17, 19, 17)"
-    keys.to("As the system")
+    keys.to("Match system")
     keys.press("Enter")
     assert background(page) == "rgb(246, 246, 242)"
 

@@ -46,7 +46,7 @@ def test_the_steps_are_as_many_as_journey_says(live: LiveStack, page: Page) -> N
     expect(page.locator("#code")).to_have_text("123456", timeout=60_000)
 
     trail = page.get_by_role("region", name="Where the money went")
-    for line in ("Set aside", "−$0.50", "Balance after: $19.50", "In the end you paid"):
+    for line in ("Set aside", "−$0.50", "Balance after: $19.50", "Total paid"):
         expect(trail.get_by_text(line).first).to_be_visible()
     page.goto("/wallet")
     rows = page.locator("tbody tr")

@@ -25,7 +25,7 @@ class OverLimit(DomainError):
 class PriceMoved(DomainError):
     code = "price_moved"
     status = 409
-    title = _("The price has changed. Look at the new price and buy again if it suits you.")
+    title = _("The price has changed. Check the new price, and buy again to accept it.")
 
 
 class BelowCost(DomainError):
@@ -38,13 +38,13 @@ class BelowCost(DomainError):
 class OutOfStock(DomainError):
     code = "out_of_stock"
     status = 409
-    title = _("No number is free for this service just now. Nothing was charged. Try again in a few minutes.")
+    title = _("No number is available for this service right now. Nothing was charged. Try again in a few minutes.")
 
 
 class ProviderUnavailable(DomainError):
     code = "provider_unavailable"
     status = 503
-    title = _("Our number provider can't be reached just now. Nothing was charged. Try again in a minute.")
+    title = _("Our number provider can't be reached right now. Nothing was charged. Try again in a minute.")
 
 
 class KeyReused(DomainError):
@@ -62,7 +62,7 @@ class InProgress(DomainError):
 class TooEarly(DomainError):
     code = "too_early"
     status = 409
-    title = _("The provider does not take this number back yet. Try again in a moment.")
+    title = _("This number can't be cancelled yet. Try again in a moment.")
 
 
 class AlreadyEnded(DomainError):

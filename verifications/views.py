@@ -178,7 +178,9 @@ def cancel(request: CustomerRequest, verification_id: uuid.UUID) -> HttpResponse
             status=202 if cancellation.pending else 200,
         )
     if cancellation.pending:
-        messages.info(request, _("It is being cancelled. The refund comes by itself as soon as the provider confirms."))
+        messages.info(
+            request, _("We're cancelling this number. You get your money back as soon as our provider confirms.")
+        )
     return redirect("verification", verification_id)
 
 

@@ -73,7 +73,7 @@ def test_in_production_staff_set_up_a_second_factor_first(settings: Any) -> None
 def test_customers_are_told_that_it_is_not_theirs() -> None:
     answer = inside(make_user()).get("/admin/", follow=True)
     assert answer.status_code == 403
-    assert "This isn&#x27;t yours to open" in answer.content.decode()
+    assert "You don&#x27;t have access to this page" in answer.content.decode()
 
 
 def test_superusers_change_people_and_it_is_written_down() -> None:

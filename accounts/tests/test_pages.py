@@ -117,7 +117,7 @@ def test_the_settings_ask_strangers_to_sign_in(client: Client, path: str) -> Non
 
 
 def test_the_policy_is_open_to_read_and_asks_strangers_to_sign_in_before_they_accept(client: Client) -> None:
-    assert "I accept" not in client.get("/policy").content.decode()
+    assert "Accept and continue" not in client.get("/policy").content.decode()
     answer = client.post("/policy")
     assert (answer.status_code, answer["Location"]) == (302, "/account/login/?next=/policy")
 

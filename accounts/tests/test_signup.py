@@ -116,7 +116,7 @@ def test_a_wrong_password_and_an_unknown_address_look_the_same(client: Client) -
         return re.sub(r'value="[^"]*"', "", answer.content.decode())
 
     assert (wrong.status_code, text(wrong)) == (unknown.status_code, text(unknown))
-    assert "not correct" in text(wrong)
+    assert "Wrong e-mail address or password" in text(wrong)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_mail_server_that_is_away_breaks_no_page(client: Client, monkeypatch: 
 
     monkeypatch.setattr("django.core.mail.message.EmailMessage.send", refuse)
     answer = client.get(sign_up(client)["Location"])
-    assert "didn’t go out just now" in answer.content.decode().replace("&#x27;", "’")
+    assert "We couldn’t send the e-mail" in answer.content.decode().replace("&#x27;", "’")
     assert User.objects.count() == 1
 
 

@@ -36,13 +36,13 @@ def said(answer: Any) -> str:
 @pytest.mark.parametrize(
     ("path", "body", "sentence"),
     [
-        ("/account/signup/", {}, "Type your e-mail address, such as ada@example.com."),
+        ("/account/signup/", {}, "Enter your e-mail address, such as ada@example.com."),
         ("/account/signup/", {}, "Choose a password."),
-        ("/account/signup/", {"email": "nowhere"}, "That is no e-mail address. One looks like ada@example.com."),
-        ("/account/login/", {}, "Type the e-mail address that you signed up with."),
-        ("/account/login/", {}, "Type your password."),
-        ("/account/login/", {"login": "a@b.test", "password": "x"}, "This e-mail address or password is not correct."),
-        ("/account/password/reset/", {"email": "x"}, "That is no e-mail address. One looks like ada@example.com."),
+        ("/account/signup/", {"email": "nowhere"}, "Enter an e-mail address like ada@example.com."),
+        ("/account/login/", {}, "Enter the e-mail address that you signed up with."),
+        ("/account/login/", {}, "Enter your password."),
+        ("/account/login/", {"login": "a@b.test", "password": "x"}, "Wrong e-mail address or password."),
+        ("/account/password/reset/", {"email": "x"}, "Enter an e-mail address like ada@example.com."),
     ],
 )
 def test_a_stranger_is_told_what_would_be_right(client: Client, path: str, body: dict[str, str], sentence: str) -> None:
@@ -55,14 +55,14 @@ def test_a_stranger_is_told_what_would_be_right(client: Client, path: str, body:
 @pytest.mark.parametrize(
     ("path", "body", "sentence"),
     [
-        ("/account/password/change/", {}, "Type the password that you have now."),
-        ("/account/password/change/", {}, "Type a new password."),
+        ("/account/password/change/", {}, "Enter your current password."),
+        ("/account/password/change/", {}, "Enter a new password."),
         ("/account/password/change/", {"oldpassword": "no", "password1": "x" * 12}, "That is not your current"),
-        ("/account/reauthenticate/", {"password": "no"}, "That is not your password. Type it again."),
-        ("/account/email/", {"action_add": "", "email": "x"}, "That is no e-mail address."),
+        ("/account/reauthenticate/", {"password": "no"}, "That is not your password. Enter it again."),
+        ("/account/email/", {"action_add": "", "email": "x"}, "Enter an e-mail address like ada@example.com."),
         ("/account/email/", {"action_add": "", "email": "ada@example.test"}, "on your account already"),
-        ("/account/2fa/totp/activate/", {"code": "000000"}, "This code is not right"),
-        ("/account/2fa/totp/activate/", {}, "Type the six digits that the app shows now."),
+        ("/account/2fa/totp/activate/", {"code": "000000"}, "This code is wrong"),
+        ("/account/2fa/totp/activate/", {}, "Enter the six digits that the app shows now."),
         ("/settings/keys", {"days": "90"}, "Give the key a name."),
         ("/settings/keys", {"days": "90", "name": "x"}, "Choose at least one thing that the key may do."),
         ("/settings/profile", {"time_zone": "UTC", "name": "x" * 121}, "A name has at most 120 characters."),
@@ -94,7 +94,7 @@ def test_the_second_factor_is_set_up_used_and_turned_off_in_our_words(ada: Clien
     other = Client()
     other.post("/account/login/", {"login": "ada@example.test", "password": PASSWORD})
     pages += [other.get("/account/2fa/authenticate/"), other.post("/account/2fa/authenticate/", {"code": "nothing"})]
-    assert "This code is not right" in said(pages[-1])
+    assert "This code is wrong" in said(pages[-1])
     assert other.post("/account/2fa/authenticate/", {"code": "123456"})["Location"] == "/"
 
     pages += [ada.get("/account/2fa/totp/deactivate/"), ada.get("/account/2fa/reauthenticate/")]

@@ -23,6 +23,7 @@ EXAMPLES = {
     Kind.MONEY: "2.50",
     Kind.TIME: "2026-11-21T12:00:00+00:00",
     Kind.COUNTRY: "US",
+    Kind.PHONE: "7155550100",
     Kind.REASON: "timeout",
 }
 

@@ -95,7 +95,7 @@ def _sentence(error: exceptions.APIException) -> str:
     if isinstance(error, exceptions.NotAuthenticated):
         return str(REFUSALS["not_authenticated"].detail)
     if isinstance(error, exceptions.NotFound) and error.detail == error.default_detail:
-        return _("There is nothing here, or it isn't yours.")
+        return _("Not found, or it belongs to another account.")
     if isinstance(error, exceptions.NotAcceptable):
         offered = [renderer.media_type for renderer in error.available_renderers or ()]
         return _("The answer comes as {types}. Accept that.").format(types=", ".join(offered) or "application/json")

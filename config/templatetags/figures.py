@@ -34,8 +34,8 @@ def signed_money(cents: int) -> str:
 
 @register.filter
 def percent(rate: Decimal) -> str:
-    """Decimal("0.8734") -> "87 %"."""
-    return f"{round(rate * 100)} %"
+    """Decimal("0.8734") -> "87%"."""
+    return f"{round(rate * 100)}%"
 
 
 @register.filter

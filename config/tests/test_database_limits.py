@@ -26,7 +26,7 @@ from verifications.tests.factories import make_offer
 NAMES = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 LOCKED = (
     "Another change to your account is still under way. Try again in a few seconds: "
-    "what you began is finished, or undone, by itself."
+    "anything in progress is finished or undone."
 )
 _SHOW = f"""
 from django.db import connection

@@ -45,7 +45,7 @@ def test_a_form_that_is_visited_says_so(client: Client) -> None:
     client.force_login(make_user())
     answer = client.get("/favourites")
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
-    assert "This only works from its form" in answer.content.decode()
+    assert "Use the form to do this" in answer.content.decode()
 
 
 def test_a_page_that_expired_says_what_to_do_and_leads_on() -> None:

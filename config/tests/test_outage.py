@@ -75,4 +75,4 @@ def test_any_other_fault_stays_a_500(customer: Client, monkeypatch: pytest.Monke
     answer = customer.get("/")
     assert answer.status_code == 500
     assert_well_made(answer, "/")
-    assert "Something broke on our side" in answer.content.decode()
+    assert "Something went wrong on our side" in answer.content.decode()

@@ -88,7 +88,7 @@ def test_deleting_what_is_selected_is_asked_about_once(centre: Page, user: User)
     expect(centre.locator("[data-selected]")).to_have_text("25 selected")
     centre.get_by_role("button", name="Delete").click()
     question = centre.get_by_role("dialog")
-    expect(question).to_contain_text("They do not come back")
+    expect(question).to_contain_text("This can't be undone")
     tell(user)
     expect(centre.locator("[data-unread-badge]")).to_have_text("61")  # what comes meanwhile waits for the answer
     expect(centre.locator(".inbox-row").first).to_have_attribute("data-seq", "60")

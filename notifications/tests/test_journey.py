@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.models import Activity
+from config.lib import phones
 from config.lib.errors import DomainError
 from config.sandbox.testing import RunningSandbox
 from notifications import selectors, services
@@ -53,9 +54,9 @@ def test_a_purchase_tells_three_things(customer: User) -> None:
     number = bought(customer, "test_pending").phone_number
 
     assert told(customer) == [
-        ("verification_initiated", "Getting a Test_Pending number in United States for $0.50"),
-        ("credit_deducted", "$0.50 for Test_Pending number. New balance: $9.50"),
-        ("number_purchased", f"{number} – waiting for the SMS code…"),
+        ("verification_initiated", "Getting a Test_Pending number in the United States for $0.50"),
+        ("credit_deducted", "$0.50 for your Test_Pending number. New balance: $9.50"),
+        ("number_purchased", f"{phones.display(number)}: waiting for the code"),
     ]
 
 

@@ -63,13 +63,13 @@ def test_a_notification_is_all_that_a_page_needs() -> None:
         (
             "verification_initiated",
             {"service": "WhatsApp", "country": "US", "cost": "2.50"},
-            "Getting a WhatsApp number in United States for $2.50",
+            "Getting a WhatsApp number in the United States for $2.50",
         ),
-        ("number_purchased", {"phone": "+12065550100"}, "+12065550100 – waiting for the SMS code…"),
+        ("number_purchased", {"phone": "+12065550100"}, "+1 206 555 0100: waiting for the code"),
         (
             "credit_deducted",
-            {"amount": "2.50", "reason": "WhatsApp number", "balance": "22.50"},
-            "$2.50 for WhatsApp number. New balance: $22.50",
+            {"amount": "2.50", "reason": "your WhatsApp number", "balance": "22.50"},
+            "$2.50 for your WhatsApp number. New balance: $22.50",
         ),
         ("verification_timeout", {"service": "WhatsApp"}, "No WhatsApp code came in time"),
         (

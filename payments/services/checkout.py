@@ -60,7 +60,7 @@ def open_for_customer(*, payment: Payment, now: datetime) -> Payment:
             return payment
         log.warning("Checkout of payment %s is not open: %s: %s", payment.reference, type(error).__name__, error)
         raise GatewayUnavailable(
-            _("The payment gateway does not answer just now. Nothing was charged. Please try again in a minute."),
+            _("The payment gateway isn't responding right now. Nothing was charged. Please try again in a minute."),
             reference=payment.reference,
             retry_after=error.retry_after if isinstance(error, Throttled) else 30,
         ) from error

@@ -130,7 +130,7 @@ def _check_pace(*, user: User, now: datetime) -> None:
     if oldest is not None:
         wait = math.ceil((oldest + _HOUR - now).total_seconds())
         raise OverLimit(
-            _("You began %(limit)s top-ups within the last hour. Please wait %(minutes)s minutes.")
+            _("You started %(limit)s top-ups in the last hour, the most you can. Try again in %(minutes)s minutes.")
             % {"limit": limit, "minutes": math.ceil(wait / 60)},
             retry_after=max(wait, 1),
         )

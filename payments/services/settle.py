@@ -34,7 +34,7 @@ def settle(*, payment: Payment, now: datetime) -> Payment:
     except GatewayError as error:
         log.warning("Payment %s could not be settled: %s: %s", payment.reference, type(error).__name__, error)
         raise GatewayUnavailable(
-            _("The payment gateway does not answer just now. If you have paid, your balance follows by itself."),
+            _("The payment gateway isn't responding right now. If you have paid, the money is added later."),
             reference=payment.reference,
             retry_after=error.retry_after if isinstance(error, Throttled) else 10,
         ) from error

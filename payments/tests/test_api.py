@@ -113,9 +113,9 @@ def test_a_silent_gateway_is_503_with_the_reference_and_when_to_try_again(api, s
         "30",
         {
             "type": f"{settings.PUBLIC_URL}/help#gateway_unavailable",
-            "title": "The payment gateway can't be used just now",
+            "title": "The payment gateway can't be reached right now",
             "status": 503,
-            "detail": "The payment gateway does not answer just now. Nothing was charged. "
+            "detail": "The payment gateway isn't responding right now. Nothing was charged. "
             "Please try again in a minute.",
             "code": "gateway_unavailable",
             "errors": {},

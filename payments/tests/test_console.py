@@ -75,7 +75,7 @@ def test_staff_ask_the_gateway(staff, begun, sandbox):
 def test_staff_are_told_that_the_gateway_is_silent(staff, begun, sandbox):
     sandbox.fault("GET", "error_500")
     (said,) = act(staff, "payment", "ask_gateway", begun)
-    assert said.startswith(f"{begun.reference}: The payment gateway does not answer just now.")
+    assert said.startswith(f"{begun.reference}: The payment gateway isn't responding right now.")
 
 
 @pytest.mark.parametrize("model", ["payment", "gatewayevent"])

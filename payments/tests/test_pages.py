@@ -13,7 +13,7 @@ from payments.models import Payment, PaymentStatus
 from payments.services import outcome
 
 pytestmark = pytest.mark.django_db
-GO_ON = "Go on with your purchase"
+GO_ON = "Continue your purchase"
 
 
 def topped_up(client: Client, **form: str) -> Payment:
@@ -72,7 +72,7 @@ def test_who_paid_another_amount_is_not_asked_to_pay_again(client: Client, custo
     outcome.apply(payment=begun, state=found, now=timezone.now())
     client.force_login(customer)
     page = page_of(client, begun)
-    assert "Being checked" in page
+    assert "Under review" in page
     assert "$10.00" in page
     assert 'href="/wallet/top-up">Try again' not in page
-    assert "Being checked" in client.get("/payments").content.decode()
+    assert "Under review" in client.get("/payments").content.decode()

@@ -82,7 +82,7 @@ def test_a_gateway_that_does_not_answer_is_told_after_a_redirect_too(browser: Cl
     answer = send(browser, amount="25.00")
     assert answer.status_code == 302
     page = browser.get(answer["Location"]).content.decode()
-    assert "The payment gateway does not answer just now. Nothing was charged." in page
+    assert "The payment gateway isn&#x27;t responding right now. Nothing was charged." in page
     assert 'value="25.00"' in page
 
 

@@ -74,7 +74,7 @@ def buy(
     deal = pricing.deal_of(offer, area_code)
     if max_price is not None and deal.price > max_price:
         raise errors.PriceMoved(
-            _("The price is {price} now, above your limit of {limit}. Raise max_price if it suits you.").format(
+            _("The price is {price} now, above your limit of {limit}. Raise max_price to accept it.").format(
                 price=money.display(deal.price), limit=money.display(max_price)
             ),
             price=money.to_text(deal.price),
@@ -168,7 +168,7 @@ def _refuse_while_broken(offer: Offer) -> Breaker:
         breaker.check()
     except Open as broken:
         sentence: str | Promise = _(
-            "Our number provider has trouble just now, so we don't take orders. Try again in a minute."
+            "Our number provider is having trouble, so numbers can't be ordered right now. Try again in a minute."
         )
         if broken.name == breaker.name:
             sentence = _(
@@ -187,16 +187,16 @@ def _refuse_frozen_or_over_limit(user: User, now: datetime) -> None:
         raise PurchasesFrozen
     if pending >= settings.MAX_PENDING:
         raise errors.OverLimit(
-            _("You are waiting on {count} numbers, the most there can be at once. Cancel one or wait for one.").format(
-                count=pending
-            ),
+            _(
+                "You have {count} active numbers, the most you can have at once. Cancel one, or wait until one ends."
+            ).format(count=pending),
             retry_after=30,
         )
     if bought >= settings.MAX_BUYS_PER_HOUR:
         recent = Verification.objects.filter(user=user, created_at__gt=now - hour).order_by("-created_at")
         oldest = recent.values_list("created_at", flat=True)[settings.MAX_BUYS_PER_HOUR - 1]
         raise errors.OverLimit(
-            _("You can buy {count} numbers an hour, and have. Wait until the first of them is an hour old.").format(
+            _("You have bought {count} numbers in an hour, the most you can. Try again later.").format(
                 count=settings.MAX_BUYS_PER_HOUR
             ),
             retry_after=max(1, math.ceil((oldest + hour - now).total_seconds())),

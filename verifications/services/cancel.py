@@ -154,9 +154,9 @@ def _refuse_over_limit(user: User, now: datetime) -> None:
     if len(asked) >= limit:
         oldest = sorted([*asked, now])[-limit - 1]
         raise errors.OverLimit(
-            _("You can cancel {count} numbers an hour, and have. If no code comes, this one refunds itself.").format(
-                count=limit
-            ),
+            _(
+                "You have cancelled {count} numbers in an hour, the most you can. Without a code you are refunded."
+            ).format(count=limit),
             retry_after=max(1, math.ceil((oldest + hour - now).total_seconds())),
         )
 
@@ -179,6 +179,6 @@ def _already_ended(verification: Verification) -> errors.AlreadyEnded:
         Status.TIMED_OUT: _("This number has ended by itself; {price} is back in your wallet.").format(price=price),
         Status.FAILED: _("The provider has ended this number; {price} is back in your wallet.").format(price=price)
         if verification.charged
-        else _("There was no number for you, and nothing was charged."),
+        else _("No number was available, and nothing was charged."),
     }
     return errors.AlreadyEnded(sentences[verification.status])

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 REASONS = {Status.TIMED_OUT: "timeout", Status.CANCELLED: "cancelled", Status.FAILED: "failed"}
 WHY: dict[str, Promise] = {
     Status.TIMED_OUT: _("No code arrived in time."),
-    Status.CANCELLED: _("You cancelled it."),
+    Status.CANCELLED: _("You cancelled this number."),
     Status.FAILED: _("The provider ended this number before a code came."),
 }
 _SETTLED = {"cancelled_at_provider": True, "next_recovery_at": None}

@@ -113,7 +113,7 @@ def _sale(row: Verification, now: datetime) -> None:
 
 def _settle(row: Verification, number: base.Number, now: datetime) -> None:
     if number.state not in ("waiting", "completed", "unknown"):
-        why = _("The number came too late to be of use.")
+        why = _("The number came too late.")
         sale.discard(verification=row, provider_id=number.provider_id, why=why, now=now)
         return
     current = sale.adopt(verification=row, number=number, now=now)
@@ -123,7 +123,7 @@ def _settle(row: Verification, number: base.Number, now: datetime) -> None:
 
 def _give_up(row: Verification, now: datetime, book: lookup.Book) -> None:
     """Too late to order again: free the customer's money, and give back what the provider lists as sold for it."""
-    why = _("The provider did not answer.")
+    why = _("The provider did not respond.")
     try:
         found = lookup.find(row, book)
     except (base.ProviderError, lookup.Ambiguous):

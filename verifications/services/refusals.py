@@ -20,7 +20,7 @@ _TABLE: tuple[tuple[type[base.ProviderError], type[DomainError], Promise, Promis
     (
         base.OutOfStock,
         errors.OutOfStock,
-        gettext_lazy("No number is free for this service just now."),
+        gettext_lazy("No number is available for this service just now."),
         gettext_lazy("Try again in a few minutes."),
         None,
     ),

@@ -31,7 +31,7 @@ def adopt(*, verification: Verification, number: Number, now: datetime) -> Verif
     except IntegrityError:
         if _owned_by_another(verification, number):
             log.critical("Number %s was sold to us twice (%s)", number.provider_id, verification.pk)
-            return refuse(verification=verification, why=_("The provider could not be relied on just now."), now=now)
+            return refuse(verification=verification, why=_("The provider had a problem."), now=now)
         raise
     why = _("The payment could not be taken.")
     return discard(verification=verification, provider_id=number.provider_id, why=why, now=now)

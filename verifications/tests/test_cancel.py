@@ -103,7 +103,7 @@ def test_what_failed_says_where_the_money_is(shop: RunningSandbox, customer: Use
         sentences.append(str(caught.value.detail))
     assert sentences == [
         "The provider has ended this number; $0.50 is back in your wallet.",
-        "There was no number for you, and nothing was charged.",
+        "No number was available, and nothing was charged.",
     ]
 
 

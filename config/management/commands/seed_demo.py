@@ -136,7 +136,7 @@ def _live_through_it(demo: User, sandbox: Sandbox) -> None:
     _code(demo, sandbox)
     current = wallet.wallet_of(user=demo).balance
     if current != END_BALANCE:
-        _give(demo, END_BALANCE - current, TransactionType.ADJUSTMENT, Counterparty.CORRECTIONS, "Goodwill of support")
+        _give(demo, END_BALANCE - current, TransactionType.ADJUSTMENT, Counterparty.CORRECTIONS, "Goodwill credit")
 
 
 def _give(demo: User, amount: int, kind: str, counterparty: str, description: str) -> None:
