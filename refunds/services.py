@@ -159,7 +159,8 @@ def _tell(refund: Refund, verification: Verification) -> None:
     latency = timezone.now() - (verification.ended_at or refund.created_at)
     metrics.refund_latency_seconds.observe(max(latency.total_seconds(), 0))
     logger.info(
-        "Auto-refund processed",
+        "Auto-refund processed: Verification=%s",
+        verification.pk,
         user=refund.user_id,
         amount=money.to_text(refund.amount),
         service=verification.service.name,

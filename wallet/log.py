@@ -1,4 +1,7 @@
-"""What the log and the metrics say about a movement: once it is committed, with ids and amounts."""
+"""What the log and the metrics say about a movement: once it is committed, with ids and amounts.
+
+The sentences are what operators search for (docs/architecture.md); their values stand in fields of their own besides.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ def _tell(row: Transaction) -> None:
     }
     if row.resource_type:
         facts[row.resource_type] = row.resource_id
-    logger.info("Credits deducted" if row.amount < 0 else "Credits added", **facts)
-    old, new = money.display(row.balance_after - row.amount), money.display(row.balance_after)
-    logger.info("Balance %s → %s", old, new, user=row.wallet.user_id)
-    logger.info("Transaction created", transaction=row.pk, sequence=row.sequence, **facts)
+    user, amount = facts["user"], facts["amount"]
+    verb, service = "deducted" if row.amount < 0 else "added", f", Service={row.service}" if row.service else ""
+    logger.info("Credits %s: User=%s, Amount=%s%s", verb, user, money.to_text(abs(row.amount)), service, **facts)
+    old, new = money.to_text(row.balance_after - row.amount), money.to_text(row.balance_after)
+    logger.info("Balance: User=%s, %s → %s", user, old, new, user=user, old=old, new=new)
+    created = "Transaction created: Type=%s, User=%s, Amount=%s"
+    logger.info(created, row.type, user, amount, transaction=row.pk, sequence=row.sequence, **facts)

@@ -22,6 +22,18 @@ _shared: list[Any] = [
 # https://force-color.org), as the launcher does.
 _COLOURED = not env.str("NO_COLOR", default="") and (bool(env.str("FORCE_COLOR", default="")) or sys.stderr.isatty())
 
+# Beside standard error, where LOG_FILE names a file; one that logrotate has moved away is opened anew.
+_handlers: dict[str, Any] = {"console": {"class": "logging.StreamHandler", "formatter": "structured"}}
+if _file := env.str("LOG_FILE", default="").strip():
+    _handlers["file"] = {
+        "class": "logging.handlers.WatchedFileHandler",
+        "filename": _file,
+        "encoding": "utf-8",
+        "errors": "backslashreplace",
+        "delay": True,
+        "formatter": "structured",
+    }
+
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOGGING = {
     "version": 1,
@@ -33,13 +45,15 @@ LOGGING = {
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 mask_event,
-                structlog.dev.ConsoleRenderer(colors=_COLOURED) if DEBUG else structlog.processors.JSONRenderer(),
+                structlog.dev.ConsoleRenderer(colors=_COLOURED)
+                if DEBUG
+                else structlog.processors.JSONRenderer(ensure_ascii=False),  # an arrow is searched for as an arrow
             ],
             "foreign_pre_chain": _shared,
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
-    "root": {"handlers": ["console"], "level": env.one_of("LOG_LEVEL", "INFO", _LEVELS)},
+    "handlers": _handlers,
+    "root": {"handlers": list(_handlers), "level": env.one_of("LOG_LEVEL", "INFO", _LEVELS)},
     "loggers": {
         # Every task received and succeeded, each second: what matters, the tasks say themselves.
         "celery": {"level": "WARNING"},

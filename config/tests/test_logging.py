@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +71,15 @@ def test_the_launcher_asks_for_colours_where_its_own_log_has_them(monkeypatch: p
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     assert (Log(Terminal()).variables, Log(io.StringIO()).variables) == ({"FORCE_COLOR": "1"}, {})
+
+
+_ARROW = _IN_A_PAGE.replace("Credits deducted", "Balance: User=7, 25.00 → 24.50")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env", [{"DEBUG": "1"}, _PRODUCTION])
+def test_the_arrow_is_found_as_it_is_written_in_text_and_in_json(env: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "ringfence.log"
+    [line] = written(_ARROW, **{**env, "LOG_LEVEL": "INFO", "LOG_FILE": str(file), "PYTHONIOENCODING": "utf-8"})
+    assert "Balance: User=7, 25.00 → 24.50" in line
+    assert "Balance: User=7, 25.00 → 24.50" in file.read_text(encoding="utf-8")

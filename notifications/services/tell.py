@@ -55,8 +55,8 @@ def _failed(activity: Activity, error: Exception) -> None:
     notifications_total.labels(type=activity.event, success="false").inc()
     log.critical(
         "Failed to send %s notification",
-        activity.event,
-        extra={"activity": activity.pk, "user": activity.user_id},
+        catalog.CATALOG[activity.event].category,
+        extra={"activity": activity.pk, "user": activity.user_id, "notification_type": activity.event},
         exc_info=error,
     )
 
@@ -114,6 +114,8 @@ def _announce(notification: Notification, unread: int) -> None:
 def _count(activity: Activity) -> None:
     notifications_total.labels(type=activity.event, success="true").inc()
     log.info(
-        "Notification sent",
+        "Notification sent: Type=%s, User=%s",
+        activity.event,
+        activity.user_id,
         extra={"user": activity.user_id, "notification_type": activity.event, "activity": activity.pk},
     )

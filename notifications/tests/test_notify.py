@@ -124,7 +124,7 @@ def test_a_failure_to_tell_does_not_undo_the_money(broken: Any, caplog: pytest.L
 
     assert wallet.wallet_of(user=user).balance == 500
     assert (Activity.objects.count(), Notification.objects.count()) == (1, 0)
-    assert [record.getMessage() for record in caplog.records] == ["Failed to send credit_added notification"]
+    assert [record.getMessage() for record in caplog.records] == ["Failed to send wallet notification"]
 
 
 @pytest.mark.django_db

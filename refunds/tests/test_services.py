@@ -159,7 +159,7 @@ def test_its_latency_is_measured_and_logged_once_committed(
     [line] = [r.msg for r in caplog.records if r.name == "refunds.services"]
     named = ("event", "user", "amount", "service", "type", "verification", "refund", "reason")
     assert {name: line[name] for name in named} == {
-        "event": "Auto-refund processed",
+        "event": f"Auto-refund processed: Verification={verification.pk}",
         "user": user.pk,
         "amount": "2.50",
         "service": "whatsapp",

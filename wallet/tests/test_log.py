@@ -43,12 +43,12 @@ def test_a_movement_is_logged_and_counted_once_it_is_committed(
     assert (count("bonus"), count("sms_purchase")) == (before[0] + 1, before[1] + 1)
     lines = [{k: v for k, v in record.msg.items() if k not in ("timestamp", "logger")} for record in caplog.records]
     assert [line["event"] for line in lines] == [
-        "Credits added",
-        "Balance $0.00 → $5.00",
-        "Transaction created",
-        "Credits deducted",
-        "Balance $5.00 → $2.50",
-        "Transaction created",
+        f"Credits added: User={user.pk}, Amount=5.00",
+        f"Balance: User={user.pk}, 0.00 → 5.00",
+        f"Transaction created: Type=bonus, User={user.pk}, Amount=5.00",
+        f"Credits deducted: User={user.pk}, Amount=2.50, Service=whatsapp",
+        f"Balance: User={user.pk}, 5.00 → 2.50",
+        f"Transaction created: Type=sms_purchase, User={user.pk}, Amount=-2.50",
     ]
     facts = {
         "user": user.pk,
@@ -59,5 +59,12 @@ def test_a_movement_is_logged_and_counted_once_it_is_committed(
         "verification": "0b6c",
         "level": "info",
     }
-    assert lines[3] == {"event": "Credits deducted", **facts}
-    assert lines[5] == {"event": "Transaction created", "transaction": charged.pk, "sequence": 2, **facts}
+    assert lines[3] == {"event": lines[3]["event"], **facts}
+    assert lines[4] == {
+        "event": lines[4]["event"],
+        "level": "info",
+        "user": user.pk,
+        "old": "5.00",
+        "new": "2.50",
+    }
+    assert lines[5] == {"event": lines[5]["event"], "transaction": charged.pk, "sequence": 2, **facts}
