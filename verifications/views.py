@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -207,7 +208,10 @@ def history(request: CustomerRequest) -> HttpResponse:
 
 
 def _older_than(rows: QuerySet[Verification], cursor: str) -> QuerySet[Verification]:
-    """Below the row that the cursor names; a cursor that names none is the first page."""
+    """Below the row that the cursor names; a cursor that names none is the first page.
+
+    Raises BadRequest for a time that only exists in its own zone: no row was made then, and PostgreSQL can't hold it.
+    """
     when, _bar, pk = cursor.partition("|")
     try:
         moment, row = datetime.fromisoformat(when), uuid.UUID(pk)
@@ -215,4 +219,8 @@ def _older_than(rows: QuerySet[Verification], cursor: str) -> QuerySet[Verificat
         return rows
     if moment.tzinfo is None:
         return rows
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise BadRequest("a cursor before or after all time") from None
     return rows.filter(Q(created_at__lt=moment) | Q(created_at=moment, id__lt=row))
