@@ -45,9 +45,10 @@ class SchemaView(ApiView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponseBase:
-        renderer: Any = request.accepted_renderer
+        renderer = request.accepted_renderer
+        kind: Any = type(renderer)
         with _one_at_a_time:  # eight who ask a new process wait for one document
-            body, etag = _document(type(renderer))
+            body, etag = _document(kind)
         response = HttpResponse(body, content_type=renderer.media_type)
         response["ETag"] = etag
         response["Vary"] = "Accept"

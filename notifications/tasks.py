@@ -25,6 +25,12 @@ def sweep_all() -> None:
     services.sweep(now=timezone.now())
 
 
+@shared_task
+def cleanup_activities() -> int:
+    """Each night: events that money doesn't depend on, ACTIVITIES_KEPT_DAYS after they happened."""
+    return services.cleanup(days=settings.ACTIVITIES_KEPT_DAYS, now=timezone.now())
+
+
 # What it waits for in vain is the same announcement, run a second time.
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=5, max_retries=5)
 def announce(announcement_id: str, after: int, title: str, text: str, link: str) -> None:

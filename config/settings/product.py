@@ -87,6 +87,7 @@ SOCKET_BUFFER_BYTES = env.int("SOCKET_BUFFER_BYTES", default=1_048_576)  # that 
 REALTIME_THREADS = env.int("REALTIME_THREADS", default=8)
 PUBLISH_TIMEOUT_SECONDS = env.float("PUBLISH_TIMEOUT_SECONDS", default=0.25)
 SWEEP_WINDOW_SECONDS = env.int("SWEEP_WINDOW_SECONDS", default=3600)
+ACTIVITIES_KEPT_DAYS = env.int("ACTIVITIES_KEPT_DAYS", default=730, low=1, high=36_500)  # money's are kept for good
 SWEEP_GRACE_SECONDS = env.int("SWEEP_GRACE_SECONDS", default=60)
 
 # The outside world. Empty secrets are refused at a production start (security.py).

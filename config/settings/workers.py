@@ -42,6 +42,8 @@ CELERY_BEAT_SCHEDULE = {
         "task": "payments.tasks.purge_gateway_events",
         "schedule": crontab(hour=4, minute=40),
     },
+    "clear-sessions": {"task": "accounts.tasks.clear_sessions", "schedule": crontab(hour=4, minute=50)},
+    "cleanup-activities": {"task": "notifications.tasks.cleanup_activities", "schedule": crontab(hour=4, minute=20)},
     "sweep-notifications": {"task": "notifications.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-notifications-nightly": {"task": "notifications.tasks.sweep_all", "schedule": crontab(hour=3, minute=10)},
 }

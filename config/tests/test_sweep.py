@@ -102,6 +102,8 @@ def test_each_job_says_in_words_what_it_did(sandbox: Any) -> None:
         "check payments: 0 asked about",
         "retry gateway events: 0 tried again",
         "purge gateway events: 0 emptied",
+        "clear sessions: 0 removed",
+        "clean up activities: 0 removed",
         "purge codes: 0 emptied",
     ]
     assert re.fullmatch(

@@ -14,7 +14,7 @@ from accounts.tests.factories import make_user
 from activity.models import Activity
 from activity.tests.factories import happened
 from config.testing.live import until
-from notifications import services
+from notifications import services, tasks
 from notifications.models import Inbox, Notification
 
 pytestmark = pytest.mark.django_db
@@ -97,3 +97,10 @@ def somebody_waits_for_a_lock() -> bool:
             "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
         )
         return bool(cursor.fetchone()[0])
+
+
+def test_it_is_done_each_night(settings: Any) -> None:
+    settings.ACTIVITIES_KEPT_DAYS = 90
+    happened(make_user(), "signin_failed", now=timezone.now() - timedelta(days=91))
+    assert settings.CELERY_BEAT_SCHEDULE["cleanup-activities"]["task"] == tasks.cleanup_activities.name
+    assert tasks.cleanup_activities() == 1

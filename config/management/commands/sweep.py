@@ -7,9 +7,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from accounts import sessions
 from config.lib import money
 from notifications import services as notifications
 from payments import services as payments
@@ -50,6 +52,8 @@ JOBS: dict[str, Callable[[datetime], str]] = {
     "check payments": lambda now: f"{payments.check_due(now=now)} asked about",
     "retry gateway events": lambda now: f"{payments.retry_events(now=now)} tried again",
     "purge gateway events": lambda now: f"{payments.purge_events(now=now)} emptied",
+    "clear sessions": lambda now: f"{sessions.clear_sessions(now=now)} removed",
+    "clean up activities": lambda now: f"{notifications.cleanup(days=settings.ACTIVITIES_KEPT_DAYS, now=now)} removed",
     "purge codes": lambda now: f"{verifications.purge(now=now)} emptied",
     "sync catalogue": _sync_catalogue,
     "reconcile provider": _reconcile_provider,
