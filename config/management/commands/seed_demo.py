@@ -129,6 +129,7 @@ def _live_through_it(demo: User, sandbox: Sandbox) -> None:
     _expired_top_up(demo)
     _top_up(demo, sandbox, 20_00, "paid")
     _refused(demo)
+    _unclear(demo, sandbox)
     _cancelled(demo)
     _timed_out(demo)
     _ended_by_provider(demo)
@@ -172,6 +173,15 @@ def _refused(demo: User) -> None:
         _buy(demo, "test_no_numbers")
     except DomainError:
         return  # this is what it is bought for
+
+
+def _unclear(demo: User, sandbox: Sandbox) -> None:
+    """The answer to the order is lost; recovery asks again and gets the number."""
+    sandbox.call("faults", match=r"POST .*/v2/verifications$", fault="drop_after")
+    bought = _buy(demo, "test_pending")
+    verifications.recover_due(now=_past(bought.next_recovery_at))
+    bought.refresh_from_db()
+    verifications.cancel(user=demo, verification_id=bought.pk)
 
 
 def _cancelled(demo: User) -> None:
