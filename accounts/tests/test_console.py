@@ -9,7 +9,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.utils import timezone
 
@@ -129,6 +129,32 @@ def test_sessions_are_found_by_address_and_show_no_session_key() -> None:
     page = client.get(f"/admin/usersessions/usersession/{row.pk}/change/")
     assert (page.status_code, row.session_key in page.content.decode()) == (200, False)
     assert client.get("/admin/usersessions/usersession/add/").status_code == 403
+
+
+def test_addresses_second_factors_and_groups_can_not_be_written_by_staff() -> None:
+    customer, clerk = staff("ada@example.test", is_superuser=False), staff("clerk@example.test", is_superuser=False)
+    factor = Authenticator.objects.create(user=customer, type="totp", data={"secret": "sealed"})
+    group = Group.objects.create(name="support")
+    clerk.groups.add(group)
+    clerk.user_permissions.set(Permission.objects.filter(content_type__app_label__in=("account", "mfa", "auth")))
+    client, address = inside(clerk), EmailAddress.objects.get(user=customer)
+    new = {"user": customer.pk, "email": "clerk+1@example.test", "verified": "on", "primary": "on"}
+    answers = [
+        client.post("/admin/account/emailaddress/add/", new),
+        client.post(f"/admin/account/emailaddress/{address.pk}/change/", new),
+        client.post(f"/admin/account/emailaddress/{address.pk}/delete/", {"post": "yes"}),
+        client.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"}),
+        client.post(f"/admin/auth/group/{group.pk}/change/", {"name": "support", "permissions": [1, 2, 3]}),
+    ]
+    assert [answer.status_code for answer in answers] == [403] * 5
+    assert list(customer.emailaddress_set.values_list("email", "verified")) == [("ada@example.test", True)]
+    assert "sealed" not in client.get(f"/admin/mfa/authenticator/{factor.pk}/change/").content.decode()
+    assert group.permissions.count() == 0
+
+
+def test_the_consoles_own_change_of_password_leads_to_the_products() -> None:
+    answer = inside(staff()).get("/admin/password_change/")
+    assert (answer.status_code, answer["Location"]) == (302, "/account/password/change/")
 
 
 def test_every_list_of_the_console_can_be_searched() -> None:
