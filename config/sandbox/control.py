@@ -142,6 +142,12 @@ def sms(world: World, data: dict[str, Any]) -> Any:
 
 
 def fault(world: World, data: dict[str, Any]) -> Any:
+    """Add one; or with `{"forget": true}` drop all, and let those who hang go without an answer."""
+    if data.get("forget") is True:
+        world.faults.clear()
+        for hung in list(world.hung):
+            hung.set()
+        return {"ok": True}
     world.faults.append(faults.parse(data))
     return {"ok": True}
 

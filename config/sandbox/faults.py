@@ -35,14 +35,11 @@ HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad G
 
 
 def parse(data: dict[str, Any]) -> Fault:
-    """A fault out of `{match, fault, times?}`; ValueError says in a sentence what is wrong."""
-    match, kind, times = data.get("match"), data.get("fault"), data.get("times", 1)
-    if not isinstance(match, str) or not isinstance(kind, str):
-        raise ValueError("Give match (a regular expression) and fault (its name), both as text.")
-    try:
-        pattern = re.compile(match)
-    except re.error as error:
-        raise ValueError(f"match is not a regular expression: {error}.") from None
+    """A fault out of `{match, fault, times?, body?}`; ValueError says in a sentence what is wrong."""
+    match, kind, times, body = data.get("match"), data.get("fault"), data.get("times", 1), data.get("body", "")
+    if not isinstance(match, str) or not isinstance(kind, str) or not isinstance(body, str):
+        raise ValueError("Give match (a regular expression) and fault (its name), both as text, and body as text too.")
+    pattern, inside = _compiled("match", match), _compiled("body", body) if body else None
     if isinstance(times, bool) or not isinstance(times, int) or times < 1:
         raise ValueError("times has to be a whole number from 1 up.")
     name, _, argument = kind.partition(":")
@@ -53,12 +50,19 @@ def parse(data: dict[str, Any]) -> Fault:
             seconds = -1.0
         if not 0 <= seconds <= 600:
             raise ValueError("slow needs seconds between 0 and 600, as in slow:2.5.")
-        return Fault(pattern, "slow", times, seconds)
+        return Fault(pattern, "slow", times, seconds, inside)
     if kind not in KINDS and not _PROXY.fullmatch(kind):
         raise ValueError(
             f"There is no fault {kind}. Choose one of: {', '.join(KINDS)}, html_NNN, empty_NNN, slow:SECONDS."
         )
-    return Fault(pattern, kind, times)
+    return Fault(pattern, kind, times, body=inside)
+
+
+def _compiled(name: str, expression: str) -> re.Pattern[str]:
+    try:
+        return re.compile(expression)
+    except re.error as error:
+        raise ValueError(f"{name} is not a regular expression: {error}.") from None
 
 
 @web.middleware
@@ -67,12 +71,13 @@ async def vendor_middleware(request: web.Request, handler: Handler) -> web.Strea
     if not request.path.startswith(VENDORS):
         return await handler(request)
     world = request.app[WORLD]
-    fault = _next(world, f"{request.method} {request.path}")
+    body = (await request.text()) if request.can_read_body else ""
+    fault = _next(world, f"{request.method} {request.path}", body)
     entry: dict[str, Any] = {
         "method": request.method,
         "path": request.path,
         "query": request.query_string,
-        "body": (await request.text()) if request.can_read_body else "",
+        "body": body,
         "key": request.headers.get("Idempotency-Key"),
         "fault": fault.kind if fault else None,
         "status": None,
@@ -93,9 +98,9 @@ def _buys(request: web.Request) -> bool:
     return request.method == "POST" and request.path.endswith("/verifications") and "/pricing/" not in request.path
 
 
-def _next(world: World, line: str) -> Fault | None:
+def _next(world: World, line: str, body: str) -> Fault | None:
     for fault in world.faults:
-        if fault.match.search(line):
+        if fault.match.search(line) and (fault.body is None or fault.body.search(body)):
             fault.times -= 1
             if fault.times == 0:
                 world.faults.remove(fault)

@@ -68,9 +68,16 @@ class RunningSandbox:
         """Deliver a message to the newest live reservation of a number. Shape: delay, sent_at, duplicate."""
         return self._call("POST", "/__ctl/sms", {"number": number, "text": text, **shape})
 
-    def fault(self, match: str, fault: str, times: int = 1) -> None:
-        """The next `times` vendor requests whose "METHOD /path" matches the regular expression misbehave."""
-        self._call("POST", "/__ctl/faults", {"match": match, "fault": fault, "times": times})
+    def fault(self, match: str, fault: str, times: int = 1, body: str = "") -> None:
+        """The next `times` vendor requests whose "METHOD /path" matches the regular expression misbehave.
+
+        `body` is another one: only requests in whose body it finds something.
+        """
+        self._call("POST", "/__ctl/faults", {"match": match, "fault": fault, "times": times, "body": body})
+
+    def mend(self) -> None:
+        """No faults any more; requests that hang are let go."""
+        self._call("POST", "/__ctl/faults", {"forget": True})
 
     def advance(self, seconds: float) -> None:
         """Move the sandbox's clock. What fell due has happened on return (its webhooks may be under way)."""

@@ -78,6 +78,7 @@ class Fault:
     kind: str
     times: int
     seconds: float = 0
+    body: Any = None  # re.Pattern[str]: of those requests only in whose body it finds something
 
 
 class Forgotten(Exception):

@@ -56,6 +56,26 @@ def test_a_reset_lets_a_hanging_request_go(sandbox, in_threads):
     assert isinstance(answer, httpx.RemoteProtocolError)
 
 
+def test_a_fault_of_one_service_leaves_the_others_well(sandbox):
+    client = sign_in(sandbox)
+    sandbox.fault(BUY, "error_500", times=9, body='"whatsapp"')
+    assert [buy(client, service, key=service).status_code for service in ("whatsapp", "test_success")] == [500, 201]
+
+
+def test_forgotten_faults_let_who_hangs_go_and_happen_no_more(sandbox, in_threads):
+    client = sign_in(sandbox)
+    sandbox.fault("GET .*account", "hang", times=9)
+
+    def mend_once_it_hangs() -> None:
+        while "GET /textverified/api/pub/v2/account/me" not in sandbox.requests():
+            pass
+        sandbox.mend()
+
+    answer, _ = in_threads([lambda: client.get("/account/me"), mend_once_it_hangs])
+    assert isinstance(answer, httpx.RemoteProtocolError)
+    assert client.get("/account/me").status_code == 200
+
+
 @pytest.mark.parametrize("slowness", ["fault", "latency"])
 def test_a_purchase_that_was_under_way_at_a_reset_is_forgotten_too(sandbox, in_threads, slowness):
     client = sign_in(sandbox)
