@@ -10,13 +10,17 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from config.stack import StackError
-from config.stack.postgres import _binary
+from config.stack.environment import EMBEDDED
+from config.stack.postgres import _installed_programs
 
 
 def program() -> str:
     """Its path. Raises StackError where there is none."""
     try:
-        return str(_binary("pgbench"))
+        embedded = _installed_programs(EMBEDDED) / "bin" / "pgbench"
+        if not embedded.exists():
+            raise StackError("The embedded PostgreSQL comes without pgbench.")
+        return str(embedded)
     except StackError:
         found = shutil.which("pgbench") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/pgbench")), None)
         if found is None:

@@ -59,6 +59,7 @@ _WAITING: dict[str, Any] = {
     "code": None,
     "sms_text": None,
     "messages": [],
+    "cancelling": False,
     "created_at": "2026-11-21T10:00:00Z",
     "expires_at": "2026-11-21T10:15:00Z",
     "completed_at": None,
@@ -207,7 +208,8 @@ class CreateView(ApiView):
         responses={
             201: OpenApiResponse(
                 VerificationSerializer,
-                description="Bought; or `requested`, where the provider's answer is not known yet: look again.",
+                description="Bought; or `requested`, where the provider's answer is not known yet: we are getting it, "
+                "look again.",
             ),
             200: OpenApiResponse(VerificationSerializer, description="A known key: the verification as it stands."),
         },
@@ -293,7 +295,9 @@ class CancelView(ApiView):
         responses={
             200: OpenApiResponse(CancelledSerializer, description="Cancelled and refunded; again: the same."),
             202: OpenApiResponse(
-                CancelledSerializer, description="Asked for; the refund comes when the provider has confirmed."
+                CancelledSerializer,
+                description="Being cancelled (`cancelling` of the verification); the refund comes when the provider "
+                "has confirmed, or the code that was there first.",
             ),
         },
         examples=[

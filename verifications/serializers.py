@@ -130,6 +130,11 @@ class VerificationSerializer(serializers.Serializer[Verification]):
     code = serializers.SerializerMethodField()
     sms_text = serializers.SerializerMethodField()
     messages = MessageSerializer(many=True)
+    cancelling = serializers.BooleanField(
+        source="is_cancelling",
+        help_text="A cancel was asked for and the provider hasn't confirmed it yet; the refund, or the code that came "
+        "first, follows by itself",
+    )
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     completed_at = serializers.SerializerMethodField()

@@ -110,6 +110,7 @@ def test_buying_answers_201_with_the_number(shop: RunningSandbox, api: Api) -> N
         "code": None,
         "sms_text": None,
         "messages": [],
+        "cancelling": False,
         "created_at": bought.created_at.isoformat().replace("+00:00", "Z"),
         "expires_at": bought.expires_at.isoformat().replace("+00:00", "Z"),
         "completed_at": None,
