@@ -10,18 +10,22 @@ import allauth.usersessions.admin  # noqa: F401
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as TheirGroupAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
 from accounts import services
+from accounts.forms import ReasonForm
 from accounts.models import ApiKey, PolicyAcceptance, User
 from config.lib.admin import ReadOnlyAdmin, link
+from config.lib.errors import DomainError
 
 
 @admin.register(User)
@@ -71,18 +75,43 @@ class UserAdmin(ModelAdmin):
     def has_pause_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.pause_purchases")
 
-    @admin.action(description=_("Pause purchases"), permissions=["pause"])
-    def pause_purchases(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        self._freeze(queryset, frozen=True)
+    @admin.action(description=_("Pause purchases…"), permissions=["pause"])
+    def pause_purchases(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        return self._freeze(request, queryset, frozen=True)
 
-    @admin.action(description=_("Resume purchases"), permissions=["pause"])
-    def resume_purchases(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        self._freeze(queryset, frozen=False)
+    @admin.action(description=_("Resume purchases…"), permissions=["pause"])
+    def resume_purchases(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        return self._freeze(request, queryset, frozen=False)
 
-    def _freeze(self, queryset: QuerySet[User], *, frozen: bool) -> None:
-        now = timezone.now()
+    def _freeze(self, request: HttpRequest, queryset: QuerySet[User], *, frozen: bool) -> HttpResponse | None:
+        """Ask for the reason and a confirmation, then pause or resume the purchases of those selected."""
+        form = ReasonForm(request.POST if "confirmed" in request.POST else None)
+        if not form.is_valid():
+            context = {
+                **self.admin_site.each_context(request),
+                "title": _("Pause purchases") if frozen else _("Resume purchases"),
+                "opts": self.opts,
+                "form": form,
+                "frozen": frozen,
+                "users": queryset,
+                "action": request.POST["action"],
+            }
+            return TemplateResponse(request, "admin/accounts/purchases.html", context)
+        done = 0
         for user in queryset:
-            services.set_purchases_frozen(user=user, frozen=frozen, reason=str(_("decided by our staff")), now=now)
+            try:
+                services.set_purchases_frozen(
+                    user=user, frozen=frozen, reason=form.cleaned_data["reason"], now=timezone.now()
+                )
+            except DomainError as refusal:
+                self.message_user(request, f"{user}: {refusal.detail}", messages.WARNING)
+            else:
+                done += 1
+        if done:
+            paused = ngettext("Purchases of %d customer are paused.", "Purchases of %d customers are paused.", done)
+            resumed = ngettext("Purchases of %d customer are resumed.", "Purchases of %d customers are resumed.", done)
+            self.message_user(request, (paused if frozen else resumed) % done, messages.SUCCESS)
+        return None
 
 
 for _theirs in (EmailAddress, Authenticator, UserSession, Group):

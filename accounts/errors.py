@@ -20,6 +20,12 @@ class PurchasesFrozen(DomainError):
     title = _("Purchases are paused on your account. Contact support to have them resumed.")
 
 
+class SuperuserNotPaused(DomainError):
+    code = "forbidden"
+    status = 403
+    title = _("Purchases of a superuser can't be paused. Take the superuser status away first.")
+
+
 class NotConfirmed(DomainError):
     code = "reauthentication_required"
     status = 403

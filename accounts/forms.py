@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import selectors, services, zones
 from accounts.http import CONFIRM, RESET, keep_address
@@ -222,3 +223,15 @@ class ApiKeyForm(forms.Form):
     def rights(cls, scopes: Collection[str]) -> list[str]:
         """What a key with these scopes may do, in words, in the form's order."""
         return [str(words) for scope, words in cls.SHORT.items() if scope in scopes]
+
+
+class ReasonForm(forms.Form):
+    """Why staff do something to a customer, who reads it in the activity."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=200,
+        help_text=_("The customer reads it in their activity."),
+        error_messages={"required": _("Enter a reason.")},
+        widget=UnfoldAdminTextInputWidget,
+    )

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import signals, zones
+from accounts.errors import SuperuserNotPaused
 from accounts.models import ApiKey, PolicyAcceptance, User
 from config.lib.errors import DomainError, Forbidden, NotFound
 
@@ -188,7 +189,12 @@ def update_profile(*, user: User, name: str, time_zone: str) -> User:
 
 @transaction.atomic
 def set_purchases_frozen(*, user: User, frozen: bool, reason: str, now: datetime) -> None:
-    """Pauses or resumes a customer's purchases. Again the same changes nothing and tells nobody."""
+    """Pause or resume a customer's purchases. The same again changes nothing and notifies nobody.
+
+    Raises SuperuserNotPaused: who may do everything is not held up by those who may pause customers.
+    """
+    if frozen and user.is_superuser:
+        raise SuperuserNotPaused
     others = User.objects.filter(pk=user.pk, purchases_frozen_at__isnull=frozen)
     if others.update(purchases_frozen_at=now if frozen else None):
         signals.purchases_frozen.send(sender=User, user=user, frozen=frozen, reason=reason)

@@ -23,12 +23,33 @@ class PaymentAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     # No filter or hierarchy that reads the whole table for its choices.
     list_filter = ("status", ("mismatch", admin.EmptyFieldListFilter))
-    search_fields = ("reference__exact", "gateway_id__exact", "user__email__exact")
+    search_fields = ("reference__exact", "gateway_id__exact", "user__email__icontains")
+    search_help_text = gettext_lazy("A reference, the gateway's ID, or a part of the customer's e-mail address")
     actions = ("ask_gateway",)
-    exclude = ("checkout_url",)
+    fields = (
+        "reference",
+        "customer",
+        "shown_amount",
+        "paid_instead",
+        "currency",
+        "gateway",
+        "gateway_id",
+        "status",
+        "failure_reason",
+        "idempotency_key",
+        "created_at",
+        "expires_at",
+        "next_check_at",
+        "completed_at",
+    )
+    readonly_fields = ("customer", "shown_amount", "paid_instead")
 
     customer = link("user", description=str(gettext_lazy("customer")))
     shown_amount = amount("amount", description=str(gettext_lazy("amount")))
+
+    @admin.display(description=gettext_lazy("paid instead"), empty_value="-")
+    def paid_instead(self, payment: Payment) -> str:
+        return payment.paid_instead
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("payments.settle_payment")

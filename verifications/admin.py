@@ -42,10 +42,11 @@ class CategoryAdmin(ModelAdmin):
 
 class OfferInline(TabularInline):
     model = Offer
-    fields = ("country", "provider", "capability", "cost", "price", "stock", "success_rate", "active", "quoted_at")
+    fields = ("country", "provider", "capability", "cost", "shown", "stock", "success_rate", "active", "quoted_at")
     readonly_fields = fields
     extra = 0
     can_delete = False
+    shown = amount("price", description=_("price"))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -98,6 +99,8 @@ class OfferAdmin(ReadOnlyAdmin):
     list_filter = ("active", "country", "provider", "capability", "service__category")
     list_select_related = ("service",)
     search_fields = ("service__title", "service__name")
+    exclude = ("price",)
+    readonly_fields = ("shown",)
     ordering = ("service__title", "pk")
     service_link = link("service", description=_("service"))
     shown = amount("price", description=_("price"))

@@ -51,7 +51,8 @@ class VerificationAdmin(ReadOnlyAdmin):
     list_filter = ("status", "cancelled_at_provider", "created_at", "provider")
     list_select_related = ("user", "service")
     search_fields = ("=id", "user__email", "=provider_id", "phone_number", "service__name")
-    exclude = ("idempotency_key", "fingerprint")
+    exclude = ("idempotency_key", "fingerprint", "price")
+    readonly_fields = ("paid",)
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-id")
     inlines = (MessageInline,)

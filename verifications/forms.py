@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from config.lib.fields import AmountField
 from verifications import errors, services
 from verifications.models import Service
 
@@ -14,6 +15,11 @@ from verifications.models import Service
 class ServiceForm(forms.ModelForm):
     """What staff say of a service. A fixed price below cost is saved once it is confirmed."""
 
+    fixed_price = AmountField(
+        required=False,
+        label=_("Fixed price"),
+        help_text=_("In dollars and cents, such as 2.50. Empty: cost times markup."),
+    )
     below_cost = forms.BooleanField(
         required=False, label=_("Sell below cost"), help_text=_("Confirm here that each sale may be a loss.")
     )

@@ -102,16 +102,33 @@ def test_staff_can_not_make_themselves_superusers() -> None:
     ]
 
 
+def freeze(client: Client, action: str, user: User, **given: str) -> Any:
+    body = {"action": action, "_selected_action": [user.pk], **given}
+    return client.post("/admin/accounts/user/", body, follow=True)
+
+
 @pytest.mark.parametrize(("action", "paused"), [("pause_purchases", True), ("resume_purchases", False)])
-def test_purchases_are_paused_and_resumed(action: str, paused: bool) -> None:
+def test_purchases_are_paused_and_resumed_for_a_reason(action: str, paused: bool) -> None:
     customer = make_user(purchases_frozen_at=None if paused else timezone.now())
     client = inside(staff())
     with heard(signals.purchases_frozen) as news:
+        asked = freeze(client, action, customer)
+        without = freeze(client, action, customer, confirmed="yes", reason=" ")
+        assert (customer.email in asked.content.decode(), "Enter a reason." in without.content.decode()) == (True, True)
+        assert news == []
         for _again in range(2):
-            client.post("/admin/accounts/user/", {"action": action, "_selected_action": [customer.pk]})
+            freeze(client, action, customer, confirmed="yes", reason="A disputed payment")
     customer.refresh_from_db()
     assert (customer.purchases_frozen_at is not None) == paused
-    assert [(one["user"], one["frozen"], one["reason"]) for one in news] == [(customer, paused, "decided by our staff")]
+    assert [(one["user"], one["frozen"], one["reason"]) for one in news] == [(customer, paused, "A disputed payment")]
+
+
+def test_a_superusers_purchases_are_not_paused() -> None:
+    boss = staff("boss@example.test")
+    answer = freeze(inside(staff()), "pause_purchases", boss, confirmed="yes", reason="Because")
+    boss.refresh_from_db()
+    assert boss.purchases_frozen_at is None
+    assert "Purchases of a superuser can&#x27;t be paused." in answer.content.decode()
 
 
 @pytest.mark.parametrize("path", ["user", "apikey", "policyacceptance"])

@@ -40,6 +40,21 @@ def test_staff_see_and_change_nothing(staff, begun, model):
     assert staff.post(f"{page}{row.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
+def test_a_payment_says_what_it_is_in_dollars(staff, begun):
+    Payment.objects.filter(pk=begun.pk).update(
+        amount=9_876_543_21, mismatch={"paid_amount": "20.00", "paid_currency": "EUR"}
+    )
+    page = staff.get(f"/admin/payments/payment/{begun.pk}/change/").content.decode()
+    assert ("$9,876,543.21" in page, "€20.00" in page, "987654321" in page) == (True, True, False)
+
+
+@pytest.mark.parametrize(("query", "found"), [("ada", 1), ("A@EXAMPLE", 1), ("eve", 0)])
+def test_payments_are_found_by_a_part_of_the_address(staff, query, found):
+    make_payment(user=make_user("ada@example.test"))
+    answer = staff.get("/admin/payments/payment/", {"q": query})
+    assert answer.context["cl"].result_count == found
+
+
 @pytest.mark.parametrize("filters", ["handled=no", "handled=stuck", "handled=yes", "q=evt_1"])
 def test_staff_find_events_that_were_not_applied(staff, filters):
     make_event()

@@ -41,7 +41,7 @@ def test_lists_and_pages_open(console, model):
 def test_a_fixed_price_is_shown_at_once(console):
     offer = make_offer("whatsapp", cost=Decimal("1.10"), price=220)
     url = reverse("admin:verifications_service_change", args=[offer.service_id])
-    assert console.post(url, service_form(offer, fixed_price=199)).status_code == 302
+    assert console.post(url, service_form(offer, fixed_price="1.99")).status_code == 302
     offer.refresh_from_db()
     assert offer.price == 199
     assert console.post(url, service_form(offer, blocked="on")).status_code == 302
@@ -67,21 +67,21 @@ def test_a_fixed_price_below_cost_is_refused_until_it_is_confirmed(console):
     offer = make_offer("whatsapp", cost=Decimal("1.0950"), price=220)
     offer.service.title = "WhatsApp"
     offer.service.save()
-    assert saved(console, offer, fixed_price=109) == (
+    assert saved(console, offer, fixed_price="1.09") == (
         None,
         {"fixed_price": [LOSS], "below_cost": ["Tick this to sell below cost all the same."]},
         [],
     )
-    fixed, errors, said = saved(console, offer, fixed_price=109, below_cost="on")
+    fixed, errors, said = saved(console, offer, fixed_price="1.09", below_cost="on")
     assert (fixed, errors, said[0]) == (109, {}, LOSS)
-    assert saved(console, offer, fixed_price=109, title="Anything else")[:2] == (109, {})
-    assert saved(console, offer, fixed_price=110)[0] == 110
+    assert saved(console, offer, fixed_price="1.09", title="Anything else")[:2] == (109, {})
+    assert saved(console, offer, fixed_price="1.10")[0] == 110
 
 
 def test_only_what_is_for_sale_says_what_a_number_costs(console):
     offer = make_offer("whatsapp", cost=Decimal("9.00"), price=1800)
     Offer.objects.update(active=False)
-    assert saved(console, offer, fixed_price=109)[:2] == (109, {})
+    assert saved(console, offer, fixed_price="1.09")[:2] == (109, {})
 
 
 def test_a_kind_is_blocked_by_one_tick(console):
@@ -115,3 +115,22 @@ def test_a_list_costs_as_many_queries_for_three_rows_as_for_one(console, model):
             console.get(url)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("typed", ["2,50", "-1", "0", "two", "1e3", "0.001", "9" * 30])
+def test_a_price_that_is_no_amount_is_refused_beside_its_field(console, typed):
+    offer = make_offer("whatsapp")
+    assert saved(console, offer, fixed_price=typed)[:2] == (
+        None,
+        {"fixed_price": ["Enter an amount, such as 20.00."]},
+    )
+
+
+def test_prices_are_shown_in_dollars_everywhere(console):
+    offer = make_offer("whatsapp", price=9_876_543_21, fixed_price=9_876_543_21)
+    service = console.get(reverse("admin:verifications_service_change", args=[offer.service_id])).content.decode()
+    assert 'value="9876543.21"' in service
+    assert "$9,876,543.21" in service
+    page = console.get(reverse("admin:verifications_offer_change", args=[offer.pk])).content.decode()
+    assert "$9,876,543.21" in page
+    assert "987654321" not in service + page

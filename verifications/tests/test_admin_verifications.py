@@ -63,3 +63,9 @@ def test_any_search_is_answered(staff: Client, completed: Verification, search: 
 def test_a_verification_is_found_by_its_id(staff: Client, completed: Verification) -> None:
     answer = staff.get(reverse("admin:verifications_verification_changelist"), {"q": str(completed.pk)})
     assert completed.phone_number.encode() in answer.content
+
+
+def test_a_verification_says_its_price_in_dollars(staff: Client, waiting: Verification) -> None:
+    Verification.objects.filter(pk=waiting.pk).update(price=9_876_543_21)
+    page = staff.get(reverse("admin:verifications_verification_change", args=[waiting.pk])).content.decode()
+    assert ("$9,876,543.21" in page, "987654321" in page) == (True, False)
