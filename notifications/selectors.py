@@ -17,12 +17,13 @@ from accounts.middleware import zone
 from accounts.models import User
 from activity import wording
 from activity.models import Activity
+from config.lib.encryption import DOTS
 from config.lib.errors import NotFound
 from notifications import catalog
 from notifications.models import Inbox, Notification
 from verifications.models import Message
 
-PURGED = "••••••"
+PURGED = DOTS
 SORTS = ("newest", "oldest", "unread")
 
 

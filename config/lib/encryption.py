@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 from typing import Any
 
+import structlog
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
+
+log = structlog.get_logger(__name__)
+
+DOTS = "••••••"
+_SAY_EVERY = 60.0
+_said_at = -_SAY_EVERY
+
+
+class NoKeyFits(ValueError):
+    """No key of FIELD_ENCRYPTION_KEYS opens this value: its own was removed, or the value is damaged."""
+
+
+class UnreadableText(str):
+    """Stands for a text that no key opens: dots to whoever reads it, and its token again when it is saved."""
+
+    __slots__ = ("token",)
+    token: bytes
+
+    def __new__(cls, token: bytes) -> UnreadableText:
+        text = super().__new__(cls, DOTS)
+        text.token = token
+        return text
 
 
 @lru_cache(maxsize=4)
@@ -20,20 +44,33 @@ def encrypt(text: str) -> bytes:
 
 
 def decrypt(token: bytes, *, ttl: int | None = None) -> str:
-    """Return the text. Raises ValueError when no key of FIELD_ENCRYPTION_KEYS fits, or after `ttl` seconds."""
+    """Return the text. Raises NoKeyFits, also after `ttl` seconds."""
     try:
         return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).decrypt(bytes(token), ttl).decode()
     except InvalidToken as error:
-        raise ValueError("No key of FIELD_ENCRYPTION_KEYS opens this value") from error
+        raise NoKeyFits("No key of FIELD_ENCRYPTION_KEYS opens this value") from error
 
 
-def rotate(token: bytes) -> bytes:
-    """The same text under the newest key."""
-    return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).rotate(bytes(token))
+def rotate(token: bytes) -> bytes | None:
+    """Return the same text under the newest key; None where that key has sealed it already. Raises NoKeyFits."""
+    keys = tuple(settings.FIELD_ENCRYPTION_KEYS)
+    try:
+        _fernet(keys[:1]).decrypt(bytes(token))
+    except InvalidToken:
+        pass
+    else:
+        return None
+    try:
+        return _fernet(keys).rotate(bytes(token))
+    except InvalidToken as error:
+        raise NoKeyFits("No key of FIELD_ENCRYPTION_KEYS opens this value") from error
 
 
 class EncryptedTextField(models.BinaryField):
-    """Text in Python, a Fernet token in the database; the empty text is NULL there."""
+    """Text in Python, a Fernet token in the database; the empty text is NULL there.
+
+    What no key opens any more reads as dots (UnreadableText): a removed key breaks no page and no number in flight.
+    """
 
     description = "Encrypted text"
 
@@ -48,10 +85,26 @@ class EncryptedTextField(models.BinaryField):
         return name, path, args, kwargs
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        return super().get_db_prep_value(encrypt(value) if value else None, connection, prepared)
+        token = value.token if isinstance(value, UnreadableText) else encrypt(value) if value else None
+        return super().get_db_prep_value(token, connection, prepared)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> str:
-        return decrypt(bytes(value)) if value is not None else ""
+        if value is None:
+            return ""
+        try:
+            return decrypt(bytes(value))
+        except NoKeyFits:
+            _say_unreadable(str(self))
+            return UnreadableText(bytes(value))
 
     def get_default(self) -> str:
         return ""
+
+
+def _say_unreadable(field: str) -> None:
+    """Log that a text can't be opened, once a minute: a page may show a hundred of them."""
+    global _said_at
+    now = time.monotonic()
+    if now - _said_at >= _SAY_EVERY:
+        _said_at = now
+        log.error("No key of FIELD_ENCRYPTION_KEYS opens some texts", field=field)

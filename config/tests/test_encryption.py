@@ -26,6 +26,8 @@ def test_an_old_key_opens_what_the_new_one_no_longer_seals(settings: Any) -> Non
     settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD]
     assert encryption.decrypt(token) == "123456"
     rotated = encryption.rotate(token)
+    assert rotated is not None
+    assert encryption.rotate(rotated) is None
     settings.FIELD_ENCRYPTION_KEYS = [NEW]
     assert encryption.decrypt(rotated) == "123456"
     with pytest.raises(ValueError, match="No key of FIELD_ENCRYPTION_KEYS opens this value"):
