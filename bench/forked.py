@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import connections
 
-from config.stack.process import die_with_parent
+from config.lib.process import die_with_parent
 
 T = TypeVar("T")
 _fork = multiprocessing.get_context("fork")

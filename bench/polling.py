@@ -31,11 +31,12 @@ def run(context: Context) -> list[Row]:
     asked: dict[Any, list[float]] = defaultdict(list)
     ask = poll._ask
 
-    def noted(rows: list[Verification], now: Any) -> None:
-        ask(rows, now)
+    def noted(rows: list[Verification], now: Any) -> list[Verification]:
+        unreported = ask(rows, now)
         answered = time.monotonic()
         for row in rows:
             asked[row.pk].append(answered)
+        return unreported
 
     numbers.let_rest()
     with context.sandbox() as sandbox:

@@ -1,6 +1,8 @@
-"""The Celery application: `celery -A config worker`, `celery -A config beat`."""
+"""The Celery application: `python -m config.workers`, `celery -A config beat`."""
 
+import gc
 import os
+import signal
 from typing import Any
 
 from celery import Celery, signals
@@ -11,6 +13,8 @@ app = Celery("ringfence")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+_worker_pid = 0
+
 
 @signals.setup_logging.connect
 def keep_our_log(**_: Any) -> None:
@@ -19,3 +23,25 @@ def keep_our_log(**_: Any) -> None:
     from django.utils.log import configure_logging
 
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+
+
+@signals.worker_init.connect
+@signals.beat_init.connect
+def be_background(**_: Any) -> None:
+    """A worker waits for no row that somebody else forgot; what it forks inherits that."""
+    from config.lib.postgres import limits
+
+    global _worker_pid
+    _worker_pid = os.getpid()
+    limits.use("background")
+    gc.freeze()  # else the collector of each forked process would write to, and so copy, what they share
+
+
+@signals.worker_process_init.connect
+def die_with_the_worker(**_: Any) -> None:
+    """A killed worker leaves none of its processes behind, at work on what another one begins again."""
+    from config.lib.process import die_with_parent
+
+    die_with_parent(signal.SIGKILL)
+    if os.getppid() != _worker_pid:
+        os._exit(1)

@@ -6,7 +6,6 @@ import hmac
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -15,15 +14,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from redis.exceptions import RedisError
 
+from config import heartbeats
 from config.lib import shared_metrics
 from config.lib.codes import REFUSALS
 from config.lib.problems import not_found_json
 from verifications import favourites
 from verifications import selectors as verifications
 from wallet import selectors as wallets
+
+_QUEUES = CollectorRegistry()
+_QUEUES.register(heartbeats.Collector())
 
 
 @never_cache
@@ -66,17 +69,19 @@ def live(request: HttpRequest) -> JsonResponse:
 @csrf_exempt  # another method is 405, not a matter of tokens
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """The database answers; Redis is named but not required, since the product runs without it."""
+    """The database answers; Redis and the queues of which nothing is heard are named: pages work without them."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError as error:
         return JsonResponse({"status": "down", "database": type(error).__name__}, status=503)
     try:
-        redis = bool(cache.client.get_client().ping())  # type: ignore[attr-defined]
+        silent = heartbeats.silent()
     except RedisError as error:
         return JsonResponse({"status": "degraded", "database": "ok", "redis": type(error).__name__})
-    return JsonResponse({"status": "ok", "database": "ok", "redis": "ok" if redis else "down"})
+    if silent:
+        return JsonResponse({"status": "degraded", "database": "ok", "redis": "ok", "silent": silent})
+    return JsonResponse({"status": "ok", "database": "ok", "redis": "ok"})
 
 
 @csrf_exempt  # another method is 405, not a matter of tokens
@@ -88,7 +93,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
     allowed = bool(token) and hmac.compare_digest(given.encode(), token.encode())
     if not (allowed or settings.METRICS_OPEN):
         return HttpResponse(status=401)
-    return HttpResponse(generate_latest(shared_metrics.registry()), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(
+        generate_latest(shared_metrics.registry()) + generate_latest(_QUEUES), content_type=CONTENT_TYPE_LATEST
+    )
 
 
 @csrf_exempt  # nothing is done here, and programs have no CSRF token

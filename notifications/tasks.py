@@ -7,22 +7,22 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 from django.db import OperationalError
-from django.utils import timezone
 
+from config.lib.postgres import clock
 from notifications import announcements, services
 
 
 @shared_task
 def sweep() -> None:
     """Each minute: events of the last hour that have no row in the inbox."""
-    now = timezone.now()
+    now = clock.now()
     services.sweep(now=now, since=now - timedelta(seconds=settings.SWEEP_WINDOW_SECONDS))
 
 
 @shared_task
 def sweep_all() -> None:
     """Each night: all events."""
-    services.sweep(now=timezone.now())
+    services.sweep(now=clock.now())
 
 
 @shared_task
@@ -36,6 +36,6 @@ def cleanup_activities() -> int:
 def announce(announcement_id: str, after: int, title: str, text: str, link: str) -> None:
     """An announcement's next customers; then itself again for those after them."""
     told = {"title": title, "text": text, "link": link}
-    last = announcements.announce_batch(announcement_id=announcement_id, after=after, now=timezone.now(), **told)
+    last = announcements.announce_batch(announcement_id=announcement_id, after=after, now=clock.now(), **told)
     if last is not None:
         announcements.hand_on(announcement_id, after=last, **told)

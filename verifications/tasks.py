@@ -1,41 +1,64 @@
 """Doors of the background work. All are safe to run twice, and at the same time."""
 
-from celery import shared_task
-from django.utils import timezone
+from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+
+from celery import shared_task
+from kombu.exceptions import OperationalError
+
+from config.lib.postgres import clock
 from verifications import services
+from verifications.models import Verification
+
+log = logging.getLogger(__name__)
 
 
 @shared_task
 def poll() -> None:
-    services.poll_due(now=timezone.now())
+    services.poll_due(now=clock.now(), report=_report_later)
 
 
 @shared_task
 def recover() -> None:
-    services.recover_due(now=timezone.now())
+    services.recover_due(now=clock.now())
 
 
 @shared_task
 def expire() -> None:
-    services.expire_due(now=timezone.now())
+    services.expire_due(now=clock.now(), report=_report_later)
 
 
 @shared_task
 def progress() -> None:
-    services.tell_progress(now=timezone.now())
+    services.tell_progress(now=clock.now())
 
 
 @shared_task
 def purge() -> None:
-    services.purge(now=timezone.now())
+    services.purge(now=clock.now())
 
 
 @shared_task
 def reconcile_provider() -> None:
-    services.reconcile_nightly(now=timezone.now())
+    services.reconcile_nightly(now=clock.now())
 
 
 @shared_task
 def sync_catalogue() -> None:
-    services.sync_catalogue(now=timezone.now())
+    services.sync_catalogue(now=clock.now())
+
+
+@shared_task
+def report(ids: list[str]) -> None:
+    """Tell the provider which numbers never worked, so that their cost comes back."""
+    services.report(ids)
+
+
+def _report_later(rows: Sequence[Verification]) -> None:
+    """Hand it to the catalogue's workers. What is lost on the way, recovery repeats."""
+    try:
+        report.delay([str(row.pk) for row in rows])
+    except OperationalError as error:
+        log.warning("%s reports are left to recovery: %s", len(rows), type(error).__name__)

@@ -4,8 +4,8 @@ import argparse
 import signal
 import sys
 
+from config.lib.process import die_with_parent
 from config.stack.launcher import run
-from config.stack.process import die_with_parent
 
 
 def main() -> int:

@@ -27,7 +27,6 @@ from config.stack.supervisor import Child, Interrupted, Process, Supervisor
 
 PYTHON = (sys.executable,)
 READY_SECONDS = 90
-WORKER_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,8 @@ class _Launch:
             self._web(number, port)
         self._step("prepare", "-m", "config.stack.prepare")
         for number in range(1, self.plan.workers + 1):
-            self._worker(number)
+            name = _numbered("workers", number)
+            self._child(name, "-m", "config.workers", "--name", str(number))
         self._child("beat", "-m", "celery", "-q", "-A", "config", "beat", "--pidfile=")
         for port in (*self.plan.web_ports, self.plan.sandbox_port):
             self._wait_until_it_answers(port)
@@ -192,15 +192,6 @@ class _Launch:
     def _web(self, number: int, port: int) -> None:
         options = ("-v", "0", "-b", self.plan.bind, "-p", str(port))
         self._child(_numbered("web", number), "-m", "config.web", *options, "config.asgi:application")
-
-    def _worker(self, number: int) -> None:
-        # Threads, not forks: one process to end, so that a killed launcher leaves nothing behind.
-        options = ("-P", "threads", "-c", str(WORKER_THREADS), "-n", f"worker{number}@%h")
-        quiet = ("-W", "ignore:You're running the worker with superuser privileges")
-        self._child(
-            _numbered("worker", number),
-            *(*quiet, "-m", "celery", "-q", "-A", "config", "worker", *options, "--without-gossip", "--without-mingle"),
-        )
 
     def _serve(self, name: str, start: Callable[[], Process], stop_signal: signal.Signals = signal.SIGTERM) -> Process:
         return self.supervisor.start(Child(name, start, stop_signal=stop_signal, last=True))

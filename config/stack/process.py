@@ -1,24 +1,15 @@
 """Starting processes that can't outlive the one that started them."""
 
-import ctypes
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-
-def die_with_parent(death_signal: signal.Signals) -> None:
-    """Ask the kernel to send this process `death_signal` when the thread that started it ends (Linux alone can)."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+from config.lib.process import die_with_parent
 
 
 def spawn(

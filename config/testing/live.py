@@ -98,8 +98,10 @@ class Web(LiveProcess):
 
 
 class Worker(LiveProcess):
+    """All queues in one process: a fault point kills it whole, and it is there sooner than the real layout."""
+
     def __init__(self, name: str, env: Mapping[str, str], log: Path) -> None:
-        options = ("-P", "threads", "-c", "8", "-n", f"{name}@%h")
+        options = ("-P", "threads", "-c", "8", "-Q", ",".join(queues()), "-n", f"{name}@%h")
         argv = ("-m", "celery", "-q", "-A", "config", "worker", *options, "--without-gossip", "--without-mingle")
         super().__init__(name, argv, env, log)
         self.was_killed = False
@@ -112,6 +114,19 @@ class Worker(LiveProcess):
         from config.celery import app
 
         return bool(app.control.inspect(destination=[f"{self.name}@{socket.gethostname()}"], timeout=0.5).ping())
+
+
+class Workers(LiveProcess):
+    """The workers as the launcher starts them: processes of its own for each queue, and for each task at work."""
+
+    def __init__(self, name: str, env: Mapping[str, str], log: Path) -> None:
+        super().__init__(name, ("-m", "config.workers", "--name", name), env, log)
+
+    def _answers(self) -> bool:
+        from config.celery import app
+
+        nodes = [f"{queue}.{self.name}@{socket.gethostname()}" for queue in queues()]
+        return len(app.control.inspect(destination=nodes, timeout=2, limit=len(nodes)).ping() or ()) == len(nodes)
 
 
 _Process = TypeVar("_Process", bound=LiveProcess)
@@ -168,7 +183,7 @@ class LiveStack:
     def _is_idle(self) -> bool:
         if not any(worker.alive for worker in self._workers()):
             return True
-        return not self.redis.llen("celery") and not self.redis.hlen("unacked")
+        return not any(map(self.redis.llen, queues())) and not self.redis.hlen("unacked")
 
     def _workers(self) -> list[Worker]:
         return [process for process in self.processes if isinstance(process, Worker)]
@@ -192,11 +207,15 @@ class LiveStack:
         except TimeoutError:
             for worker in self._workers():
                 worker.end()
-            self.redis.delete("celery", "unacked", "unacked_index")
+            self.forget_tasks()
         for process in self.more:
             process.end()
         self.more.clear()
         self.worker.was_killed = False
+
+    def forget_tasks(self) -> None:
+        """What a killed worker had not acknowledged would come back in the next test."""
+        self.redis.delete(*queues(), "unacked", "unacked_index")
 
     def close(self) -> None:
         for process in self.processes:
@@ -207,14 +226,22 @@ class LiveStack:
             yield process.name, tail(process.log)
 
 
+def queues() -> list[str]:
+    from django.conf import settings
+
+    return list(settings.WORKER_QUEUES)
+
+
 class Beat(threading.Thread):
-    """Sends what the schedule says is due, as `celery beat` does."""
+    """Sends what the schedule says is due and doesn't wait in its queue, as `celery beat` does."""
 
     def __init__(self) -> None:
         super().__init__(name="beat", daemon=True)
         self._stop_asked = threading.Event()
 
     def run(self) -> None:
+        from config import heartbeats
+        from config.beat import waits
         from config.celery import app
 
         entries = {
@@ -228,7 +255,9 @@ class Beat(threading.Thread):
                     due[name] = now + entry["schedule"]
                     # The test may have stopped Redis; a real beat tries again too.
                     with contextlib.suppress(OSError, OperationalError, redis_client.RedisError):
-                        app.send_task(entry["task"], entry.get("args"), entry.get("kwargs"), **entry.get("options", {}))
+                        heartbeats.note(heartbeats.BEAT)
+                        if not waits(entry["task"], **entry.get("options", {})):
+                            app.send_task(entry["task"], entry.get("args"), **entry.get("options", {}))
 
     def stop(self) -> None:
         self._stop_asked.set()

@@ -12,7 +12,7 @@ from django.db import connection
 
 from config.celery import app
 from config.testing import services, suite
-from config.testing.live import LiveStack
+from config.testing.live import LiveStack, until
 
 
 @pytest.mark.django_db(transaction=True)
@@ -100,14 +100,17 @@ def test_of_steps_at_the_same_time_each_is_told_whole_and_those_that_fail_are_na
 
 @pytest.mark.slow
 def test_the_running_product_answers_and_its_worker_can_be_killed(live: LiveStack) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{live.web.port}/health/ready", timeout=20) as answer:
-        assert json.load(answer) == {"status": "ok", "database": "ok", "redis": "ok"}
+    def ready() -> dict[str, str]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{live.web.port}/health/ready", timeout=20) as answer:
+            return json.load(answer)
+
+    until(lambda: ready() == {"status": "ok", "database": "ok", "redis": "ok"}, "every queue is heard of")
     live.stop_beat()
     live.settle()  # what a killed worker holds comes back after minutes only
     live.worker.kill()
     assert not live.worker.alive
     app.send_task("verifications.tasks.poll")
-    assert live.redis.llen("celery") == 1
+    assert live.redis.llen("receive") == 1
     live.worker.start()
     live.settle()
     assert live.worker.alive

@@ -16,6 +16,7 @@ from django.test import Client
 from accounts.models import User
 from config.lib.codes import REFUSALS
 from config.tests.routes import PUBLIC, belongings, routes
+from config.tests.test_queues import everybody_is_heard
 
 TEMPLATES = sorted(Path(project.BASE_DIR, "templates").rglob("*.html"))
 SEEN_BY_STRANGERS = {
@@ -184,6 +185,7 @@ def test_probes_are_only_read(path: str) -> None:
 
 @pytest.mark.django_db
 def test_ready_names_database_and_redis(client: Client) -> None:
+    everybody_is_heard()
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "database": "ok", "redis": "ok"})
 

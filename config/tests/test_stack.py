@@ -287,7 +287,9 @@ def test_named_services_are_used_and_none_are_started(launch: Launch, suite_data
     ).wait_until_ready()
     commands = list(run.children().values())
     assert [name for name in ("postgres -D", "redis-server") if any(name in command for command in commands)] == []
-    assert sum("celery" in command and " worker " in command for command in commands) == 2
+    queues = 6
+    assert sum("config.workers --name 1" in command for command in commands) == 1 + queues + 2 * queues
+    assert sum("config.workers --name 2" in command for command in commands) == 1 + queues + 2 * queues
     assert sum(" beat " in command for command in commands) == 1
     assert [_get(f"http://127.0.0.1:{web}/health/live") for web in (port, port + 10)] == [200, 200]
     run.end()

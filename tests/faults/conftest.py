@@ -79,7 +79,7 @@ class Drill:
 
     def forget_tasks(self) -> None:
         """What a killed worker had not acknowledged would come back in the next test."""
-        self.stack.redis.delete("celery", "unacked", "unacked_index")
+        self.stack.forget_tasks()
 
     # --- the customer
 

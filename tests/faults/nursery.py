@@ -23,8 +23,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from config.lib.process import die_with_parent
 from config.stack.environment import ROOT
-from config.stack.process import die_with_parent
 
 _LOOK_EVERY = 0.02
 

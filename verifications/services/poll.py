@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from config.lib.breaker import Open
 from verifications import providers
 from verifications.models import Verification
 from verifications.providers import base
-from verifications.services import crowd, receive, there
+from verifications.services import crowd, end, receive, there
 from verifications.services.postpone import postpone
 
 log = logging.getLogger(__name__)
@@ -51,8 +52,11 @@ RETURNING v.*
 """
 
 
-def poll_due(*, now: datetime) -> int:
-    """Ask about every number whose turn it is. How many were asked about."""
+def poll_due(*, now: datetime, report: Callable[[Sequence[Verification]], object] = end.report_all) -> int:
+    """Ask about every number whose turn it is. How many were asked about.
+
+    `report` gets those that ended there and whose cost the provider gives back when told so.
+    """
     started, asked = time.monotonic(), 0
     while time.monotonic() - started < SWEEP_SECONDS:
         if _is_paused(now) or not _may_ask():
@@ -60,7 +64,8 @@ def poll_due(*, now: datetime) -> int:
         claimed = _claim(now)
         if claimed:
             faults.point("poll.claimed")
-            _ask(claimed, now)
+            if unreported := _ask(claimed, now):
+                report(unreported)
         else:
             providers.poll_breaker().release()
         asked += len(claimed)
@@ -94,7 +99,8 @@ def _may_ask() -> bool:
     return True
 
 
-def _ask(rows: list[Verification], now: datetime) -> None:
+def _ask(rows: list[Verification], now: datetime) -> list[Verification]:
+    """Ask about these, and write down what is new. Return those to be reported."""
     answers = there.fetch_many(rows)
     faults.point("poll.answered")
     if wait := there.longest_wait(answers):
@@ -103,14 +109,16 @@ def _ask(rows: list[Verification], now: datetime) -> None:
     if failed:
         log.warning("%s of %s polls brought nothing, such as: %r", len(failed), len(rows), failed[0])
     news = [(row, answer) for row in rows if isinstance(answer := answers[row.pk], base.Number) and _is_news(answer)]
+    unreported: list[Verification] = []
     crowd.each(
         news,
-        lambda pair: receive.apply(verification=pair[0], number=pair[1], now=now),
+        lambda pair: receive.apply(verification=pair[0], number=pair[1], now=now, report=unreported.append),
         name=lambda pair: str(pair[0].pk),
         owner=lambda pair: pair[0].user_id,
         put_aside=lambda pairs: postpone([row for row, _ in pairs], field="next_poll_at", now=now),
         label="poll",
     )
+    return unreported
 
 
 def _is_news(number: base.Number) -> bool:

@@ -1,0 +1,52 @@
+"""The scheduler of `celery -A config beat`: what waits in its queue already isn't sent again.
+
+While no worker runs nothing piles up, and there is nothing to throw away afterwards: a message that expires does so by
+the clock of the machine that reads it, which may be ahead of the one that wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Any
+
+from celery.schedules import crontab
+from django.conf import settings
+from django.core.cache import cache
+from django_celery_beat.schedulers import DatabaseScheduler
+from redis import Redis
+from redis.exceptions import RedisError
+
+from config import heartbeats
+
+log = logging.getLogger(__name__)
+
+
+def waits(task: str, *, queue: str | None = None) -> bool:
+    """Return whether the task stands in its queue (or this one) and no worker has taken it yet. Raises RedisError."""
+    client: Redis = cache.client.get_client()  # type: ignore[attr-defined]
+    messages: Any = client.lrange(queue or settings.CELERY_TASK_ROUTES[task]["queue"], 0, -1)
+    return any(json.loads(message)["headers"].get("task") == task for message in messages)
+
+
+class Scheduler(DatabaseScheduler):
+    _noted_at = float("-inf")
+
+    def tick(self, *args: Any, **kwargs: Any) -> Any:
+        if time.monotonic() - self._noted_at >= settings.QUEUE_HEARTBEAT_SECONDS:
+            self._noted_at = time.monotonic()
+            try:
+                heartbeats.note(heartbeats.BEAT)
+            except RedisError as error:
+                log.warning("The beat's sign of life is lost: %s", type(error).__name__)
+        return super().tick(*args, **kwargs)
+
+    def apply_async(self, entry: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send it, unless it is an interval's and the last one is still to be taken: at a time of day, it is sent."""
+        try:
+            if not isinstance(entry.schedule, crontab) and waits(entry.task, queue=entry.options.get("queue")):
+                return None
+        except (RedisError, KeyError) as error:
+            log.warning("Whether %s waits already is not known: %s", entry.name, type(error).__name__)
+        return super().apply_async(entry, *args, **kwargs)
