@@ -28,7 +28,7 @@ def sweep_all() -> None:
 @shared_task
 def cleanup_activities() -> int:
     """Each night: events that money doesn't depend on, ACTIVITIES_KEPT_DAYS after they happened."""
-    return services.cleanup(days=settings.ACTIVITIES_KEPT_DAYS, now=timezone.now())
+    return services.cleanup(days=settings.ACTIVITIES_KEPT_DAYS, now=clock.now())
 
 
 # What it waits for in vain is the same announcement, run a second time.

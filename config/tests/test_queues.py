@@ -16,6 +16,7 @@ from django.test import Client
 from config import heartbeats, tasks
 from config.beat import Scheduler
 from config.celery import app
+from config.stack.environment import ROOT
 from config.testing.live import queues
 
 OURS = ("accounts", "activity", "config", "notifications", "payments", "refunds", "verifications", "wallet")
@@ -41,6 +42,12 @@ def test_the_pool_is_one_that_ends_a_task_and_no_message_comes_back_while_it_is_
     assert app.conf.task_time_limit == 60
     longest = max(seconds for _, seconds in project.TASKS.values())
     assert app.conf.broker_transport_options["visibility_timeout"] > longest
+
+
+def test_compose_has_workers_for_each_queue() -> None:
+    text = (ROOT / "compose.yaml").read_text()
+    commands = re.findall(r"^    command: python -m config.workers (.*)$", text, re.MULTILINE)
+    assert commands == list(project.WORKER_QUEUES)
 
 
 def test_each_queue_has_its_heartbeat_in_the_schedule() -> None:
