@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from django.contrib import admin
@@ -11,9 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
 from config.lib.admin import ReadOnlyAdmin, amount, link
+from verifications import providers
 from verifications.models import Message, Verification
 
 _UNSHOWN = ("text", "code", "digest")
+_STATES = {"closed": _("works"), "open": _("refused: it doesn't answer"), "half_open": _("being tried")}
 
 
 class MessageInline(TabularInline):
@@ -56,8 +59,26 @@ class VerificationAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-id")
     inlines = (MessageInline,)
+    list_before_template = "verifications/admin/breakers.html"  # type: ignore[assignment]  # unfold means str | None
     paid = amount("price", description=_("price"))
     customer = link("user", description=_("customer"))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        shown: dict[str, Any] = {"breakers_title": _("Provider's operations"), "breakers": _breakers()}
+        return super().changelist_view(request, {**shown, **(extra_context or {})})
+
+
+def _breakers() -> dict[str, Any]:
+    """Return how the breaker of each operation stands, as unfold's table takes it."""
+    rows = []
+    for state in providers.breaker_states():
+        again = _("in %(seconds)s s") % {"seconds": math.ceil(state.retry_after)} if state.retry_after else ""
+        where = _("all processes") if state.shared else _("this process alone: Redis is away")
+        rows.append([state.name, _STATES[state.state], state.failures, again, where])
+    return {
+        "headers": [_("Operation"), _("State"), _("Failures in a row"), _("Tried again"), _("Known to")],
+        "rows": rows,
+    }
 
 
 @admin.register(Message)

@@ -60,7 +60,9 @@ def poll_breaker(provider: str = "") -> Breaker:
 
 def breaker_states() -> Sequence[State]:
     """Of every operation of the current provider, and of all else that has failed lately. For people."""
-    return states({*(f"{settings.PROVIDER}:{operation}" for operation in OPERATIONS), *names_in_use()})
+    operations = {f"{settings.PROVIDER}:{operation}" for operation in OPERATIONS}
+    found = states(operations | names_in_use())
+    return [state for state in found if state.failures or state.name in operations]
 
 
 def open_breakers(names: Iterable[str]) -> set[str]:

@@ -25,6 +25,7 @@ from verifications.providers.base import (
     Rejected,
     Throttled,
 )
+from verifications.services import there
 from verifications.services.quotes import note_quote, reprice, spec_of
 
 log = structlog.get_logger(__name__)
@@ -63,7 +64,7 @@ def sync_catalogue(*, now: datetime, force: bool = False) -> Summary:
     Raises ProviderError where not even the list can be had.
     """
     provider = providers.current()
-    listed = provider.services()
+    listed = providers.operation_breaker("catalogue").call(provider.services)
     listings = [listing for listing in listed if listing.capability == CAPABILITY]
     names = {listing.name.casefold(): listing.name for listing in listings if 0 < len(listing.name) <= 80}
     for_sale, lacking = _lacking(provider.name, names)
@@ -186,7 +187,7 @@ def _renew_prices(provider: Provider, now: datetime) -> tuple[int, str]:
     priced = 0
     for offer in _due(provider.name, now):
         try:
-            note_quote(offer=offer, quote=provider.quote(spec_of(offer)), now=now)
+            note_quote(offer=offer, quote=there.quote(provider.name, spec_of(offer), by=there.Asker.SCHEDULE), now=now)
             priced += 1
         except OutOfStock:
             note_quote(offer=offer, quote=None, now=now)

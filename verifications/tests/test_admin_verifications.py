@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.tests.factories import make_user
 from config.sandbox.testing import RunningSandbox
-from verifications import services
+from verifications import providers, services
 from verifications.models import Message, Verification
 
 pytestmark = pytest.mark.django_db
@@ -69,3 +69,16 @@ def test_a_verification_says_its_price_in_dollars(staff: Client, waiting: Verifi
     Verification.objects.filter(pk=waiting.pk).update(price=9_876_543_21)
     page = staff.get(reverse("admin:verifications_verification_change", args=[waiting.pk])).content.decode()
     assert ("$9,876,543.21" in page, "987654321" in page) == (True, False)
+
+
+def test_staff_see_how_each_operation_of_the_provider_stands(staff: Client, shop: RunningSandbox) -> None:
+    for _ in range(5):
+        providers.purchase_breaker("whatsapp").failure()
+    answer = staff.get(reverse("admin:verifications_verification_changelist"))
+    shown = {str(row[0]): (str(row[1]), row[2], bool(row[3])) for row in answer.context["breakers"]["rows"]}
+    assert {name: shown[name] for name in shown if name.startswith("textverified")} == {
+        **{f"textverified:{name}": ("works", 0, False) for name in ("cancel", "catalogue", "fetch", "quote", "report")},
+        "textverified:purchase": ("works", 5, False),
+        "textverified:purchase:whatsapp": ("refused: it doesn't answer", 5, True),
+    }
+    assert b"textverified:purchase:whatsapp" in answer.content

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -17,11 +15,9 @@ from accounts.models import User
 from config.lib.bulkhead import bulkhead
 from config.sandbox.testing import RunningSandbox
 from config.testing.live import until
-from payments import services as payments
-from payments.models import Payment
 from verifications import errors, providers, services
 from verifications.models import Status, Verification
-from verifications.services import end, there
+from verifications.services import end
 from verifications.tests.books import assert_balanced, money, rows
 from verifications.tests.factories import make_offer
 
@@ -213,77 +209,3 @@ def test_recovery_counts_on_no_breaker_and_takes_no_trial(shop: RunningSandbox, 
     recover(560)
     number.refresh_from_db()
     assert (number.status, providers.purchase_breaker("test_pending").state().failures) == (Status.WAITING, 6)
-
-
-# --- no connection is held while the vendor is asked
-
-
-def check_hanging(sandbox: RunningSandbox, where: str, work: Callable[[], object]) -> None:
-    """`work` asks the vendor there; while it hangs, no connection but this one is anywhere but in the pool."""
-    sandbox.fault(where, "slow:0.5")
-    connection.ensure_connection()
-    pool = connection.pool
-
-    def run() -> object:
-        try:
-            return work()
-        except Exception as error:  # noqa: BLE001  how it ends is others' test
-            return error
-        finally:
-            connections.close_all()
-
-    asked = len(sandbox.requests())
-    with ThreadPoolExecutor(max_workers=1) as threads:
-        call = threads.submit(run)
-        until(lambda: any(entry["fault"] == "slow" for entry in sandbox.request_log()[asked:]), "the vendor is asked")
-        stats = pool.get_stats()
-        lent = stats["pool_size"] - stats["pool_available"]
-        assert not call.done()
-        error = call.result()
-    assert not isinstance(error, RuntimeError | AssertionError), error
-    assert lent == 1, f"{where}: {lent - 1} are held"
-
-
-def test_no_connection_is_held_while_a_vendor_is_asked(
-    shop: RunningSandbox, customer: User, settings: Any, waiting: Verification
-) -> None:
-    settings.PROVIDER_TIMEOUT_SECONDS = settings.GATEWAY_TIMEOUT_SECONDS = 5
-    now = timezone.now()
-    number = "GET .*/v2/verifications/[^/]+$"
-    unpriced = make_offer("whatsapp", cost=None, price=None, quoted_at=None)
-    payment = payments.initiate(user=customer, amount=20_00, now=now)
-    session = "GET /stripe/v1/checkout/sessions/"
-    check_hanging(shop, ORDER, lambda: services.buy(user=customer, service_name="test_pending"))
-    check_hanging(shop, "/pricing/", lambda: services.quote_offer(offer=unpriced, now=now))
-    check_hanging(shop, "/pricing/", lambda: services.quote(service_name="test_pending", area_code="212"))
-    check_hanging(shop, CANCEL, lambda: services.cancel(user=customer, verification_id=bought(customer).pk))
-    check_hanging(shop, number, lambda: services.poll_due(now=now + timedelta(seconds=4)))
-    check_hanging(shop, number, lambda: there.fetch(waiting))
-    check_hanging(shop, "POST .*/report$", lambda: there.report(waiting))
-    check_hanging(shop, number, lambda: services.expire_due(now=waiting.expires_at + timedelta(seconds=11)))
-    check_hanging(shop, "GET .*/v2/services", lambda: services.sync_catalogue(now=now))
-    check_hanging(shop, "GET .*/v2/verifications$", lambda: reconcile(now))
-    left_to_recovery(shop, customer)
-    check_hanging(shop, ORDER, lambda: recover(20))
-    check_hanging(shop, "POST /stripe/", lambda: payments.initiate(user=customer, amount=5_00, now=now))
-    check_hanging(shop, session, lambda: payments.settle(payment=payment, now=now))
-    Payment.objects.filter(pk=payment.pk).update(next_check_at=now)
-    check_hanging(shop, session, lambda: payments.check_due(now=now))
-    check_hanging(shop, session, lambda: payments.reconcile(since=now - timedelta(days=1), now=later(), execute=False))
-
-
-def bought(user: User) -> Verification:
-    return services.buy(user=user, service_name="test_pending").verification
-
-
-def left_to_recovery(shop: RunningSandbox, user: User) -> None:
-    shop.fault(ORDER, "drop_before")
-    assert bought(user).status == Status.REQUESTED
-
-
-def later() -> Any:
-    return timezone.now() + timedelta(minutes=1)
-
-
-def reconcile(now: Any) -> object:
-    return services.reconcile_provider(since=now - timedelta(days=1), now=later(), execute=False)
