@@ -62,7 +62,7 @@ class KeysView(ApiView):
             asked("For buying", {"name": "laptop", "scopes": ["read", "buy"]}),
             answered("Made", {**_KEY, "key": "rf_Ab3dE9x-and-36-letters-more-shown-only-once"}, 201),
         ],
-        extensions=refusals("reauthentication_required"),
+        extensions=refusals("reauthentication_required", "over_limit"),
     )
     def post(self, request: Request) -> Response:
         """A new key. Its secret stands in this answer alone.

@@ -26,6 +26,12 @@ class SuperuserNotPaused(DomainError):
     title = _("Purchases of a superuser can't be paused. Take the superuser status away first.")
 
 
+class TooManyKeys(DomainError):
+    code = "over_limit"
+    status = 429
+    title = _("You have as many API keys as there can be. Revoke one that you no longer need.")
+
+
 class NotConfirmed(DomainError):
     code = "reauthentication_required"
     status = 403

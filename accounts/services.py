@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import signals, zones
-from accounts.errors import SuperuserNotPaused
+from accounts.errors import SuperuserNotPaused, TooManyKeys
 from accounts.models import ApiKey, PolicyAcceptance, User
 from config.lib.errors import DomainError, Forbidden, NotFound
 
@@ -47,8 +47,8 @@ def create_api_key(
     """A new key and its secret, which is shown this once.
 
     `by` is the key that asks for it, where a program does: the new one can do no more than that, for no longer; what
-    is left out (scopes, end) is then as with that, and it ends with that. Raises InvalidSetting, and Forbidden for
-    more than `by` has, or where that was revoked meanwhile.
+    is left out (scopes, end) is then as with that, and it ends with that. Raises InvalidSetting, TooManyKeys, and
+    Forbidden for more than `by` has, or where that was revoked meanwhile.
     """
     if scopes is None:
         scopes = by.scopes if by else ApiKey.SCOPES
@@ -63,6 +63,8 @@ def create_api_key(
         raise _invalid("expires_at", _("Enter an expiry time in the future."))
     if by:
         _refuse_more_than(by, scopes=scopes, expires_at=expires_at)
+    _refuse_too_many_keys(user)
+    if by:
         _lock_live(by)
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
@@ -76,6 +78,17 @@ def create_api_key(
     )
     signals.api_key_created.send(sender=ApiKey, user=user, api_key=key)
     return key, secret
+
+
+def _refuse_too_many_keys(user: User) -> None:
+    """Raise TooManyKeys. Locks the user, so that several requests at once don't all fit below the limit."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    live = ApiKey.objects.filter(user=user, revoked_at=None).exclude(expires_at__lte=timezone.now())
+    if live.count() >= settings.MAX_API_KEYS:
+        raise TooManyKeys(
+            _("You have %(count)s API keys, the most there can be. Revoke one that you no longer need.")
+            % {"count": settings.MAX_API_KEYS}
+        )
 
 
 def _refuse_more_than(by: ApiKey, *, scopes: Sequence[str], expires_at: datetime | None) -> None:

@@ -60,6 +60,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "TEXTVERIFIED_BASE_URL": f"http://127.0.0.1:{sandbox_port}/textverified",
         "SELL_TEST_SERVICES": "1",
         "THROTTLE_KEY": "1000000/min",
+        "THROTTLE_USER": "1000000/min",
         "LOG_LEVEL": "ERROR",
         "DATABASE_POOL_MAX": "40",
         "DATABASE_POOL_TIMEOUT_SECONDS": "30",

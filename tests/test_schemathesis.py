@@ -73,7 +73,7 @@ def _one_connection() -> Iterator[None]:
 @pytest.fixture
 def somebody(sandbox: RunningSandbox, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Somebody:
     """The key of somebody who has some of everything, and may call as often as the test wants."""
-    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {"key": None, "purchase": None})
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {"key": None, "user": None, "purchase": None})
     settings.PROVIDER_TIMEOUT_SECONDS = settings.GATEWAY_TIMEOUT_SECONDS = 2
     settings.MAX_PENDING = 5
     settings.TEXTVERIFIED_BASE_URL = f"{sandbox.textverified_url}/{uuid4().hex}/.."  # the adapter begins anew

@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import services
+from accounts.errors import TooManyKeys
 from accounts.models import ApiKey, User
 from accounts.tests.factories import make_user
 
@@ -184,3 +185,31 @@ def test_a_page_needs_the_csrf_token_for_it() -> None:
         "forbidden",
     )
     assert ApiKey.objects.count() == 0
+
+
+# --- how many there may be
+
+
+@pytest.mark.django_db
+def test_there_are_no_more_live_keys_than_the_limit(settings: Any) -> None:
+    settings.MAX_API_KEYS = 3
+    user = make_user()
+    keys = [services.create_api_key(user=user, name=f"key {number}")[0] for number in range(3)]
+    with pytest.raises(TooManyKeys, match="You have 3 API keys, the most there can be"):
+        services.create_api_key(user=user, name="one more")
+    services.revoke_api_key(user=user, key_id=keys[0].pk)
+    ApiKey.objects.filter(pk=keys[1].pk).update(expires_at=timezone.now())
+    for name in ("a", "b"):
+        services.create_api_key(user=user, name=name)
+    services.create_api_key(user=make_user(), name="another's")
+
+
+@pytest.mark.races
+@pytest.mark.drill
+@pytest.mark.django_db(transaction=True)
+def test_keys_made_at_once_don_t_pass_the_limit(settings: Any, in_threads: Any) -> None:
+    settings.MAX_API_KEYS = 3
+    user = make_user()
+    made = in_threads(lambda: services.create_api_key(user=user, name="key"), times=10)
+    assert sum(isinstance(one, TooManyKeys) for one in made) == 7
+    assert ApiKey.objects.count() == 3

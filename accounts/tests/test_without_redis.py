@@ -48,7 +48,7 @@ def test_wrong_passwords_are_still_counted(client: Client) -> None:
 
 
 def test_calls_are_still_throttled(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("config.lib.throttling.KeyThrottle.THROTTLE_RATES", {"key": "2/min"})
+    monkeypatch.setattr("config.lib.throttling.KeyThrottle.THROTTLE_RATES", {"key": "2/min", "user": "9/min"})
     client = Client()
     client.force_login(make_user())
     answers = [client.get("/api/keys") for _ in range(3)]

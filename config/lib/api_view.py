@@ -40,6 +40,12 @@ class ApiView(APIView):
         if method not in (*_READS, "OPTIONS", *self.with_body):
             _refuse_body(request)
 
+    def check_throttles(self, request: Request) -> None:
+        """Stop at the first that refuses: what a busy key is refused must not use up its owner's budget."""
+        for throttle in self.get_throttles():
+            if not throttle.allow_request(request, self):
+                self.throttled(request, throttle.wait() or 0.0)
+
     def _read_query(self, request: Request) -> dict[str, Any]:
         if self.query_fields is None or request.method not in self.query_methods:
             refuse_unknown(request.query_params)

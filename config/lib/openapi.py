@@ -293,8 +293,8 @@ Ask again until `status` is `completed` (then `code` is there) or one of `timed_
   nothing twice: it is answered 200 with `Idempotent-Replayed: true`. Another request under a used key is 422.
 * **Lists** take `skip` and `limit` (1 to 100) and say the `total` of what the filters leave, whatever the page. Where
   rows can be many, `before` goes on below a row and `after` above it, at the same cost however deep. Newest first.
-* **Throttles:** {key} for each key (without one: each user), and for purchases {purchase} for each user. What is above
-  is 429 with `Retry-After`.
+* **Throttles:** {key} for each key (without one: each user), {user} for all keys of a user together, and for purchases
+  {purchase} for each user. What is above is 429 with `Retry-After`.
 * **Unknown outcome:** where the provider's answer is lost, a purchase is 201 with the status `requested` and settles by
   itself: read it again.
 * Each answer has an `X-Request-ID`.

@@ -24,6 +24,7 @@ class KeyThrottle(SimpleRateThrottle):
     num_requests: int  # None without a rate, and then nothing below is asked
     duration: int
     clock = staticmethod(time.time)  # the same for every process
+    _wait = 0.0
 
     def get_cache_key(self, request: Request, view: Any) -> str:
         key = getattr(request.auth, "pk", None)
@@ -61,6 +62,19 @@ class KeyThrottle(SimpleRateThrottle):
 
     def wait(self) -> float:
         return self._wait
+
+
+class UserThrottle(KeyThrottle):
+    """So many a minute for all keys of a user together: another key is no more to spend."""
+
+    scope = "user"
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        by_key = getattr(request.auth, "pk", None) is not None
+        return not by_key or super().allow_request(request, view)
+
+    def get_cache_key(self, request: Request, view: Any) -> str:
+        return self.cache_format % {"scope": self.scope, "ident": request.user.pk}
 
 
 class PurchaseThrottle(KeyThrottle):

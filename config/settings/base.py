@@ -271,9 +271,10 @@ REST_FRAMEWORK = {
         "accounts.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["config.lib.throttling.KeyThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["config.lib.throttling.KeyThrottle", "config.lib.throttling.UserThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "key": env.str("THROTTLE_KEY", default="600/min"),
+        "user": env.str("THROTTLE_USER", default="1200/min"),
         "purchase": env.str("THROTTLE_PURCHASE", default="20/s"),
     },
     "DEFAULT_PAGINATION_CLASS": None,

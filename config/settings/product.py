@@ -12,6 +12,7 @@ MARKUP = env.decimal("MARKUP", default="2.0", low=1)  # below 1 every sale is a 
 MAX_PENDING = env.int("MAX_PENDING", default=20)
 MAX_BUYS_PER_HOUR = env.int("MAX_BUYS_PER_HOUR", default=100)
 MAX_CANCELS_PER_HOUR = env.int("MAX_CANCELS_PER_HOUR", default=60)
+MAX_API_KEYS = env.int("MAX_API_KEYS", default=25, low=1)
 MAX_TOP_UPS_PER_HOUR = env.int("MAX_TOP_UPS_PER_HOUR", default=60)
 MAX_PRICE_CENTS = env.int("MAX_PRICE_CENTS", default=100_00)
 POLICY_VERSION = env.str("POLICY_VERSION", default="2026-11")

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from accounts import services
 from accounts.tests.factories import make_user
-from config.lib.throttling import KeyThrottle, PurchaseThrottle
+from config.lib.throttling import KeyThrottle, PurchaseThrottle, UserThrottle
 
 MINUTE = 1_000_000_020.0  # where a window of a minute begins
 
@@ -60,7 +60,11 @@ def ask(throttle: type[KeyThrottle], request: Any, rate: str) -> tuple[bool, int
 
 
 def test_the_house_s_own_rates() -> None:
-    assert django_settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] == {"key": "600/min", "purchase": "20/s"}
+    assert django_settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] == {
+        "key": "600/min",
+        "user": "1200/min",
+        "purchase": "20/s",
+    }
     assert (KeyThrottle().num_requests, KeyThrottle().duration) == (600, 60)
     assert (PurchaseThrottle().num_requests, PurchaseThrottle().duration) == (20, 1)
 
@@ -89,6 +93,38 @@ def test_keys_count_apart_and_a_user_without_one_is_counted_by_itself(clock: Clo
         assert [ask(KeyThrottle, request, "1/min")[0] for _ in range(2)] == [True, False]
 
 
+def test_all_keys_of_a_user_have_one_budget_beside_their_own(clock: Clock) -> None:
+    assert [ask(UserThrottle, caller(key=key), "2/min")[0] for key in (1, 2, 3)] == [True, True, False]
+    assert ask(UserThrottle, caller(key=4, user=2), "2/min")[0]
+    assert [ask(UserThrottle, caller(key=None), "1/min")[0] for _ in range(3)] == [True] * 3  # counted by KeyThrottle
+
+
+@pytest.mark.django_db
+def test_twelve_keys_make_no_more_calls_than_the_user_may(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    monkeypatch.setattr(KeyThrottle, "THROTTLE_RATES", {"key": "5/min", "user": "10/min"})
+    user = make_user()
+    secrets = [services.create_api_key(user=user, name=f"key {number}")[1] for number in range(12)]
+    calls = [
+        APIClient(HTTP_AUTHORIZATION=f"Bearer {secret}").get("/api/wallet/balance").status_code
+        for secret in secrets
+        for _ in range(2)
+    ]
+    assert (calls.count(200), calls.count(429)) == (10, 14)
+
+
+@pytest.mark.django_db
+def test_what_a_busy_key_is_refused_leaves_the_others_their_budget(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr(KeyThrottle, "THROTTLE_RATES", {"key": "2/min", "user": "4/min"})
+    user = make_user()
+    busy, other = (
+        APIClient(HTTP_AUTHORIZATION=f"Bearer {services.create_api_key(user=user, name=name)[1]}") for name in "ab"
+    )
+    assert [busy.get("/api/wallet/balance").status_code for _ in range(9)] == [200] * 2 + [429] * 7
+    assert [other.get("/api/wallet/balance").status_code for _ in range(2)] == [200, 200]
+
+
 def test_purchases_count_for_the_user_whatever_the_key(clock: Clock) -> None:
     assert [ask(PurchaseThrottle, caller(key=key), "2/s")[0] for key in (1, 2, 3)] == [True, True, False]
     assert ask(PurchaseThrottle, caller(key=4, user=2), "2/s")[0]
@@ -103,7 +139,7 @@ def test_of_forty_at_the_same_moment_twenty_pass(clock: Clock, patient_with_redi
 
 @pytest.mark.django_db
 def test_the_answer_is_a_problem_that_says_when_to_come_again(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(KeyThrottle, "THROTTLE_RATES", {"key": "2/min"})
+    monkeypatch.setattr(KeyThrottle, "THROTTLE_RATES", {"key": "2/min", "user": "9/min"})
     _key, secret = services.create_api_key(user=make_user(), name="fast")
     api = APIClient(HTTP_AUTHORIZATION=f"Bearer {secret}")
     assert [api.get("/api/keys").status_code for _ in range(2)] == [200, 200]
