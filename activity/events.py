@@ -94,7 +94,7 @@ _event("verification_failed", "verification verification failed failed",
        _("Verification Failed"), _("{service}: {why}. Nothing was charged"),
        "service why")
 _event("verification_ended", "verification verification failed failed",
-       _("Verification Ended"), _("{service} was ended by the provider: {why}. {amount} refunded"),
+       _("Verification Ended"), _("{service}: {why}. {amount} refunded"),
        "service why amount:money")
 _event("verification_cancelled", "verification verification cancelled completed",
        _("Verification Cancelled"), _("{service} cancelled. {amount} refunded. New balance: {balance}"),

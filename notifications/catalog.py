@@ -68,12 +68,12 @@ _notice("verification_unclear", "verification", MEDIUM, "🔁", _("Still Getting
 _notice("verification_complete", "verification", HIGH, "✅", _("SMS Code Received!"),
         _("Code: {code} for {service}"), "verification")
 _notice("message_received", "verification", HIGH, "✉️", _("SMS Received"),
-        _("An SMS for {service} arrived, without a code that we could read. It is on the number's page"),
+        _("Your {service} number received an SMS without a code that we could read. Read it on the number's page"),
         "verification")
 _notice("verification_failed", "verification", HIGH, "⚠️", _("Verification Failed"),
         _("{why}. Your credits were not charged. Try again, or pick another service"), "buy")
 _notice("verification_ended", "verification", HIGH, "⚠️", _("Verification Ended"),
-        _("{service} was ended by the provider: {why}. {amount} refunded"), "verification")
+        _("{service}: {why}. {amount} refunded"), "verification")
 _notice("verification_cancelled", "verification", CRITICAL, "❌", _("Verification Cancelled"),
         _("{service} cancelled. {amount} refunded. New balance: {balance}"), "verification")
 _notice("verification_timeout", "verification", HIGH, "⌛", _("No Code Arrived"),

@@ -88,7 +88,7 @@ def test_a_second_sms_is_told_by_itself_and_changes_nothing_of_the_first(
         ("verification_complete", "Code: 222222 for Test_Pending"),
         (
             "message_received",
-            "An SMS for Test_Pending arrived, without a code that we could read. It is on the number's page",
+            "Your Test_Pending number received an SMS without a code that we could read. Read it on the number's page",
         ),
     ]
 

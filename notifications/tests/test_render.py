@@ -135,7 +135,8 @@ def test_a_message_without_a_code_is_not_told_as_one() -> None:
 
     assert row["title"] == "SMS Received"
     assert (
-        row["message"] == "An SMS for WhatsApp arrived, without a code that we could read. It is on the number's page"
+        row["message"]
+        == "Your WhatsApp number received an SMS without a code that we could read. Read it on the number's page"
     )
     assert row["link"] == f"/verify/{verification.pk}"
 
