@@ -127,7 +127,7 @@ async def connect(seen: Seen, port: int, origin: str, wanted: list[list[str]]) -
     async def one(path: str, cookie: str) -> Socket:
         async with gate:
             _, socket = await loop.create_connection(lambda: Socket(path, cookie, origin, seen), "127.0.0.1", port)
-            await asyncio.wait_for(socket.ready, 60)
+            await asyncio.wait_for(socket.ready, 300)
             return socket
 
     return list(await asyncio.gather(*(one(path, cookie) for path, cookie in wanted)))

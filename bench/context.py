@@ -10,9 +10,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.progress import STILL_SECONDS, Progress
 from config.stack.environment import ROOT
 from config.stack.process import kill_group, spawn
 
@@ -23,6 +24,7 @@ class Context:
 
     folder: Path
     quick: bool
+    progress: Progress = field(default_factory=Progress)
 
     def size(self, full: int, quick: int) -> int:
         return quick if self.quick else full
@@ -73,7 +75,7 @@ class Context:
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + STILL_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  the loopback

@@ -16,6 +16,7 @@ from bench.context import Context
 from bench.forked import Forked
 from bench.machine import Busy, database_pids, said
 from bench.postings import SCRIPT
+from bench.progress import STILL_SECONDS
 from bench.report import Row, below
 from bench.statements import Statements
 from verifications.models import Verification
@@ -24,7 +25,6 @@ from verifications.services import expire_due
 BEAT_SECONDS = 2.0  # how often the schedule starts a run
 WORKERS = 2  # one a core, as compose.yaml starts them
 WORKER_THREADS = 8
-_MOST_SECONDS = {False: 90.0, True: 40.0}  # by `quick`; then what is done is counted
 
 _PROOF = {
     "verifications without exactly one refund": """
@@ -48,6 +48,7 @@ def run(context: Context) -> list[Row]:
     with context.sandbox() as sandbox:
         began = timezone.now() - timedelta(minutes=15)
         ends = timezone.now() - timedelta(seconds=15)
+        context.progress.step(f"buying {count:,} numbers")
         ids = numbers.buy(context, count, service="test_timeout", customers=count // 4, sold=began, ends=ends)
         numbers.control(context, "/__ctl/clock", advance=30)  # there they end after 20 s
         listing, round_trips = _one_alone(ids)
@@ -56,10 +57,12 @@ def run(context: Context) -> list[Row]:
         busy.start(
             {f"each of {WORKERS} workers": [workers[0].pid], "database": database_pids, "sandbox": [sandbox.pid]}
         )
-        seconds, left = _until_refunded(ids, most=_MOST_SECONDS[context.quick])
+        context.progress.step(f"{count:,} numbers end, {WORKERS} workers")
+        seconds, left = _until_refunded(context, ids)
         shares = busy.stop()
         for worker in workers:
             worker.result()
+    context.progress.step("proving the books")
     wrong = _wrong(ids)
     if wrong:
         raise RuntimeError(f"The expiry went wrong: {wrong}")
@@ -102,11 +105,18 @@ def _one_alone(ids: list[int]) -> tuple[str, int]:
     return statements.listing("one ending, with its claim"), statements.round_trips
 
 
-def _until_refunded(ids: list[int], *, most: float) -> tuple[float, int]:
-    """Seconds until the last refund, and how many wait still after `most` of them."""
+def _until_refunded(context: Context, ids: list[int]) -> tuple[float, int]:
+    """Seconds until the last refund, and how many wait still where none came for STILL_SECONDS."""
     waiting = _ours(ids).filter(status="waiting")
-    began = time.monotonic()
-    while waiting.exists() and time.monotonic() - began < most:
+    count = waiting.count()
+    began = ended_at = asked_at = time.monotonic()
+    ended = 0
+    while waiting.exists() and time.monotonic() - ended_at < STILL_SECONDS - 60:
+        if time.monotonic() - asked_at > 2:  # counting costs what is measured
+            asked_at = time.monotonic()
+            done = count - waiting.count()
+            ended, ended_at = done, ended_at if done == ended else asked_at
+            context.progress.count("refunded", done, count)
         time.sleep(0.05)
     seconds, left = time.monotonic() - began, waiting.count()
     waiting.update(expires_at=timezone.now() + timedelta(hours=1))  # nothing is due any more: the workers end

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import connections
 
+from bench.progress import STILL_SECONDS
 from config.lib.process import die_with_parent
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ class Forked(Generic[T]):
         theirs.close()
         self.pid: int = self.process.pid or 0
 
-    def result(self, seconds: float = 300) -> T:
+    def result(self, seconds: float = STILL_SECONDS) -> T:
         try:
             if not self._ours.poll(seconds):
                 raise TimeoutError(f"A child did not end within {seconds:g} s.")
@@ -58,7 +59,6 @@ class Forked(Generic[T]):
 
 def _child(work: Callable[[int], Any], number: int, answers: Connection) -> None:
     die_with_parent(signal.SIGKILL)
-    signal.alarm(0)
     try:
         answers.send((True, work(number)))
     except BaseException:  # noqa: BLE001  the parent raises it
@@ -68,7 +68,7 @@ def _child(work: Callable[[int], Any], number: int, answers: Connection) -> None
         os._exit(0)
 
 
-def in_forks(work: Callable[[int], T], count: int, seconds: float = 300) -> list[T]:
+def in_forks(work: Callable[[int], T], count: int, seconds: float = STILL_SECONDS) -> list[T]:
     """What `work(0)` … `work(count - 1)` return, all at once."""
     children = [Forked(work, number) for number in range(count)]
     return [child.result(seconds) for child in children]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psycopg
 from django.conf import settings
@@ -55,36 +55,31 @@ _LISTS = (
 )
 
 
-def run(context: Context) -> list[Row]:
-    began = time.monotonic()
+def run(context: Context) -> Iterator[Row]:
     ids, size = heavy.load(context)
-    print(f"bench: {size:,} rows in each table after {time.monotonic() - began:.0f} s")
     user = ids[len(ids) // 2]
     (session,) = people.sign_in([user])
     times = context.size(200, 60)
-    rows = []
     with context.gunicorn(), Browser(context.port, session) as browser:
         for what, path, must, aim, sql in _LISTS:
             statements = _statements(session, path)
             print(statements.listing(path))
+            context.progress.step(f"{path}, {times} times")
             took = _timed(lambda path=path: browser.get(path), times)
             floor = _bare(sql, user, times)
             p95 = quantile(took, 0.95)
             own = len(statements.sent) - _SIGN_IN
             bounded = what.startswith("notification")
-            rows.append(
-                Row(
-                    what=f"{what}, {size:,} rows in the table, {heavy.EACH:,} the user's",
-                    measured=f"{spread(took)}; {own} queries and {_SIGN_IN} of the sign-in",
-                    floor=f"bare SQL: {spread(floor)}",
-                    ratio=p95 / quantile(floor, 0.95),
-                    must=f"p95 < {must * 1000:.0f} ms",
-                    aim=f"p95 < {aim * 1000:.0f} ms" + (", ≤ 4 queries" if bounded else ""),
-                    met=below(p95, must=must, aim=None if bounded and own > 4 else aim),
-                    limit="By HTTP through gunicorn, session and user included: Python's share, not the table's.",
-                )
+            yield Row(
+                what=f"{what}, {size:,} rows in the table, {heavy.EACH:,} the user's",
+                measured=f"{spread(took)}; {own} queries and {_SIGN_IN} of the sign-in",
+                floor=f"bare SQL: {spread(floor)}",
+                ratio=p95 / quantile(floor, 0.95),
+                must=f"p95 < {must * 1000:.0f} ms",
+                aim=f"p95 < {aim * 1000:.0f} ms" + (", ≤ 4 queries" if bounded else ""),
+                met=below(p95, must=must, aim=None if bounded and own > 4 else aim),
+                limit="By HTTP through gunicorn, session and user included: Python's share, not the table's.",
             )
-    return rows
 
 
 def _statements(session: str, path: str) -> Statements:

@@ -9,15 +9,15 @@ import subprocess
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from bench.progress import STILL_SECONDS
 from config.stack import StackError
-from config.stack.environment import EMBEDDED
-from config.stack.postgres import _installed_programs
+from config.stack.postgres import installed_programs
 
 
 def program() -> str:
     """Its path. Raises StackError where there is none."""
     try:
-        embedded = _installed_programs(EMBEDDED) / "bin" / "pgbench"
+        embedded = installed_programs() / "bin" / "pgbench"
         if not embedded.exists():
             raise StackError("The embedded PostgreSQL comes without pgbench.")
         return str(embedded)
@@ -40,7 +40,7 @@ def transactions_a_second(script: str, *, folder: Path, clients: int, seconds: f
     if url.password:
         env["PGPASSWORD"] = unquote(url.password)
     argv = [program(), "-n", "-f", str(file), "-c", str(clients), "-j", "2", "-T", str(max(1, round(seconds)))]
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=seconds + 60, check=False)
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=seconds + STILL_SECONDS, check=False)
     found = re.search(r"^tps = ([\d.]+)", done.stdout, re.MULTILINE)
     if done.returncode or found is None:
         raise RuntimeError(f"pgbench failed: {done.stdout[-500:]} {done.stderr[-1500:]}")

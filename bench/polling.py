@@ -41,15 +41,18 @@ def run(context: Context) -> list[Row]:
     numbers.let_rest()
     with context.sandbox() as sandbox:
         now = timezone.now()
+        context.progress.step(f"buying {count:,} numbers")
         ids = numbers.buy(
             context, count, service="test_pending", customers=count // 4, sold=now, ends=now + timedelta(minutes=15)
         )
+        context.progress.step("the same fetches alone")
         floor = _bare(ids, count)
         mine = Verification.objects.filter(user_id__in=ids)
         mine.update(created_at=timezone.now(), next_poll_at=timezone.now())
         busy = Busy()
         busy.start({"the worker": [os.getpid()], "database": database_pids, "sandbox": [sandbox.pid]})
         with mock.patch.object(poll, "_ask", noted):
+            context.progress.step(f"polling {count:,} for {seconds} s")
             began = time.monotonic()
             _poll(seconds)
             ended = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from django.db import transaction
 
@@ -33,12 +33,10 @@ SCRIPT = "\\set user random({first}, {last})\n" + statements.POST % {
 }
 
 
-def run(context: Context) -> list[Row]:
+def run(context: Context) -> Iterator[Row]:
     ids = people.make(context.size(10_000, 500), cents=1_000_00)
-    rows = []
     for users, label in ((ids, f"{len(ids):,} wallets"), (ids[:1], "1 wallet")):
-        rows += _rows(context, users, label)
-    return rows
+        yield from _rows(context, users, label)
 
 
 def _rows(context: Context, users: list[int], label: str) -> list[Row]:
@@ -48,8 +46,11 @@ def _rows(context: Context, users: list[int], label: str) -> list[Row]:
     def peer() -> float:
         return pgbench.transactions_a_second(script, folder=context.folder, clients=WRITERS, seconds=seconds / 2)
 
+    context.progress.step(f"{label}: pgbench")
     before = peer()
+    context.progress.step(f"{label}: the journal alone")
     bare = _rate(lambda number: _post_for(number, users, seconds, heard=False))
+    context.progress.step(f"{label}: with event, inbox row and hints")
     full = _rate(lambda number: _post_for(number, users, seconds, heard=True))
     rate = (before + peer()) / 2
     return [
@@ -75,7 +76,7 @@ def _rows(context: Context, users: list[int], label: str) -> list[Row]:
 
 def _rate(work: Callable[[int], int]) -> float:
     """`work` gives (postings a second) of one of the writers."""
-    return sum(in_forks(work, WRITERS, seconds=90))
+    return sum(in_forks(work, WRITERS))
 
 
 def _post_for(number: int, users: list[int], seconds: float, *, heard: bool) -> float:

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 from unittest import mock
@@ -41,9 +42,12 @@ _HOLD = statements.RESERVE % {
 }
 
 
-def run(context: Context) -> list[Row]:
+def run(context: Context) -> Iterator[Row]:
     _for_sale()
-    return [_share(context), _rate(context)]
+    context.progress.step("purchases one by one")
+    yield _share(context)
+    context.progress.step(f"{BUYERS} buyers at once")
+    yield _rate(context)
 
 
 def _for_sale() -> None:
@@ -82,6 +86,7 @@ def _share(context: Context) -> Row:
             began = time.perf_counter()
             _buy(client, keys[max(number, 0) // EACH if number >= 0 else -1])
             took = time.perf_counter() - began
+            context.progress.count("purchases", max(number, 0), count)
             if number >= 0:  # the first ones warm everything up
                 total.append(took)
                 share.append(took - asked[-1])
@@ -147,7 +152,7 @@ def _rate(context: Context) -> Row:
     )
     with context.gunicorn("bench.stub"):
         load = Forked(lambda _: _load(context.port, keys, seconds))
-        bought, refused = load.result(seconds + 60)
+        bought, refused = load.result()
     peer = pgbench.transactions_a_second(script, folder=context.folder, clients=BUYERS, seconds=max(2, seconds / 3))
     rate, cores = bought / seconds, os.cpu_count() or 1
     return Row(
@@ -169,7 +174,7 @@ def _load(port: int, keys: list[str], seconds: float) -> tuple[int, Counter[int]
     end = start + seconds
 
     def shop(number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         turn = 0
         while (now := time.monotonic()) < end:
             mine = keys[number::BUYERS]
@@ -189,5 +194,5 @@ def _load(port: int, keys: list[str], seconds: float) -> tuple[int, Counter[int]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(seconds + 40)
+        thread.join(seconds + 140)
     return bought[0], refused

@@ -116,7 +116,7 @@ def _postgres(folder: Path) -> Iterator[str]:
         yield postgres.url("ringfence")
     finally:
         process.send_signal(signal.SIGQUIT)
-        process.wait(timeout=30)
+        process.wait(timeout=300)
 
 
 @contextlib.contextmanager

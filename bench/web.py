@@ -10,7 +10,7 @@ from django.conf import settings
 
 class Browser:
     def __init__(self, port: int, session: str = "") -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self._headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session}"} if session else {}
 
     def __enter__(self) -> Browser:

