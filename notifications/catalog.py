@@ -138,6 +138,11 @@ def _payment(activity: Activity) -> str:
     return f"/payments/{quote(activity.resource_id)}" if known else "/wallet"
 
 
+def _refund(activity: Activity) -> str:
+    known = activity.resource_type == "refund" and activity.resource_id
+    return f"/refunds/{quote(activity.resource_id)}" if known else "/refunds"
+
+
 # Pages of the product's contract.
 LINKS: Mapping[str, Callable[[Activity], str]] = {
     "verification": _verification,
@@ -146,7 +151,7 @@ LINKS: Mapping[str, Callable[[Activity], str]] = {
     "wallet": lambda _activity: "/wallet",
     "buy": lambda _activity: "/buy",
     "top up": lambda _activity: "/wallet/top-up",
-    "refund": lambda _activity: "/refunds",
+    "refund": _refund,
     "security": lambda _activity: "/settings/security",
     "keys": lambda _activity: "/settings/keys",
     "webhooks": lambda _activity: "/settings/webhooks",

@@ -1,4 +1,4 @@
-"""The refunds' page."""
+"""The refunds' pages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.http import CustomerRequest
+from config.lib.errors import NotFound
 from config.lib.paging import keyset_page
 from refunds import selectors
 
@@ -17,3 +18,14 @@ from refunds import selectors
 def refunds(request: CustomerRequest) -> HttpResponse:
     page = keyset_page(request, selectors.refunds_of(user=request.user), key="id")
     return render(request, "refunds/refunds.html", {"page": page})
+
+
+@login_required
+@require_safe
+def refund(request: CustomerRequest, refund_reference: str) -> HttpResponse:
+    """One refund: where the money is, and what it was paid for. Another's is 404."""
+    try:
+        found = selectors.refund_of(user=request.user, reference=refund_reference)
+    except NotFound:
+        return render(request, "errors/404.html", status=404)
+    return render(request, "refunds/refund.html", {"refund": found})

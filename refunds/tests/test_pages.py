@@ -44,8 +44,11 @@ def refunded(user: User, reason: str = "timeout") -> Refund:
 def test_a_refund_says_why_and_leads_to_its_number(user: User, browser: Client, reason: str, words: str) -> None:
     refund = refunded(user, reason)
     page = browser.get("/refunds").content.decode()
-    for part in (words, refund.reference, f"/verify/{refund.verification_id}", "+$"):
+    for part in (words, refund.reference, f"/refunds/{refund.reference}", "+$"):
         assert part in page
+    detail = browser.get(f"/refunds/{refund.reference}").content.decode()
+    for part in (words, refund.reference, f"/verify/{refund.verification_id}", "$2.50 is back in your wallet."):
+        assert part in detail
 
 
 def test_nobody_sees_anothers(user: User, browser: Client) -> None:
@@ -65,3 +68,24 @@ def test_the_page_asks_the_same_however_many(
     browser.get("/refunds")  # notes where one is signed in
     with django_assert_num_queries(4):  # session, user, the bar on top, rows
         browser.get("/refunds")
+
+
+def test_a_refund_is_its_owners_alone(user: User, browser: Client) -> None:
+    other = make_user()
+    funded(other, 20_00)
+    assert browser.get(f"/refunds/{refunded(other).reference}").status_code == 404
+    assert browser.get("/refunds/none").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("initiated", "This refund is being processed."),
+        ("failed", "This refund failed. Contact support"),
+        ("cancelled", "This refund was cancelled."),
+    ],
+)
+def test_a_refund_says_how_it_stands(user: User, browser: Client, status: str, words: str) -> None:
+    refund = refunded(user)
+    Refund.objects.filter(pk=refund.pk).update(status=status, completed_at=None)
+    assert words in browser.get(f"/refunds/{refund.reference}").content.decode()
