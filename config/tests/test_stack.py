@@ -216,7 +216,7 @@ def test_a_variable_that_is_wrong_is_named_before_anything_of_ours_starts(launch
     assert run.process.wait(START_SECONDS) == 1
     said = [line for line in run.words.splitlines() if not line.startswith(("redis ", "postgres "))]
     assert said == [
-        "settings  | MARKUP is 'abc'; it takes a number above 0, such as 2.0.",
+        "settings  | MARKUP is 'abc'; it takes a number, 1 or more, such as 2.0.",
         "Ringfence: `settings` ended with code 1; its words are above.",
         "Stopping. (Ctrl-C again: at once.)",
         "Everything is stopped.",
@@ -285,11 +285,15 @@ def test_named_services_are_used_and_none_are_started(launch: Launch, suite_data
         DATABASE_URL=suite_database,
         REDIS_URL=os.environ["REDIS_URL"],
     ).wait_until_ready()
+    queues = 6
+
+    def processes(number: int) -> int:
+        return sum(f"config.workers --name {number}" in command for command in run.children().values())
+
+    wanted = 1 + queues + 2 * queues  # the one that forks, a worker for each queue, and its slots
+    until(lambda: processes(1) == processes(2) == wanted, "two of each worker run", seconds=START_SECONDS)
     commands = list(run.children().values())
     assert [name for name in ("postgres -D", "redis-server") if any(name in command for command in commands)] == []
-    queues = 6
-    assert sum("config.workers --name 1" in command for command in commands) == 1 + queues + 2 * queues
-    assert sum("config.workers --name 2" in command for command in commands) == 1 + queues + 2 * queues
     assert sum(" beat " in command for command in commands) == 1
     assert [_get(f"http://127.0.0.1:{web}/health/live") for web in (port, port + 10)] == [200, 200]
     run.end()

@@ -222,6 +222,37 @@ def test_a_task_that_never_returns_is_ended_and_everything_else_goes_on(
     assert beside - before <= LATER_AT_MOST
 
 
+def test_a_killed_worker_leaves_no_process_at_work_and_is_there_again(drill: Drill, deployed: Start, say: Say) -> None:
+    coming = bought(drill.user, 1)
+    workers = deployed()
+    until(lambda: heartbeats.silent() == [], "every queue is heard of")
+    assert workers.process is not None
+    (main,) = [pid for pid in children(workers.process.pid) if len(children(pid)) == 2][:1]
+    slots = children(main)
+    began = time.monotonic()
+    os.kill(main, signal.SIGKILL)
+    until(lambda: not any(is_alive(pid) for pid in slots), "its slots are gone with it", seconds=10)
+    drill.stack.redis.delete(*(heartbeats._key(queue) for queue in queues()))
+    until(lambda: heartbeats.silent() == [], "every queue is heard of again", seconds=60)
+    say(f"a killed worker: every queue is at work again after {time.monotonic() - began:.1f} s")
+    seconds_until_codes(drill, coming)
+    drill.stack.stop_beat()
+    drill.stack.settle()
+    drill.settles()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs: nobody may have asked yet how it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 @pytest.mark.parametrize("shift", [60, -60])
 def test_clocks_a_minute_apart_lose_nothing(drill: Drill, deployed: Start, say: Say, shift: int) -> None:
     """The workers' clock is a minute ahead of beat's, web's and database's, or behind."""
