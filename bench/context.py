@@ -46,8 +46,8 @@ class Context:
 
     @contextlib.contextmanager
     def gunicorn(self, application: str = "config.wsgi") -> Iterator[subprocess.Popen[bytes]]:
-        """As the Dockerfile starts it: two processes of eight threads."""
-        argv = ("gunicorn", application, "--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "8")
+        """As the Dockerfile starts it: two processes of 48 threads."""
+        argv = ("gunicorn", application, "--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "48")
         options = ("--keep-alive", "30", "--log-level", "warning")
         with self.process("gunicorn", *argv, *options, ready=f"http://127.0.0.1:{self.port}") as one:
             yield one
