@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from payments import services as payments
+from refunds.models import Refund
 from tests.people import PASSWORD, customer, sign_in
 from verifications import services as verifications
 
@@ -133,7 +134,9 @@ def test_axe_finds_nothing_where_much_has_happened(
     numbers, paid = lived(live, user)
     page = auditor.page
     sign_in(page, user)
-    auditor.visit(*EVERYONE, *OLD_HAND, *(f"/verify/{number}" for number in numbers), f"/payments/{paid}")
+    details = [*(f"/verify/{number}" for number in numbers), f"/payments/{paid}"]
+    details += [f"/refunds/{refund.reference}" for refund in Refund.objects.filter(user=user)[:1]]
+    auditor.visit(*EVERYONE, *OLD_HAND, *details)
 
     page.goto("/wallet/top-up")
     page.get_by_label("Or another amount").fill("1")

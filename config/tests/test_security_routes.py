@@ -128,7 +128,7 @@ BAD_QUERIES = [
     "start_date=2026-02-30", "start_date=9999-12-31T23:59:59Z&end_date=0001-01-01T00:00:00Z", "type=%00", "type=x",
     "status=%00", "status=x", "country=%00", "country=" + "x" * 9999, "sort=%00", "category=x", "is_read=x",
     "minutes=x", "minutes=99999999999999999999", "minutes=-5", "format=%00", "format=xml", "page=x", "next=%00",
-    "resource_type=%00", "activity_type=x", "amount=1e999999999", "a=1&" * 2000,
+    "resource_type=%00", "activity_type=x", "amount=1e999999999", "a=1&" * 2000, "version=%0d%0aX", "lang=%0d%0aX",
 ]  # fmt: skip
 
 
