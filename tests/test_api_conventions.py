@@ -156,7 +156,7 @@ def test_the_example_of_a_notification_is_as_one_is() -> None:
     inbox = OPERATIONS["GET /api/notifications"]["responses"]["200"]["content"]["application/json"]
     [told] = next(iter(inbox["examples"].values()))["value"]["notifications"]
     kind = catalog.CATALOG["number_purchased"]
-    assert (told["title"], told["message"]) == (kind.title, str(kind.message).format(phone="2125550123"))
+    assert (told["title"], told["message"]) == (kind.title, str(kind.message).format(phone="+1 212 555 0123"))
     assert resolve(told["link"]).url_name == "verification"
 
 

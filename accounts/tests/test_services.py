@@ -140,7 +140,7 @@ def test_a_key_gives_no_scope_that_it_lacks() -> None:
     by, _secret = services.create_api_key(user=user, name="parent", scopes=["manage"])
     with pytest.raises(Forbidden) as error:
         services.create_api_key(user=user, name="child", scopes=["manage", "buy"], by=by)
-    assert str(error.value) == "A key can't make one that may do more than itself: this one lacks buy."
+    assert str(error.value) == "A key can't create one with more scopes than its own: this one lacks buy."
     assert list(ApiKey.objects.all()) == [by]
 
 
