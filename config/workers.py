@@ -30,7 +30,7 @@ def main() -> None:
     _load()
     if len(arguments.queues) == 1:
         _work(arguments.queues[0], arguments.name)
-    Nursery(dict.fromkeys(arguments.queues, arguments.name)).run()
+    WorkerParent(dict.fromkeys(arguments.queues, arguments.name)).run()
 
 
 def _arguments() -> argparse.Namespace:
@@ -80,7 +80,7 @@ def _work(queue: str, name: str) -> NoReturn:
     raise SystemExit(code)
 
 
-class Nursery:
+class WorkerParent:
     """Forks the workers, and forks again what died, until it is asked to end."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
