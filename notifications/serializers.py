@@ -112,7 +112,16 @@ class CategoriesSerializer(serializers.Serializer):
 
 
 class SearchSerializer(BodySerializer, PageSerializer):
-    query = serializers.CharField(max_length=200, help_text="Words that all have to be there.")
+    body_required = False  # the words may stand in the address
+
+    query = serializers.CharField(
+        max_length=200, required=False, help_text="Words that all have to be there: here, or in the address."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "query" not in attrs:
+            raise serializers.ValidationError({"query": _("Name the words to look for.")})
+        return attrs
 
 
 class SearchQuerySerializer(PageSerializer):

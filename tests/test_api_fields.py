@@ -128,4 +128,4 @@ def test_a_search_is_in_the_body_or_in_the_address(client: APIClient) -> None:
     assert client.post(f"{path}?limit=5", {"query": "nothing"}).json() == empty
     assert client.post(f"{path}?limit=500", {"query": "nothing"}).status_code == 400
     for address in (path, f"{path}?limit=5"):
-        assert client.post(address).json()["errors"] == {"query": ["This field is required."]}
+        assert client.post(address).json()["errors"] == {"query": ["Name the words to look for."]}

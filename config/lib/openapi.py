@@ -160,8 +160,9 @@ class Schema(AutoSchema):
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
         if operation:
-            if "requestBody" in operation and getattr(self.get_request_serializer(), "body_required", False):
-                operation["requestBody"]["required"] = True
+            required = getattr(self.get_request_serializer(), "body_required", None)
+            if "requestBody" in operation and required is not None:
+                operation["requestBody"]["required"] = required
             _complete(operation)
         return operation
 
