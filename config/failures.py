@@ -14,7 +14,6 @@ from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 
 from config.lib.codes import DATABASE_IS_BACK_IN, REFUSALS
-from config.lib.postgres import limits
 from config.lib.problems import not_found_json, problem_json, why_unavailable
 
 
@@ -85,15 +84,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     )
 
 
-def database_away(request: HttpRequest, error: BaseException | None = None) -> HttpResponse:
+def database_away(request: HttpRequest, *, locked: bool = False) -> HttpResponse:
     """503 with Retry-After; needs neither the database nor the session."""
     response = _refusal(
         request,
         503,
         "unavailable",
         str(REFUSALS["unavailable"].title),
-        why_unavailable(error)
-        if error is not None and limits.is_lock_timeout(error)
+        why_unavailable(locked=True)
+        if locked
         else _("Our database did not respond. Your money is safe: anything in progress is finished or undone."),
         again=_("Try again"),
     )

@@ -25,7 +25,7 @@ def note_outage(sender: Any, request: HttpRequest | None = None, **_: Any) -> No
     """Django tells of each exception while it is being handled, and makes a 500 of it."""
     error = sys.exc_info()[1]
     if request is not None and error is not None and limits.is_away(error):
-        request.database_is_away = error  # type: ignore[attr-defined]
+        request.row_was_locked = limits.is_lock_timeout(error)  # type: ignore[attr-defined]
 
 
 class OutageMiddleware:
@@ -36,5 +36,5 @@ class OutageMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        error = getattr(request, "database_is_away", None)
-        return response if error is None else database_away(request, error)
+        locked = getattr(request, "row_was_locked", None)
+        return response if locked is None else database_away(request, locked=locked)

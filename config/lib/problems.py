@@ -50,7 +50,12 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         return problem(code="too_large", status=413, detail=_("Send a smaller request. Nothing was saved."))
     if limits.is_away(error):
         log.error("The database did not answer during a call", exc_info=error)
-        return problem(code="unavailable", status=503, detail=why_unavailable(error), retry_after=DATABASE_IS_BACK_IN)
+        return problem(
+            code="unavailable",
+            status=503,
+            detail=why_unavailable(locked=limits.is_lock_timeout(error)),
+            retry_after=DATABASE_IS_BACK_IN,
+        )
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     if isinstance(error, PermissionDenied):
@@ -129,9 +134,9 @@ def _first_sentence(detail: Any) -> str:
     return str(detail)
 
 
-def why_unavailable(error: BaseException) -> str:
-    """Return what a customer reads where the database did not answer with anything but `error`."""
-    if limits.is_lock_timeout(error):
+def why_unavailable(*, locked: bool) -> str:
+    """Return what a customer reads where the database did not answer, or had a row of theirs locked for too long."""
+    if locked:
         return _(
             "Another change to your account is still under way. Try again in a few seconds: "
             "what you began is finished, or undone, by itself."

@@ -22,10 +22,10 @@ def customer() -> Client:
 
 
 def cut(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """From now on each query fails, the session's too."""
+    """From now on each query fails, the session's too, each with an error of its own."""
 
     def fail(*_args: Any, **_kwargs: Any) -> None:
-        raise error
+        raise type(error)(*error.args)
 
     monkeypatch.setattr("django.db.backends.utils.CursorWrapper.execute", fail)
 
