@@ -139,7 +139,7 @@ def why_unavailable(*, locked: bool) -> str:
     if locked:
         return _(
             "Another change to your account is still under way. Try again in a few seconds: "
-            "what you began is finished, or undone, by itself."
+            "anything in progress is finished or undone."
         )
     return str(REFUSALS["unavailable"].detail)
 
