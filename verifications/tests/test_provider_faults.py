@@ -298,7 +298,7 @@ def test_a_purchase_that_a_proxy_refuses_is_unknown(provider, sandbox, fault):
 def test_a_cancel_that_a_proxy_refuses_is_tried_again_while_the_number_waits(provider, sandbox, fault):
     number = provider.purchase(PENDING, key="k1")
     sandbox.fault(CANCEL, fault)
-    assert type(raised(lambda: provider.cancel(number.provider_id))) is TooEarly
+    assert type(raised(lambda: provider.cancel(number.provider_id))) is Unexplained
     provider.cancel(number.provider_id)
     sandbox.fault(CANCEL, fault)
     assert type(raised(lambda: provider.cancel(number.provider_id))) is Rejected

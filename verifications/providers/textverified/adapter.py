@@ -114,6 +114,8 @@ class TextVerified:
                         raise refused from None  # perhaps done: nobody says what became of it
                     raise
                 if number.state == "waiting":
+                    if number.can_cancel and isinstance(refused, Unexplained):
+                        raise refused from None  # not the vendor's own no: it is asked again
                     wait = 1 if number.can_cancel else _TOO_EARLY_SECONDS
                     raise TooEarly(str(refused), retry_after=wait) from None
                 if number.state == "unknown":
