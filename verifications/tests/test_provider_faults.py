@@ -10,7 +10,6 @@ from verifications.providers.base import (
     Rejected,
     Spec,
     Throttled,
-    TooEarly,
     Unavailable,
     Unexplained,
 )
