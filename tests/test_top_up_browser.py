@@ -36,7 +36,7 @@ def test_the_form_says_what_will_be_paid_and_back_from_the_checkout_goes_on_with
 
     amount.fill("7,50")
     page.get_by_role("button", name="Continue to payment").click()
-    expect(page.get_by_text("Write the cents after a point").first).to_be_visible()
+    expect(page.locator("#amount-error")).to_be_visible()  # the server's, on the page after this one
     expect(page.get_by_text("Write the cents after a point")).to_have_count(1)
     page.get_by_label("Or another amount").fill("7.50")
     expect(told).to_have_text("You'll pay $7.50")

@@ -160,9 +160,10 @@ class Schema(AutoSchema):
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
         if operation:
-            required = getattr(self.get_request_serializer(), "body_required", None)
-            if "requestBody" in operation and required is not None:
-                operation["requestBody"]["required"] = required
+            if "requestBody" in operation:
+                required = getattr(self.get_request_serializer(), "body_required", None)
+                if required is not None:
+                    operation["requestBody"]["required"] = required
             _complete(operation)
         return operation
 

@@ -183,7 +183,9 @@ def test_a_command_says_which_variable_is_wrong_and_nothing_else(name: str, valu
 @pytest.mark.slow
 def test_the_deployment_check_is_clean() -> None:
     ended = start("check", "--deploy", "--fail-level", "WARNING", DATABASE_URL=os.environ[LESSER_URL])
-    assert (ended.returncode, ended.stdout.strip()) == (0, "System check identified no issues (0 silenced).")
+    assert (ended.returncode, ended.stdout.strip()) == (0, "System check identified no issues (0 silenced)."), (
+        ended.stderr
+    )
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.settings.metrics import shared_folder
+from config.settings.workers import WORKER_QUEUES
 from config.stack.environment import ROOT
 
 _WORK = """
@@ -150,7 +151,8 @@ def test_all_of_composes_processes_share_one_folder() -> None:
         (service["environment"]["PROMETHEUS_MULTIPROC_DIR"], "metrics:/run/metrics" in service["volumes"])
         for service in ours.values()
     ]
-    assert shared == [("/run/metrics", True)] * 5, list(ours)
+    assert set(ours) == {"migrate", "web", "sockets", "beat", *WORKER_QUEUES}
+    assert shared == [("/run/metrics", True)] * len(ours)
 
 
 def test_an_empty_variable_shares_nothing_and_leaves_no_files(tmp_path: Path) -> None:
