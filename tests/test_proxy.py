@@ -61,7 +61,7 @@ def proxy(upstream: Upstream, tmp_path: Path) -> Iterator[int]:
     """Return the port of a proxy with compose's configuration, but for the names that only its network knows."""
     port = free_port()
     text = yaml.safe_load((ROOT / "compose.yaml").read_text())["configs"]["caddy"]["content"]
-    text = text.replace("{$$PUBLIC_URL}", f"http://127.0.0.1:{port}")
+    text = text.replace("{$$PUBLIC_URL}", f"http://127.0.0.1:{port}").replace("$$", "$")  # as compose reads it
     text, changed = re.subn(r"dynamic a (web|sockets) 8000", f"to 127.0.0.1:{upstream.server_port}", text)
     assert changed == 2
     text = text.replace("{\n", "{\n  admin off\n  auto_https off\n  persist_config off\n", 1)
