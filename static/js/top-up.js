@@ -33,10 +33,14 @@ function show() {
 
 // The server's sentence about what was sent stands until something else is typed; the same twice helps nobody.
 const refused = document.getElementById("amount-error");
-form.addEventListener("input", () => {
+function changed() {
   refused?.remove();
   field.removeAttribute("aria-invalid");
   show();
+}
+form.addEventListener("input", changed);
+// A page that comes back keeps what was typed; and one may type before this script is there.
+window.addEventListener("pageshow", () => {
+  if (field.value !== field.defaultValue) changed();
+  else if (!refused?.isConnected) show();
 });
-// A page that comes back keeps what was typed.
-window.addEventListener("pageshow", () => { if (!refused?.isConnected) show(); });
