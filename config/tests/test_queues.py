@@ -119,7 +119,7 @@ def test_ready_names_the_queues_of_which_nothing_is_heard(client: Client, settin
     everybody_is_heard()
     redis = cache.client.get_client()  # type: ignore[attr-defined]
     key = heartbeats._key("recover")
-    redis.pexpire(key, int(redis.pttl(key)) - 1000 * settings.QUEUE_SILENT_SECONDS)
+    redis.pexpire(key, int(redis.pttl(key)) - 1000 * (settings.QUEUE_SILENT_SECONDS + 1))
     redis.delete(heartbeats._key("beat"))
     assert silent() == ["recover", "beat"]
 
