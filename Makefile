@@ -12,10 +12,10 @@ help: ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
 
 run: $(VENV)/.installed embedded ## start the product with demo data (http://localhost:8000); Ctrl-C stops it
-	@exec $(BIN)/python -m config.stack run --stop-with-parent
+	@exec $(BIN)/python -m dev.stack run --stop-with-parent
 
 test: $(VENV)/.installed-dev embedded ## every check and every test, on real services
-	@exec $(BIN)/python -m config.testing.suite
+	@exec $(BIN)/python -m dev.testing.suite
 
 coverage: $(VENV)/.installed-dev embedded ## the tests but the browser's, with a table of what they reached
 	@exec $(BIN)/python -m pytest -m "not browser" -n 2 --dist loadgroup --cov --cov-report=term
@@ -28,7 +28,7 @@ bench: $(VENV)/.installed-dev embedded ## the benchmarks, beside a floor or a pe
 	@exec $(BIN)/python -m bench
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
-	@exec $(BIN)/python -m config.testing.suite lint
+	@exec $(BIN)/python -m dev.testing.suite lint
 
 format: $(VENV)/.installed-dev ## rewrite the sources in the house's form
 	@$(BIN)/python -m ruff check --fix-only --quiet .

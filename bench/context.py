@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.progress import STILL_SECONDS, Progress
-from config.stack.environment import ROOT
-from config.stack.process import kill_group, spawn
+from dev.stack.environment import ROOT
+from dev.stack.process import kill_group, spawn
 
 
 @dataclass(frozen=True)

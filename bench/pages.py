@@ -15,7 +15,7 @@ from bench import heavy, numbers, people
 from bench.context import Context
 from bench.report import Row, below, quantile, spread
 from bench.web import Browser
-from config.stack.environment import ROOT
+from dev.stack.environment import ROOT
 from verifications.models import Verification
 from verifications.services import sync_catalogue
 

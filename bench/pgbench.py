@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from bench.progress import STILL_SECONDS
-from config.stack import StackError
-from config.stack.postgres import installed_programs
+from dev.stack import StackError
+from dev.stack.postgres import installed_programs
 
 
 def program() -> str:

@@ -6,11 +6,11 @@ import os
 
 from aiohttp import web
 
-from config.sandbox import numbers
-from config.sandbox.app import create_app
-from config.sandbox.catalogue import OFFERS
-from config.sandbox.config import SandboxConfig
-from config.sandbox.world import WORLD
+from dev.sandbox import numbers
+from dev.sandbox.app import create_app
+from dev.sandbox.catalogue import OFFERS
+from dev.sandbox.config import SandboxConfig
+from dev.sandbox.world import WORLD
 
 
 async def ready(request: web.Request) -> web.Response:

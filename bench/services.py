@@ -18,11 +18,11 @@ import redis as redis_client
 from psycopg import sql
 
 from bench.context import Context
-from config.stack.environment import ROOT
-from config.stack.postgres import Postgres, temporary_folder
-from config.stack.process import free_port
-from config.stack.redis import Redis
-from config.testing.services import ENVIRONMENT
+from dev.stack.environment import ROOT
+from dev.stack.postgres import Postgres, temporary_folder
+from dev.stack.process import free_port
+from dev.stack.redis import Redis
+from dev.testing.services import ENVIRONMENT
 
 PREFIX = "rf-bench-"
 

@@ -25,8 +25,8 @@ from bench.context import Context
 from bench.forked import Forked
 from bench.machine import Busy, database_pids, memory, said
 from bench.report import Row, below, quantile, spread
-from config.stack.environment import ROOT
-from config.stack.process import kill_group
+from dev.stack.environment import ROOT
+from dev.stack.process import kill_group
 from notifications import announcements, frames, realtime
 from wallet import services as wallet
 

@@ -21,8 +21,8 @@ from wallet import services as wallet
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from config.testing.browser import Console
-    from config.testing.live import LiveStack
+    from dev.testing.browser import Console
+    from dev.testing.live import LiveStack
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Audit = Callable[[tuple[int, int]], Auditor]

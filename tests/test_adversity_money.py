@@ -25,7 +25,7 @@ from accounts.models import User
 from activity.events import OF_TRANSACTION
 from activity.models import Activity
 from config.lib.errors import DomainError
-from config.sandbox.testing import ControlError, RunningSandbox
+from dev.sandbox.testing import ControlError, RunningSandbox
 from notifications import catalog
 from notifications import services as notifications
 from notifications.models import Inbox, Notification

@@ -17,8 +17,8 @@ from accounts.models import PolicyAcceptance
 from activity.models import Activity
 from config.lib.codes import REFUSALS
 from config.lib.openapi import problem_example
-from config.sandbox.testing import RunningSandbox
-from config.stack.environment import ROOT
+from dev.sandbox.testing import RunningSandbox
+from dev.stack.environment import ROOT
 from notifications import catalog
 from payments.models import Payment, PaymentStatus
 from refunds.models import Refund

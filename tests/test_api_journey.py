@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import PolicyAcceptance, User
 from activity.models import Activity
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from tests.people import customer
 from verifications import providers, services
 from verifications.models import Category, Service, Verification

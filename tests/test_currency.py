@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
-from config.sandbox.testing import RunningSandbox
 from config.settings.env import env
+from dev.sandbox.testing import RunningSandbox
 from payments import services
 from wallet.selectors import balance_of
 

@@ -22,7 +22,7 @@ from django.utils import timezone
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from accounts import services as accounts
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from tests.operations import OPERATIONS, SCHEMA
 from tests.people import customer
 from verifications import services

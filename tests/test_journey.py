@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from config.testing.live import until
+from dev.testing.live import until
 from tests.people import customer, sign_in
 from verifications.models import Verification
 from wallet.models import Transaction, Wallet
@@ -18,7 +18,7 @@ from wallet.models import Transaction, Wallet
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from config.testing.live import LiveStack
+    from dev.testing.live import LiveStack
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -15,7 +15,7 @@ from verifications.models import Verification
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from config.testing.live import LiveStack
+    from dev.testing.live import LiveStack
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -20,7 +20,7 @@ from wallet import services as wallets
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from config.testing.live import LiveStack
+    from dev.testing.live import LiveStack
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

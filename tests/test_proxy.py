@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from config.stack.environment import ROOT
-from config.stack.process import free_port, kill_group, spawn
-from config.testing.live import until
+from dev.stack.environment import ROOT
+from dev.stack.process import free_port, kill_group, spawn
+from dev.testing.live import until
 
 
 class Upstream(ThreadingHTTPServer):

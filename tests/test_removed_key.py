@@ -21,7 +21,7 @@ from django.utils import timezone
 from accounts.models import User
 from config.lib import rotation
 from config.lib.encryption import DOTS
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from tests.operations import client_of
 from tests.people import PASSWORD, customer
 from verifications import services

@@ -26,7 +26,7 @@ from schemathesis.config import SchemathesisConfig
 from accounts import services as accounts
 from accounts.models import ApiKey
 from activity.models import Activity
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from notifications.models import Notification
 from payments import services as payments
 from refunds.models import Refund

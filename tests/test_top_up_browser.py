@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from config.testing.live import LiveStack
+from dev.testing.live import LiveStack
 from payments.models import Payment
 from tests.people import customer, sign_in
 

@@ -13,14 +13,14 @@ from django.utils import timezone
 from websockets.sync.client import connect
 
 from accounts import services as accounts
-from config.testing.live import until
+from dev.testing.live import until
 from tests.people import customer
 from verifications import services as verifications
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
-    from config.testing.live import LiveStack
+    from dev.testing.live import LiveStack
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("live")]
 

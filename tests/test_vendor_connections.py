@@ -12,7 +12,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from accounts.models import User
-from config.testing.live import until
+from dev.testing.live import until
 from payments import services as payments
 from payments.models import Payment
 from tests.people import customer as funded_customer
@@ -22,7 +22,7 @@ from verifications.services import there
 from verifications.tests.factories import make_offer
 
 if TYPE_CHECKING:
-    from config.sandbox.testing import RunningSandbox
+    from dev.sandbox.testing import RunningSandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ORDER = "POST .*/v2/verifications$"

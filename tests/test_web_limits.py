@@ -20,13 +20,13 @@ from websockets.sync.client import connect
 
 from accounts import services as accounts
 from accounts.tests.factories import make_user
-from config.testing.live import until
+from dev.testing.live import until
 from notifications.tests.sockets import tell
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
-    from config.testing.live import LiveStack
+    from dev.testing.live import LiveStack
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("live")]
 

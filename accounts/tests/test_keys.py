@@ -14,7 +14,7 @@ from accounts import services
 from accounts.models import ApiKey, User
 from accounts.tests.factories import confirm, make_user
 from config.lib.errors import Forbidden
-from config.testing.fixtures import InThreads
+from dev.testing.fixtures import InThreads
 
 pytestmark = pytest.mark.django_db
 

@@ -1,6 +1,7 @@
 """What Django and its libraries need."""
 
 from datetime import timedelta
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 import environ
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
     "refunds",
     "activity",
     "notifications",
+    *(["dev"] if find_spec("dev") else []),  # the production image is built without it
 ]
 
 MIDDLEWARE = [

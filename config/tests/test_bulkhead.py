@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 
 from config.lib.bulkhead import Bulkhead, Full, StillRunning, bulkhead
 from config.lib.connections import release_connections
-from config.testing.live import until
+from dev.testing.live import until
 
 
 class Hanging:

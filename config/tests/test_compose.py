@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from config.stack.environment import ROOT
+from dev.stack.environment import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

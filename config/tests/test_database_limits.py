@@ -17,9 +17,9 @@ from django.test.client import MULTIPART_CONTENT
 
 from accounts.services import create_api_key
 from config.lib.postgres import limits
-from config.stack.environment import ROOT
-from config.testing.fixtures import HoldRow
-from config.testing.services import TEST_LIMITS
+from dev.stack.environment import ROOT
+from dev.testing.fixtures import HoldRow
+from dev.testing.services import TEST_LIMITS
 from tests.people import customer
 from verifications.tests.factories import make_offer
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts import services as accounts
 from accounts.models import User
 from accounts.tests.factories import make_user
-from config.sandbox.testing import RunningSandbox
 from config.tests.routes import PUBLIC, belongings, routes
+from dev.sandbox.testing import RunningSandbox
 from verifications.tests.factories import make_offer
 
 pytestmark = pytest.mark.django_db

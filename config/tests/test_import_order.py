@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from config.stack.environment import ROOT
+from dev.stack.environment import ROOT
 
 ORDER = {"accounts": 1, "wallet": 2, "payments": 3, "verifications": 3, "refunds": 4, "activity": 5, "notifications": 6}
-FOR_TESTS = ("config.testing", "config.sandbox")
 _NAMES_A_MODULE = {"import_module", "import_string", "get_model", "get_app_config"}
 
 
@@ -20,13 +19,13 @@ def is_allowed(path: Path, module: str) -> bool:
         if target in ORDER:
             return target == app or ORDER[target] < ORDER[app]
         if target == "config":
-            return _is_in(module, "config.lib") or ("tests" in path.parts and _is_in(module, *FOR_TESTS))
-        return target not in ("tests", "bench")
+            return _is_in(module, "config.lib")
+        return target not in ("tests", "bench") and (target != "dev" or "tests" in path.parts)
     if path.parts[:2] == ("config", "lib"):
-        return target not in ORDER and (target != "config" or _is_in(module, "config.lib"))
-    if path.parts[:2] == ("config", "sandbox"):
-        return target not in ORDER and (target != "config" or _is_in(module, "config.sandbox", "config.lib"))
-    return True
+        return target not in (*ORDER, "dev") and (target != "config" or _is_in(module, "config.lib"))
+    if path.parts[:2] == ("dev", "sandbox"):
+        return target not in ORDER and (target not in ("config", "dev") or _is_in(module, "dev.sandbox", "config.lib"))
+    return app != "config" or target != "dev" or "tests" in path.parts
 
 
 def _is_in(module: str, *packages: str) -> bool:
@@ -73,7 +72,9 @@ def breaches(path: Path, source: str) -> list[str]:
 
 
 def sources() -> list[Path]:
-    return [path.relative_to(ROOT) for part in (*ORDER, "config") for path in sorted((ROOT / part).rglob("*.py"))]
+    return [
+        path.relative_to(ROOT) for part in (*ORDER, "config", "dev") for path in sorted((ROOT / part).rglob("*.py"))
+    ]
 
 
 def test_every_import_goes_to_the_left() -> None:
@@ -81,7 +82,7 @@ def test_every_import_goes_to_the_left() -> None:
 
 
 def test_every_app_is_looked_at() -> None:
-    assert {path.parts[0] for path in sources()} == {*ORDER, "config"}
+    assert {path.parts[0] for path in sources()} == {*ORDER, "config", "dev"}
 
 
 @pytest.mark.parametrize(
@@ -97,13 +98,16 @@ def test_every_app_is_looked_at() -> None:
         ("activity/apps.py", 'import_module("notifications.receivers")'),
         ("wallet/receivers.py", 'apps.get_model("refunds", "Refund")'),
         ("wallet/migrations/0002.py", 'class Migration:\n    dependencies = [("refunds", "0001_initial")]'),
-        ("wallet/services.py", "from config.testing import live"),
+        ("wallet/services.py", "from dev.testing import live"),
         ("wallet/tests/test_post.py", "from refunds.tests.factories import make_refund"),
         ("wallet/tests/test_post.py", "from tests.journeys import buy"),
         ("config/lib/money.py", "from wallet.models import Wallet"),
         ("config/lib/money.py", "from config.settings import base"),
-        ("config/sandbox/app.py", "from payments.models import Payment"),
-        ("config/sandbox/app.py", "from ..settings import base"),
+        ("dev/sandbox/app.py", "from payments.models import Payment"),
+        ("dev/sandbox/app.py", "from ..stack import launcher"),
+        ("dev/sandbox/app.py", "from config.settings import base"),
+        ("config/views.py", "from dev.stack import environment"),
+        ("config/lib/money.py", "from dev.testing import live"),
     ],
 )
 def test_an_import_to_the_right_is_found(path: str, source: str) -> None:
@@ -119,9 +123,9 @@ def test_an_import_to_the_right_is_found(path: str, source: str) -> None:
             "from activity import signals\nfrom . import services\nfrom .catalog import EVENTS",
         ),
         ("wallet/services.py", "from config.lib.money import cents\nfrom config.lib import errors\nimport django"),
-        ("wallet/tests/test_post.py", "from config.testing.live import until\nfrom accounts.tests import factories"),
+        ("wallet/tests/test_post.py", "from dev.testing.live import until\nfrom accounts.tests import factories"),
         ("config/urls.py", "from notifications import views"),
-        ("config/stack/launcher.py", "from config.stack import StackError"),
+        ("dev/stack/launcher.py", "from dev.stack import StackError"),
     ],
 )
 def test_an_import_to_the_left_is_not(path: str, source: str) -> None:

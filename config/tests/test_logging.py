@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from config.stack.environment import ROOT
-from config.stack.log import Log
-from config.testing.suite import _PRODUCTION
+from dev.stack.environment import ROOT
+from dev.stack.log import Log
+from dev.testing.suite import _PRODUCTION
 
 _TELL = "import structlog; structlog.get_logger('money').info('Credits deducted', amount='-2.50')\n"
 _IN_A_PAGE = "import django; django.setup()\n" + _TELL

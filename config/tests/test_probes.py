@@ -14,10 +14,10 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 
-from config.stack.environment import ROOT
-from config.stack.process import free_port, kill_group, spawn
-from config.testing.live import until
-from config.testing.suite import _PRODUCTION
+from dev.stack.environment import ROOT
+from dev.stack.process import free_port, kill_group, spawn
+from dev.testing.live import until
+from dev.testing.suite import _PRODUCTION
 
 PORT = ":8000"
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from config.tests.test_sandbox_openapi import complaints, document
+from dev.tests.test_sandbox_openapi import complaints, document
 from verifications.providers.base import ProviderError, Spec
 from verifications.providers.textverified import TextVerified
 

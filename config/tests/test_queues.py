@@ -16,8 +16,8 @@ from django.test import Client
 from config import heartbeats, tasks
 from config.beat import Scheduler
 from config.celery import app
-from config.stack.environment import ROOT
-from config.testing.live import queues
+from dev.stack.environment import ROOT
+from dev.testing.live import queues
 
 OURS = ("accounts", "activity", "config", "notifications", "payments", "refunds", "verifications", "wallet")
 

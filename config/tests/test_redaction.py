@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from config.lib.redaction import mask_secrets
-from config.stack.environment import ROOT
-from config.stack.process import free_port
-from config.testing.suite import _PRODUCTION
 from config.tests.test_logging import written
 from config.tests.test_web_threads import gunicorn_of_the_dockerfile
+from dev.stack.environment import ROOT
+from dev.stack.process import free_port
+from dev.testing.suite import _PRODUCTION
 
 SECRETS = {
     "/account/password/reset/key/5-csx2kf-0123456789abcdef/": "/account/password/reset/key/***/",

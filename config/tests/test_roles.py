@@ -16,8 +16,8 @@ import yaml
 from django.db import connection, transaction
 
 from config.checks import the_role_can_not_get_past_the_journals_guard as looked_at
-from config.sandbox.testing import RunningSandbox
-from config.stack.environment import ROOT
+from dev.sandbox.testing import RunningSandbox
+from dev.stack.environment import ROOT
 
 pytestmark = pytest.mark.django_db
 

@@ -17,9 +17,9 @@ from django.test import RequestFactory
 from config.lib.http import client_ip
 from config.settings.env import env
 from config.settings.security import REQUIRED_SECRETS, refuse_weak_secrets
-from config.stack.environment import ROOT
-from config.testing.services import LESSER_URL
-from config.testing.suite import _PRODUCTION
+from dev.stack.environment import ROOT
+from dev.testing.services import LESSER_URL
+from dev.testing.suite import _PRODUCTION
 
 GOOD = dict.fromkeys(REQUIRED_SECRETS, "kZ9xQ" * 12) | {"FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
 

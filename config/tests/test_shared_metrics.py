@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from config.settings.metrics import shared_folder
 from config.settings.workers import WORKER_QUEUES
-from config.stack.environment import ROOT
+from dev.stack.environment import ROOT
 
 _WORK = """
 import sys

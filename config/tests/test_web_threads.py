@@ -10,7 +10,7 @@ from pathlib import Path
 from django.conf import settings
 from django.test import Client
 
-from config.stack.environment import ROOT
+from dev.stack.environment import ROOT
 
 
 def gunicorn_of_the_dockerfile() -> list[str]:

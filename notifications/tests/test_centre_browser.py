@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.tests.factories import happened
-from config.testing.browser import Console
-from config.testing.live import LiveStack
+from dev.testing.browser import Console
+from dev.testing.live import LiveStack
 from notifications import selectors
 from notifications.models import Inbox
 from notifications.tests.sockets import sign_in, tell

@@ -13,7 +13,7 @@ from accounts.tests.factories import make_user
 from activity.models import Activity
 from config.lib import phones
 from config.lib.errors import DomainError
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from notifications import selectors, services
 from notifications.models import Inbox, Notification
 from notifications.services import tell

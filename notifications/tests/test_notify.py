@@ -13,7 +13,7 @@ from accounts.tests.factories import make_user
 from activity.models import Activity, Alert
 from activity.tests.factories import happened
 from config.lib.metrics import rows_put_aside_total
-from config.testing.fixtures import HoldRow
+from dev.testing.fixtures import HoldRow
 from notifications import realtime, services
 from notifications.models import Inbox, Notification
 from notifications.services import tell

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.tests.factories import make_user
 from activity.models import Activity
 from activity.tests.factories import happened
-from config.testing.live import until
+from dev.testing.live import until
 from notifications import services, tasks
 from notifications.models import Inbox, Notification
 

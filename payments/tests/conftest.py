@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import make_user
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from payments import services, signals
 from payments.models import Payment
 from payments.tests.factories import CENTS

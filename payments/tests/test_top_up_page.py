@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from payments.gateways.base import GatewayState
 from payments.models import Payment, PaymentStatus
 from payments.services import outcome

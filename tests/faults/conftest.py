@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from config.celery import app
-from config.testing.live import START_SECONDS, until
+from dev.testing.live import START_SECONDS, until
 from payments import services as payments
 from tests.faults.invariants import books, violations
 from tests.faults.nursery import Nursery
@@ -27,8 +27,8 @@ from verifications.tests.factories import make_offer
 if TYPE_CHECKING:
     import subprocess
 
-    from config.sandbox.testing import RunningSandbox
-    from config.testing.live import LiveProcess, LiveStack
+    from dev.sandbox.testing import RunningSandbox
+    from dev.testing.live import LiveProcess, LiveStack
 
 SERVICES = ("test_success", "test_pending", "test_timeout", "test_no_numbers")
 JOBS = (

@@ -16,7 +16,7 @@ from django.db.models import Count, F, Max, Q, Sum
 
 from activity.models import Activity
 from config.lib import money
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from notifications.catalog import CATALOG
 from notifications.models import Inbox, Notification
 from payments.models import GatewayEvent, Payment, PaymentStatus

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from config.lib.process import die_with_parent
-from config.stack.environment import ROOT
+from dev.stack.environment import ROOT
 
 _LOOK_EVERY = 0.02
 

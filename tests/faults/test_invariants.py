@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from notifications.models import Notification
 from payments.models import Payment
 from payments.services import initiate, settle

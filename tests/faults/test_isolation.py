@@ -22,10 +22,10 @@ from django.utils import timezone
 from accounts.models import User
 from config import heartbeats
 from config.celery import app
-from config.stack.environment import ROOT
-from config.stack.process import spawn
-from config.testing.fixtures import HoldRow
-from config.testing.live import Workers, queues, until
+from dev.stack.environment import ROOT
+from dev.stack.process import spawn
+from dev.testing.fixtures import HoldRow
+from dev.testing.live import Workers, queues, until
 from tests.people import customer
 from verifications import services
 from verifications.models import Status, Verification

@@ -14,7 +14,7 @@ import requests
 from django.db import connection
 from django.utils import timezone
 
-from config.testing.live import until
+from dev.testing.live import until
 from payments.services import initiate
 from verifications.models import Verification
 

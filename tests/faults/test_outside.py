@@ -10,8 +10,8 @@ import pytest
 import requests
 from django.utils import timezone
 
-from config.sandbox.faults import KINDS
-from config.testing.live import until
+from dev.sandbox.faults import KINDS
+from dev.testing.live import until
 from payments.models import GatewayEvent, Payment
 from payments.services import check_due, initiate, settle
 from tests.faults.conftest import IMPATIENT
@@ -185,6 +185,6 @@ def push(drill: Drill, vendor: str, body: str, headers: dict[str, str]) -> int:
 def signature(body: str) -> dict[str, Any]:
     from django.conf import settings
 
-    from config.sandbox.webhooks import textverified_signature
+    from dev.sandbox.webhooks import textverified_signature
 
     return textverified_signature(settings.TEXTVERIFIED_WEBHOOK_SECRET, body.encode())

@@ -13,7 +13,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from config.lib import faults
-from config.stack.environment import ROOT
+from dev.stack.environment import ROOT
 
 APPS = ("accounts", "wallet", "payments", "verifications", "refunds", "activity", "notifications", "config")
 

@@ -20,8 +20,8 @@ import pytest
 import requests
 
 from accounts import services as accounts
-from config.stack.environment import ROOT
-from config.testing.live import Web, until
+from dev.stack.environment import ROOT
+from dev.testing.live import Web, until
 from tests.people import customer
 from verifications import services as verifications
 from verifications.models import Verification

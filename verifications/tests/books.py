@@ -7,7 +7,7 @@ from collections import Counter
 from django.db.models import Sum
 
 from accounts.models import User
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from verifications.models import Status, Verification
 from wallet.models import Hold, HoldStatus, Transaction
 from wallet.selectors import balance_of

@@ -11,7 +11,7 @@ import pytest
 
 from accounts.models import User
 from accounts.tests.factories import make_user
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from verifications import services
 from verifications.models import Verification
 from verifications.services import poll

@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services import create_api_key, set_purchases_frozen
 from accounts.tests.factories import make_user
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services
 from verifications.models import Status, Verification
 from verifications.tests.factories import make_offer

@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.services import set_purchases_frozen
 from accounts.tests.factories import make_user
 from config.lib.errors import DomainError
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from verifications import errors, providers, services
 from verifications.models import Offer, Status, Verification
 from verifications.tests.books import assert_balanced, money, rows

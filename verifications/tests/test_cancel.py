@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.tests.factories import make_user
 from config.lib.errors import NotFound
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from verifications import errors, services
 from verifications.models import Status, Verification
 from verifications.services.end import end

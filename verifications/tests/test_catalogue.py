@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
-from config.sandbox.catalogue import OFFERS
+from dev.sandbox.catalogue import OFFERS
 from verifications import catalogue_data, errors, providers, services, signals
 from verifications.models import Category, Offer, Service, Status, Verification
 from verifications.providers.base import OutOfStock, ProviderError, Rejected, Rows

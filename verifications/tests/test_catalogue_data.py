@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from config.sandbox.catalogue import OFFERS
+from dev.sandbox.catalogue import OFFERS
 from verifications import catalogue_data
 from verifications.catalogue_data import CATEGORIES, SERVICES, Known, known
 

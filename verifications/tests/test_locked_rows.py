@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.tests.factories import make_user
 from config.lib.metrics import rows_put_aside_total
-from config.sandbox.testing import RunningSandbox
-from config.testing.fixtures import HoldRow
+from dev.sandbox.testing import RunningSandbox
+from dev.testing.fixtures import HoldRow
 from verifications import services
 from verifications.models import Status, Verification
 from verifications.services import crowd

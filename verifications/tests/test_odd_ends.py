@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from accounts.models import User
 from config.lib.errors import DomainError
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services
 from verifications.models import MOVES, Status, Verification
 from verifications.providers.base import NotFound

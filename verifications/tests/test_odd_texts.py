@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from verifications import services
 from verifications.models import Status, Verification
 from verifications.providers.textverified import words

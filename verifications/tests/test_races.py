@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.tests.factories import make_user
 from config.lib.errors import DomainError
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from verifications import services
 from verifications.models import Status, Verification
 from verifications.services import receive

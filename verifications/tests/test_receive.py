@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from verifications import providers, selectors, services
 from verifications.models import Message, Status, Verification
 from verifications.providers.base import Text

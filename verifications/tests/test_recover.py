@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from config.lib.errors import DomainError
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services
 from verifications.models import Status, Verification
 from verifications.services import there

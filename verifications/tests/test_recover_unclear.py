@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services, signals
 from verifications.models import Status, Verification
 from verifications.providers.base import Sale, Spec

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from config.sandbox.testing import RunningSandbox
+from dev.sandbox.testing import RunningSandbox
 from verifications.models import Category, Service, Verification
 from verifications.tests.factories import make_offer, make_service
 

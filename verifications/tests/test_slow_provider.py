@@ -13,8 +13,8 @@ from rest_framework.test import APIClient
 from accounts import services as accounts
 from accounts.models import User
 from config.lib.bulkhead import bulkhead
-from config.sandbox.testing import RunningSandbox
-from config.testing.live import until
+from dev.sandbox.testing import RunningSandbox
+from dev.testing.live import until
 from verifications import errors, providers, services
 from verifications.models import Status, Verification
 from verifications.services import end

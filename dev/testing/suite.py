@@ -1,0 +1,152 @@
+"""`make test`: every check, then every test; all of them run, and the end says which failed.
+
+`python -m dev.testing.suite [lint]`. With CI set, what cannot be run is a failure.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from dev.stack.environment import ROOT
+from dev.testing.browser import chromium
+from dev.testing.services import ENVIRONMENT, LESSER_URL, suite_services
+
+PYTHON = sys.executable
+_NO_TESTS = 5  # pytest's exit code
+
+# What a production start demands and no secret of which anybody knows.
+PRODUCTION = {
+    "DEBUG": "0",
+    "ALLOWED_HOSTS": "ringfence.test",
+    "PUBLIC_URL": "https://ringfence.test",
+    "METRICS_TOKEN": ENVIRONMENT["SECRET_KEY"],
+    "PGOPTIONS": "",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+LINT = (
+    Step("ruff check", [PYTHON, "-m", "ruff", "check", "."]),
+    Step("ruff format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
+    Step("mypy", [PYTHON, "-m", "mypy"]),
+)
+CHECKS = (
+    Step("migrations", [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"]),
+    Step(
+        "OpenAPI",
+        [PYTHON, "manage.py", "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull],
+    ),
+)
+_DEPLOY = Step("check --deploy", [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"])
+_PARALLEL = ("-n", "2", "--dist", "loadgroup")
+TESTS = Step("tests", [PYTHON, "-m", "pytest", "-m", "not browser and not live", *_PARALLEL])
+# Deployments side by side, which mostly wait. What stops Redis or cuts connections would do so to all beside it, so it
+# gets services of its own, or its turn alone where they are named from outside.
+KILLS = Step(
+    "drills that kill", [PYTHON, "-m", "pytest", "-m", "kills and not browser", "-n", "2", "--dist", "loadfile"]
+)
+LIVE_TESTS = Step("other live tests and drills", [PYTHON, "-m", "pytest", "-m", "live and not kills and not browser"])
+BROWSER_TESTS = Step("browser tests", [PYTHON, "-m", "pytest", "-m", "browser"])
+# Where our own SQL is; every app's migrations run there besides.
+_OWN_SQL = ("wallet", "refunds", "notifications", "verifications/tests/test_receive.py")
+_QUICK = "not browser and not live and not slow and not drill and not races"
+
+
+def main() -> int:
+    embedded = not (os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL"))
+    with suite_services():
+        if sys.argv[1:] == ["lint"]:
+            failed = _failing(LINT)
+        else:
+            deploy = replace(_DEPLOY, env={**PRODUCTION, "DATABASE_URL": os.environ[LESSER_URL]})
+            failed = _failing((*LINT, *CHECKS, deploy))
+            failed += [step.name for step in (*_also(), TESTS) if not _passes(step)]
+            apart = replace(LIVE_TESTS, env={"DATABASE_URL": "", "REDIS_URL": ""})  # services of its own
+            failed += _failing((KILLS, apart)) if embedded else [s.name for s in (KILLS, LIVE_TESTS) if not _passes(s)]
+            failed += _browser_tests()
+    if failed:
+        print(f"\nFAILED: {', '.join(failed)}", flush=True)
+    return 1 if failed else 0
+
+
+def _passes(step: Step) -> bool:
+    print(f"\n--- {step.name}", flush=True)
+    began = time.monotonic()
+    code = subprocess.run(list(step.argv), cwd=ROOT, env={**os.environ, **step.env}, check=False).returncode
+    if code:
+        took = time.monotonic() - began
+        why = "found no test" if code == _NO_TESTS and "pytest" in step.argv else f"ended with code {code}"
+        print(f"--- {step.name} {why} after {took:.0f} s", flush=True)
+    return code == 0
+
+
+def _failing(steps: Sequence[Step]) -> list[str]:
+    """Names of those that fail, all run at the same time; what each said is printed when it has ended."""
+    with contextlib.ExitStack() as files:
+        running = []
+        for step in steps:
+            said = files.enter_context(tempfile.TemporaryFile())
+            env = {**os.environ, **step.env}
+            child = subprocess.Popen(list(step.argv), cwd=ROOT, env=env, stdout=said, stderr=subprocess.STDOUT)
+            running.append((step, child, said))
+        failed = []
+        for step, child, said in running:
+            code = child.wait()
+            said.seek(0)
+            print(f"\n--- {step.name}\n{said.read().decode(errors='replace').rstrip()}", flush=True)
+            if code:
+                print(f"--- {step.name} ended with code {code}", flush=True)
+                failed.append(step.name)
+    return failed
+
+
+def _also() -> tuple[Step, ...]:
+    """The quick tests of what has SQL of our own, on a second database, where CI names one."""
+    url = os.environ.get("ALSO_DATABASE_URL")
+    if not url:
+        return ()
+    env = {"DATABASE_URL": url, "DATABASE_POOL_MAX": "10"}
+    return (
+        Step(
+            "tests on the machine's PostgreSQL",
+            [PYTHON, "-m", "pytest", "-q", "-m", _QUICK, *_PARALLEL, *_OWN_SQL],
+            env,
+        ),
+    )
+
+
+def _browser_tests() -> list[str]:
+    """Names of what failed. Without a Chromium that is these tests in CI, and a plain word elsewhere."""
+    if chromium() is None:
+        _install_chromium()
+    if chromium() is not None:
+        return [] if _passes(BROWSER_TESTS) else [BROWSER_TESTS.name]
+    print("\n--- browser tests NOT RUN: there is no Chromium (as root: apt-get install chromium)", flush=True)
+    return [f"{BROWSER_TESTS.name} (no Chromium)"] if os.environ.get("CI") else []
+
+
+def _install_chromium() -> None:
+    if os.getuid() != 0 or shutil.which("apt-get") is None:
+        return
+    print("\n--- installing Chromium for the browser tests", flush=True)
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for argv in (["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]):
+        if subprocess.run([*argv, "-qq"], env=env, stdout=subprocess.DEVNULL, check=False).returncode:
+            print(f"--- `{' '.join(argv)}` failed", flush=True)
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main())
