@@ -13,7 +13,7 @@ import pytest
 
 from dev.stack.environment import ROOT
 from dev.stack.log import Log
-from dev.testing.suite import _PRODUCTION
+from dev.testing.suite import PRODUCTION
 
 _TELL = "import structlog; structlog.get_logger('money').info('Credits deducted', amount='-2.50')\n"
 _IN_A_PAGE = "import django; django.setup()\n" + _TELL
@@ -42,14 +42,14 @@ def written(program: str, **env: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("program", [_IN_A_PAGE, _IN_A_WORKER])
 def test_money_is_one_structured_line_in_every_process(program: str) -> None:
-    line = json.loads(written(program, **_PRODUCTION, LOG_LEVEL="INFO")[0])
+    line = json.loads(written(program, **PRODUCTION, LOG_LEVEL="INFO")[0])
     line.pop("timestamp")
     assert line == {"event": "Credits deducted", "level": "info", "logger": "money", "amount": "-2.50"}
 
 
 @pytest.mark.slow
 def test_of_celerys_own_words_only_warnings_are_written() -> None:
-    lines = [json.loads(line) for line in written(_IN_A_WORKER, **_PRODUCTION, LOG_LEVEL="INFO")]
+    lines = [json.loads(line) for line in written(_IN_A_WORKER, **PRODUCTION, LOG_LEVEL="INFO")]
     assert [line["event"] for line in lines] == ["Credits deducted", "Restoring 3 unacknowledged messages"]
 
 
@@ -77,7 +77,7 @@ _ARROW = _IN_A_PAGE.replace("Credits deducted", "Balance: User=7, 25.00 → 24.5
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("env", [{"DEBUG": "1"}, _PRODUCTION])
+@pytest.mark.parametrize("env", [{"DEBUG": "1"}, PRODUCTION])
 def test_the_arrow_is_found_as_it_is_written_in_text_and_in_json(env: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "ringfence.log"
     [line] = written(_ARROW, **{**env, "LOG_LEVEL": "INFO", "LOG_FILE": str(file), "PYTHONIOENCODING": "utf-8"})

@@ -17,7 +17,7 @@ from django.test import Client
 from dev.stack.environment import ROOT
 from dev.stack.process import free_port, kill_group, spawn
 from dev.testing.live import until
-from dev.testing.suite import _PRODUCTION
+from dev.testing.suite import PRODUCTION
 
 PORT = ":8000"
 
@@ -33,7 +33,7 @@ def of_the_image(instruction: str, text: str) -> list[str]:
 @contextmanager
 def serving(command: list[str], port: int, log: Path) -> Iterator[None]:
     with log.open("wb") as output:
-        process = spawn(command, cwd=ROOT, env={**os.environ, **_PRODUCTION, "DATABASE_POOL_MAX": "2"}, output=output)
+        process = spawn(command, cwd=ROOT, env={**os.environ, **PRODUCTION, "DATABASE_POOL_MAX": "2"}, output=output)
     try:
         yield
     finally:

@@ -18,7 +18,7 @@ from config.tests.test_logging import written
 from config.tests.test_web_threads import gunicorn_of_the_dockerfile
 from dev.stack.environment import ROOT
 from dev.stack.process import free_port
-from dev.testing.suite import _PRODUCTION
+from dev.testing.suite import PRODUCTION
 
 SECRETS = {
     "/account/password/reset/key/5-csx2kf-0123456789abcdef/": "/account/password/reset/key/***/",
@@ -53,7 +53,7 @@ try:
 except ValueError:
     log.error("Internal Server Error: %s", path, exc_info=True, extra={"request": RequestFactory().get(path)})
 """
-    [line] = [json.loads(line) for line in written(program, **_PRODUCTION, LOG_LEVEL="INFO")]
+    [line] = [json.loads(line) for line in written(program, **PRODUCTION, LOG_LEVEL="INFO")]
     assert line["event"] == "Internal Server Error: /account/password/reset/key/***/"
     assert line["request"] == "<WSGIRequest: GET '/account/password/reset/key/***/'>"
     assert "ValueError: /account/password/reset/key/***/" in line["exception"]
@@ -64,7 +64,7 @@ def serving(argv: list[str], port: int, output: Path) -> Iterator[None]:
     """The server, until the block ends and its log is written."""
     with output.open("wb") as file:
         server = subprocess.Popen(
-            argv, cwd=ROOT, env={**os.environ, **_PRODUCTION}, stdout=file, stderr=subprocess.STDOUT
+            argv, cwd=ROOT, env={**os.environ, **PRODUCTION}, stdout=file, stderr=subprocess.STDOUT
         )
         try:
             for _try in range(600):

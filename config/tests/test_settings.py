@@ -19,7 +19,7 @@ from config.settings.env import env
 from config.settings.security import REQUIRED_SECRETS, refuse_weak_secrets
 from dev.stack.environment import ROOT
 from dev.testing.services import LESSER_URL
-from dev.testing.suite import _PRODUCTION
+from dev.testing.suite import PRODUCTION
 
 GOOD = dict.fromkeys(REQUIRED_SECRETS, "kZ9xQ" * 12) | {"FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
 
@@ -66,7 +66,7 @@ def test_several_complaints_come_at_once() -> None:
 
 
 def start(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    given = {**os.environ, **_PRODUCTION, **env}
+    given = {**os.environ, **PRODUCTION, **env}
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False, timeout=60)
 

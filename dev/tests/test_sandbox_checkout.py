@@ -2,8 +2,8 @@
 
 import re
 
-from config.tests.sandbox_clients import plain
-from config.tests.test_sandbox_stripe import gateway, opened
+from dev.tests.sandbox_clients import plain
+from dev.tests.test_sandbox_stripe import gateway, opened
 
 FORM = {"card_number": "4242 4242 4242 4242", "action": "pay"}
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from config.tests.test_sandbox_stripe import gateway, opened
+from dev.tests.test_sandbox_stripe import gateway, opened
 from dev.sandbox.testing import ControlError
 from dev.tests.sandbox_clients import bought, buy, plain, sign_in
 

@@ -6,8 +6,8 @@ import time
 import httpx
 import pytest
 
-from config.tests.sandbox_clients import bought, buy, plain, sign_in
-from config.tests.test_sandbox_stripe import gateway, opened
+from dev.tests.sandbox_clients import bought, buy, plain, sign_in
+from dev.tests.test_sandbox_stripe import gateway, opened
 
 BUY = r"^POST /textverified/api/pub/v2/verifications$"
 

@@ -7,8 +7,8 @@ import hmac
 import pytest
 import stripe
 
-from config.tests.sandbox_clients import bought, inbox, sign_in
-from config.tests.test_sandbox_stripe import gateway, opened
+from dev.tests.sandbox_clients import bought, inbox, sign_in
+from dev.tests.test_sandbox_stripe import gateway, opened
 
 
 @pytest.fixture
