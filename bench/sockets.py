@@ -27,7 +27,8 @@ from bench.machine import Busy, database_pids, memory, said
 from bench.report import Row, below, quantile, spread
 from dev.stack.environment import ROOT
 from dev.stack.process import kill_group
-from notifications import announcements, frames, realtime
+from notifications.announcements import services
+from notifications.realtime import frames, publish
 from wallet import services as wallet
 
 RATE = 200
@@ -162,14 +163,14 @@ def run(context: Context) -> list[Row]:
             raise RuntimeError(f"{opened['open']} of {count} sockets opened: {opened.get('error')}")
         a_socket = (memory(server.pid) - before) / count
         time.sleep(1)
-        pattern = realtime.redis_channel("") + "*"
+        pattern = publish.redis_channel("") + "*"
         pids = {"server": [server.pid], "clients": [others.pid], "Redis": _redis_pids(), "database": database_pids}
         step("nothing but the push")
         push = _measure(others, pattern, pids, lambda _: _pushes(ids, seconds), "balance_update")
         step("commits")
         commits = _measure(others, pattern, pids, lambda _: _commits(ids, seconds), "notification")
         step("one frame to all")
-        to_all = _to_all(others, count, lambda: realtime.publish_all(_frame(0)))
+        to_all = _to_all(others, count, lambda: publish.publish_all(_frame(0)))
         step("one announcement to all")
         told, told_lost = _announced(others, count)
     floor_p99, push_p99, commit_p99 = (quantile(one.took, 0.99) for one in (floor, push, commits))
@@ -330,7 +331,7 @@ def _commits(ids: Sequence[int], seconds: float) -> Produced:
 def _pushes(ids: Sequence[int], seconds: float) -> Produced:
     def send(number: int) -> float:
         now = time.monotonic()
-        realtime.publish(user_id=ids[number * 7919 % len(ids)], frame=_frame(number))
+        publish.publish(user_id=ids[number * 7919 % len(ids)], frame=_frame(number))
         return now
 
     return _paced(int(RATE * seconds), send, threads=1)
@@ -380,7 +381,7 @@ def _announced(others: Clients, count: int) -> tuple[float, int]:
     def announce(_: int) -> None:
         after: int | None = 0
         while after is not None and time.monotonic() - began < _ANNOUNCING_SECONDS:
-            after = announcements.announce_batch(**told, after=after, now=timezone.now())
+            after = services.announce_batch(**told, after=after, now=timezone.now())
 
     Forked(announce).result(2 * _ANNOUNCING_SECONDS)
     answer = others.seen(until=lambda frames: _times(frames, "notification:0") >= count, seconds=60)

@@ -10,7 +10,7 @@ from django.utils.functional import cached_property
 
 from activity.selectors import Pause, pause_of
 from config.lib import money
-from notifications import selectors as inboxes
+from notifications.inbox import selectors as inboxes
 
 
 def site(request: HttpRequest) -> dict[str, Any]:

@@ -1,11 +1,15 @@
 """API paths of this app."""
 
-from django.urls import include, path
+from django.urls import path
 
-from notifications import api
+from notifications.announcements import api as announcements
+from notifications.inbox import api
+from notifications.sockets import api as sockets
 
 urlpatterns = [
-    path("", include("notifications.api_realtime_urls")),
+    path("websocket/ticket", sockets.TicketView.as_view(), name="api-websocket-ticket"),
+    path("websocket/status", sockets.StatusView.as_view(), name="api-websocket-status"),
+    path("websocket/broadcast", announcements.BroadcastView.as_view(), name="api-websocket-broadcast"),
     path("notifications", api.InboxView.as_view(), name="api-notifications"),
     path("notifications/center", api.CentreView.as_view(), name="api-notifications-center"),
     path("notifications/categories", api.CategoriesView.as_view(), name="api-notifications-categories"),

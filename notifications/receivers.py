@@ -14,8 +14,8 @@ from activity import selectors as activity_selectors
 from activity import signals as activity_signals
 from activity.models import Activity, Alert
 from config.lib import money
-from notifications import frames, services
-from notifications.services import hints
+from notifications.inbox import services
+from notifications.realtime import frames, hints
 from payments import signals as payments_signals
 from payments.models import Payment
 from verifications import selectors as verifications_selectors

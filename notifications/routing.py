@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from django.urls import path, re_path
 
-from notifications.consumers import BalanceSocket, ConsoleSocket, NotificationsSocket
+from notifications.sockets.consumers import BalanceSocket, ConsoleSocket, NotificationsSocket
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[Any]]
 

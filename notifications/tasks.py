@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db import OperationalError
 
 from config.lib.postgres import clock
-from notifications import announcements, services
+from notifications.announcements import services as announcements
+from notifications.inbox import services
 
 
 @shared_task

@@ -27,7 +27,7 @@ from activity.models import Activity
 from config.lib.errors import DomainError
 from dev.sandbox.testing import ControlError, RunningSandbox
 from notifications import catalog
-from notifications import services as notifications
+from notifications.inbox import services as notifications
 from notifications.models import Inbox, Notification
 from payments import services as payments
 from payments.models import Payment

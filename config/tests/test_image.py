@@ -80,4 +80,4 @@ def test_every_module_of_the_product_imports_and_both_servers_answer(image: Path
     assert done.returncode == 0, done.stderr
     *modules, by_wsgi, by_asgi = done.stdout.splitlines()
     assert (by_wsgi, by_asgi) == ("WSGI 200 OK", "ASGI 200")
-    assert {"wallet.services", "config.settings.base", "notifications.consumers"} <= set(modules)
+    assert {"wallet.services", "config.settings.base", "notifications.sockets.consumers"} <= set(modules)

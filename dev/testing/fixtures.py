@@ -24,10 +24,10 @@ def redis_server() -> Iterator["redis_client.Redis"]:
 def _fresh_redis(redis_server: "redis_client.Redis") -> None:
     """Breakers, throttles, tickets and caches of one test don't reach the next, nor that one found Redis down."""
     from config.lib import breaker, cache
-    from notifications import realtime
+    from notifications.realtime import publish
 
     breaker._redis_down_until = cache._down_until = 0.0
-    realtime._circuit = realtime._Circuit()
+    publish._circuit = publish._Circuit()
     keys = [key for key in cast("list[bytes]", redis_server.keys("*")) if not key.startswith(_KEPT_KEYS)]
     if keys:
         redis_server.delete(*keys)

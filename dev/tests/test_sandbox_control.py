@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dev.tests.test_sandbox_stripe import gateway, opened
 from dev.sandbox.testing import ControlError
 from dev.tests.sandbox_clients import bought, buy, plain, sign_in
+from dev.tests.test_sandbox_stripe import gateway, opened
 
 
 def texts(client, number) -> list[tuple[str, str]]:

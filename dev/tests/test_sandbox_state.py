@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from dev.tests.test_sandbox_stripe import gateway, opened
 from dev.sandbox.config import SandboxConfig
 from dev.sandbox.testing import running_sandbox
 from dev.tests.sandbox_clients import bought, buy, sign_in
+from dev.tests.test_sandbox_stripe import gateway, opened
 
 
 @pytest.fixture

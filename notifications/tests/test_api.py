@@ -13,7 +13,7 @@ from accounts import services as accounts
 from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.tests.factories import happened, make_verification
-from notifications import selectors, services
+from notifications.inbox import selectors, services
 from notifications.models import Notification
 from wallet import services as wallet
 from wallet.tests.factories import funded

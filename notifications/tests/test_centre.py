@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.tests.factories import happened
-from notifications import selectors, services
+from notifications.inbox import selectors, services
 from notifications.models import Inbox, Notification
 from notifications.tests.sockets import sign_in
 

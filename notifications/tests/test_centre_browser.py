@@ -12,7 +12,7 @@ from accounts.tests.factories import make_user
 from activity.tests.factories import happened
 from dev.testing.browser import Console
 from dev.testing.live import LiveStack
-from notifications import selectors
+from notifications.inbox import selectors
 from notifications.models import Inbox
 from notifications.tests.sockets import sign_in, tell
 

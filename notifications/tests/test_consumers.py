@@ -12,9 +12,10 @@ from django.utils import timezone
 from accounts.models import ApiKey, User
 from accounts.services import create_api_key, revoke_api_key
 from accounts.tests.factories import make_user
-from notifications import frames, realtime, tickets
+from notifications.inbox.services import archive, mark_read
 from notifications.models import Notification
-from notifications.services import archive, mark_read
+from notifications.realtime import frames, publish
+from notifications.sockets import tickets
 from notifications.tests.sockets import Socket, in_thread, joined, opened, sign_in, tell
 from wallet.tests.factories import funded
 
@@ -75,7 +76,7 @@ async def test_the_console_gets_alerts_and_not_its_readers_own_inbox():
     async with opened("/ws/console", session=await in_thread(sign_in)(staff)) as socket:
         await socket.next()
         await in_thread(tell)(staff)
-        await in_thread(realtime.publish_staff)({"type": "alert", "id": 1, "rule": "drift", "severity": "critical"})
+        await in_thread(publish.publish_staff)({"type": "alert", "id": 1, "rule": "drift", "severity": "critical"})
         assert await socket.next() == {"type": "alert", "id": 1, "rule": "drift", "severity": "critical"}
 
 
@@ -424,7 +425,7 @@ async def test_reading_through_the_page_reaches_the_sockets():
 
 def _publish_balance(user: User, *, version: int) -> None:
     frame = frames.balance_update(balance=1_00, held=0, version=version, now=timezone.now())
-    realtime.publish(user_id=user.pk, frame=frame)
+    publish.publish(user_id=user.pk, frame=frame)
 
 
 async def _drain(socket: Socket) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from notifications import frames
+from notifications.realtime import frames
 from notifications.routing import is_ours
 
 ID = "6d9e21f6-0d5a-4c9a-9f6f-1f6f1f0b7d11"

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from notifications import realtime
-from notifications.services import hints
+from notifications.realtime import hints
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -19,7 +18,7 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, int]]]:
     def send(ready: Any) -> None:
         sent.append([(one.group, one.message["version"]) for one in ready])
 
-    monkeypatch.setattr(realtime, "send", send)
+    monkeypatch.setattr("notifications.realtime.publish.send", send)
     return sent
 
 

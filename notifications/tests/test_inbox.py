@@ -9,8 +9,9 @@ from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.tests.factories import happened
 from config.lib.errors import NotFound
-from notifications import realtime, services
+from notifications.inbox import services
 from notifications.models import Inbox, Notification
+from notifications.realtime import publish
 
 
 def told(user: User, times: int) -> list[int]:
@@ -124,7 +125,9 @@ def test_every_tab_hears_which_rows_changed(
     user = make_user()
     first, second, _ = told(user, 3)
     frames: list[Any] = []
-    monkeypatch.setattr(realtime, "publish", lambda *, user_id, frame: frames.append((user_id, frame)))
+    monkeypatch.setattr(
+        "notifications.realtime.publish.publish", lambda *, user_id, frame: frames.append((user_id, frame))
+    )
 
     with django_capture_on_commit_callbacks(execute=True):
         change(user=user, ids=[second, first])
@@ -132,7 +135,7 @@ def test_every_tab_hears_which_rows_changed(
         change(user=user, ids=[second, first])
 
     assert frames == [(user.pk, {"type": "unread", "unread": 1, "seq": 3, told_as: [first, second]})]
-    realtime.frames.check(frames[0][1])
+    publish.frames.check(frames[0][1])
 
 
 @pytest.mark.django_db
@@ -140,14 +143,14 @@ def test_too_many_rows_to_name_make_the_tabs_load_again(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     user = make_user()
-    told(user, realtime.frames.MAX_IDS + 1)
+    told(user, publish.frames.MAX_IDS + 1)
     frames: list[Any] = []
-    monkeypatch.setattr(realtime, "publish", lambda *, user_id, frame: frames.append(frame))
+    monkeypatch.setattr("notifications.realtime.publish.publish", lambda *, user_id, frame: frames.append(frame))
 
     with django_capture_on_commit_callbacks(execute=True):
         services.mark_read(user=user, all=True)
 
-    assert frames == [{"type": "unread", "unread": 0, "seq": realtime.frames.MAX_IDS + 1, "stale": True}]
+    assert frames == [{"type": "unread", "unread": 0, "seq": publish.frames.MAX_IDS + 1, "stale": True}]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,9 +14,8 @@ from activity.models import Activity
 from config.lib import phones
 from config.lib.errors import DomainError
 from dev.sandbox.testing import RunningSandbox
-from notifications import selectors, services
+from notifications.inbox import selectors, services
 from notifications.models import Inbox, Notification
-from notifications.services import tell
 from verifications import services as verifications
 from verifications.models import Verification
 from verifications.tests.factories import make_offer
@@ -195,7 +194,7 @@ def test_while_telling_fails_the_money_goes_its_way_and_the_sweeper_tells_it_all
     customer: User, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
         verification = bought(customer, "test_pending")
         sandbox.advance(120)
         verifications.cancel(user=customer, verification_id=verification.pk)

@@ -14,9 +14,8 @@ from activity.models import Activity, Alert
 from activity.tests.factories import happened
 from config.lib.metrics import rows_put_aside_total
 from dev.testing.fixtures import HoldRow
-from notifications import realtime, services
+from notifications.inbox import services
 from notifications.models import Inbox, Notification
-from notifications.services import tell
 from wallet import services as wallet
 from wallet.tests.factories import funded
 
@@ -32,17 +31,19 @@ def frames(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     published: list[dict[str, Any]] = []
 
     def publish(*, user_id: int, frame: Any) -> None:
-        realtime.frames.check(frame)
+        publish.frames.check(frame)
         published.append({"to": user_id, **frame})
 
-    monkeypatch.setattr(realtime, "publish", publish)
+    monkeypatch.setattr("notifications.realtime.publish.publish", publish)
     return published
 
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Telling fails in the database, as a bad statement would."""
-    return lambda: monkeypatch.setattr(tell, "_TELL", "INSERT INTO notifications_inbox (user_id) VALUES (NULL)")
+    return lambda: monkeypatch.setattr(
+        "notifications.inbox.services.single._TELL", "INSERT INTO notifications_inbox (user_id) VALUES (NULL)"
+    )
 
 
 @pytest.mark.django_db
@@ -136,7 +137,7 @@ def test_a_socket_that_fails_harms_nothing(
     def fail(**_kwargs: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(realtime, "publish", fail)
+    monkeypatch.setattr("notifications.realtime.publish.publish", fail)
     with django_capture_on_commit_callbacks(execute=True):
         funded(user, 500)
 
@@ -150,7 +151,7 @@ def test_a_socket_that_fails_harms_nothing(
 def test_the_sweeper_makes_good_what_telling_missed(broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     user = make_user()
     with monkeypatch.context() as patch:
-        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
         happened(user)
     told_before = happened(user)
 
@@ -178,7 +179,7 @@ def test_the_sweeper_leaves_young_and_old_events_alone(broken: Any) -> None:
 def test_the_nightly_sweep_looks_at_all_events(monkeypatch: pytest.MonkeyPatch) -> None:
     user, now = make_user(), timezone.now()
     with monkeypatch.context() as patch:
-        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
         happened(user, now=now - timedelta(days=40))
 
     assert services.sweep(now=now).told == 1
@@ -213,7 +214,7 @@ def test_a_locked_inbox_waits_for_the_next_sweep_and_the_others_are_told(
     for user in (ill, well):
         happened(user)
     with monkeypatch.context() as patch:
-        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
         for user in (ill, ill, ill, well):
             happened(user, now=now - timedelta(minutes=5))
     locked = rows_put_aside_total.labels(work="sweep", why="locked")
@@ -231,7 +232,7 @@ def test_a_locked_inbox_waits_for_the_next_sweep_and_the_others_are_told(
 def test_a_refund_not_told_in_time_alerts_staff(monkeypatch: pytest.MonkeyPatch) -> None:
     user, now = make_user(), timezone.now()
     with monkeypatch.context() as patch:
-        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
         refund = happened(user, "instant_refund", now=now - timedelta(seconds=61))
         happened(user, "low_balance", now=now - timedelta(seconds=61))
 
@@ -268,7 +269,7 @@ def test_twenty_events_at_once_are_numbered_without_a_hole(in_threads: Any) -> N
 def test_two_sweepers_at_once_tell_an_event_once(in_threads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     user, now = make_user(), timezone.now()
     with monkeypatch.context() as patch:
-        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
         for _ in range(5):
             happened(user, now=now - timedelta(minutes=5))
 

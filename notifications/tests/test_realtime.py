@@ -13,7 +13,7 @@ from channels.layers import get_channel_layer
 from django.utils import timezone
 
 from config.lib.metrics import websocket_messages_total
-from notifications import frames, realtime
+from notifications.realtime import frames, publish
 
 PONG = {"type": "pong", "seq": 1, "version": 2}
 BUDGET_SECONDS = 0.25
@@ -50,9 +50,9 @@ def full_backlog(settings) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("group", "send"),
     [
-        ("user.42", lambda: realtime.publish(user_id=42, frame=PONG)),
-        ("staff", lambda: realtime.publish_staff(PONG)),
-        ("all", lambda: realtime.publish_all(PONG)),
+        ("user.42", lambda: publish.publish(user_id=42, frame=PONG)),
+        ("staff", lambda: publish.publish_staff(PONG)),
+        ("all", lambda: publish.publish_all(PONG)),
     ],
 )
 async def test_what_is_published_reaches_the_clients_of_the_channel_layer(group, send):
@@ -61,20 +61,20 @@ async def test_what_is_published_reaches_the_clients_of_the_channel_layer(group,
     await layer.group_add(group, channel)
     await asyncio.to_thread(send)
     message = await asyncio.wait_for(layer.receive(channel), 30)
-    assert message == {"type": "socket.frame", "frames": [realtime.message(PONG)]}
+    assert message == {"type": "socket.frame", "frames": [publish.message(PONG)]}
     await layer.flush()
 
 
 def test_what_leaves_together_for_a_group_is_one_message_in_its_order(monkeypatch):
-    ready: list[realtime.Ready] = []
-    with realtime.collecting(ready):
+    ready: list[publish.Ready] = []
+    with publish.collecting(ready):
         for user_id, version in ((1, 1), (2, 2), (1, 3)):
-            realtime.publish(user_id=user_id, frame={**PONG, "version": version})
+            publish.publish(user_id=user_id, frame={**PONG, "version": version})
     client = redis.Redis.from_url(os.environ["REDIS_URL"])
     with client.pubsub() as heard:
-        heard.psubscribe(realtime.redis_channel("") + "*")
+        heard.psubscribe(publish.redis_channel("") + "*")
         heard.get_message(timeout=30)
-        realtime.send(ready)
+        publish.send(ready)
         bodies = [heard.get_message(timeout=30) for _ in range(2)]
     read = get_channel_layer().deserialize
     assert [[one["version"] for one in read(body["data"])["frames"]] for body in bodies] == [[1, 3], [2]]
@@ -82,7 +82,7 @@ def test_what_leaves_together_for_a_group_is_one_message_in_its_order(monkeypatc
 
 def test_a_frame_is_encoded_once_and_carries_where_it_belongs():
     frame = frames.verification({"id": "1f", "status": "waiting"})
-    assert realtime.message(frame) == {
+    assert publish.message(frame) == {
         "channel": "verifications",
         "topic": "verification:1f",
         "seq": 0,
@@ -94,39 +94,39 @@ def test_a_frame_is_encoded_once_and_carries_where_it_belongs():
 @pytest.mark.parametrize("fault", ["closed_port", "black_hole", "full_backlog"])
 def test_a_dead_redis_costs_a_request_less_than_its_budget_however_much_it_publishes(fault, request):
     request.getfixturevalue(fault)
-    options = realtime._client().connection_pool.connection_kwargs
+    options = publish._client().connection_pool.connection_kwargs
     assert options["socket_connect_timeout"] + options["socket_timeout"] <= BUDGET_SECONDS
     began = time.monotonic()
     for _ in range(100):
-        realtime.publish(user_id=1, frame=PONG)
+        publish.publish(user_id=1, frame=PONG)
     assert time.monotonic() - began < 20 * BUDGET_SECONDS, "a hundred of them wait once"
 
 
 def test_after_a_failure_frames_are_dropped_without_trying_for_a_second(black_hole, settings, monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(realtime.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(publish.time, "monotonic", lambda: clock[0])
     working, dead = os.environ["REDIS_URL"], settings.REDIS_URL
     settings.REDIS_URL = dead
-    realtime.publish(user_id=1, frame=PONG)
+    publish.publish(user_id=1, frame=PONG)
     settings.REDIS_URL = working
-    assert published(lambda: realtime.publish(user_id=1, frame=PONG)) == 0
+    assert published(lambda: publish.publish(user_id=1, frame=PONG)) == 0
     clock[0] += 1.1
-    assert published(lambda: [realtime.publish(user_id=1, frame=PONG) for _ in range(2)]) == 2
+    assert published(lambda: [publish.publish(user_id=1, frame=PONG) for _ in range(2)]) == 2
 
 
 def test_a_connection_that_redis_closed_is_replaced_without_a_loss(redis_server):
-    realtime.publish(user_id=1, frame=PONG)
-    assert redis_server.client_kill_filter(_id=str(realtime._client().client_id())) == 1
-    assert published(lambda: realtime.publish(user_id=1, frame=PONG)) == 1
+    publish.publish(user_id=1, frame=PONG)
+    assert redis_server.client_kill_filter(_id=str(publish._client().client_id())) == 1
+    assert published(lambda: publish.publish(user_id=1, frame=PONG)) == 1
 
 
 def test_a_child_process_does_not_speak_on_its_parents_connection():
-    realtime.publish(user_id=1, frame=PONG)
+    publish.publish(user_id=1, frame=PONG)
     child = os.fork()
     if child == 0:  # pragma: no cover  (the child's own process)
-        realtime.publish(user_id=1, frame=PONG)
-        os._exit(0 if not realtime._circuit._failing else 1)
-    assert published(lambda: realtime.publish(user_id=1, frame=PONG)) == 1
+        publish.publish(user_id=1, frame=PONG)
+        os._exit(0 if not publish._circuit._failing else 1)
+    assert published(lambda: publish.publish(user_id=1, frame=PONG)) == 1
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
@@ -144,7 +144,7 @@ def test_a_child_process_does_not_speak_on_its_parents_connection():
     ],
 )
 def test_a_frame_that_is_not_declared_is_logged_and_dropped(frame, caplog):
-    assert published(lambda: realtime.publish(user_id=1, frame=frame)) == 0
+    assert published(lambda: publish.publish(user_id=1, frame=frame)) == 0
     assert [record.message for record in caplog.records] == ["frame_refused"]
 
 
@@ -152,7 +152,7 @@ def test_a_frame_that_is_not_declared_is_logged_and_dropped(frame, caplog):
 def test_a_failing_publish_undoes_nothing_and_leaves_the_next_callback_be(
     closed_port, django_capture_on_commit_callbacks
 ):
-    from notifications.services import hints
+    from notifications.realtime import hints
 
     done = []
     with django_capture_on_commit_callbacks(execute=True):
@@ -164,7 +164,7 @@ def test_a_failing_publish_undoes_nothing_and_leaves_the_next_callback_be(
 
 
 def test_what_is_sent_is_counted_by_its_type():
-    assert published(lambda: realtime.publish_staff({"type": "health"}), kind="health") == 1
+    assert published(lambda: publish.publish_staff({"type": "health"}), kind="health") == 1
 
 
 def test_the_builders_make_declared_frames():
@@ -205,7 +205,7 @@ def published(work, *, kind: str = "pong") -> int:
 def test_the_client_asks_redis_for_nothing_on_the_way():
     """No HELLO, no SETINFO, no second try: each would wait once more."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        client = realtime._client_of(f"redis://127.0.0.1:{server.getsockname()[1]}/3")
+        client = publish._client_of(f"redis://127.0.0.1:{server.getsockname()[1]}/3")
         with pytest.raises(redis.TimeoutError):
             client.publish("channel", b"frame")
         connection, _ = server.accept()

@@ -11,8 +11,10 @@ from kombu.exceptions import OperationalError
 from accounts.services import create_api_key
 from accounts.tests.factories import make_user
 from activity.models import Activity
-from notifications import announcements, realtime, tasks
+from notifications import tasks
+from notifications.announcements import services
 from notifications.models import Notification, Ticket
+from notifications.realtime import publish
 from notifications.tests.sockets import in_thread, joined, opened
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,7 +73,7 @@ async def test_status_counts_open_sockets_and_published_frames():
     user = await in_thread(make_user)()
     client = await in_thread(client_of)(user)
     async with joined(user), joined(user):
-        await in_thread(realtime.publish)(user_id=user.pk, frame={"type": "reset", "seq": 1})
+        await in_thread(publish.publish)(user_id=user.pk, frame={"type": "reset", "seq": 1})
         answer = (await in_thread(client.get)("/api/websocket/status")).json()
     published = answer.pop("messages")
     assert answer == {"connections": 2, "here": 2, "complete": True}
@@ -79,8 +81,8 @@ async def test_status_counts_open_sockets_and_published_frames():
 
 
 def test_status_adds_the_other_processes_as_last_heard():
-    realtime.report_connections(process="elsewhere:1", connections=5)
-    realtime.report_connections(process="elsewhere:2", connections=7)
+    publish.report_connections(process="elsewhere:1", connections=5)
+    publish.report_connections(process="elsewhere:2", connections=7)
     answer = client_of(make_user()).get("/api/websocket/status").json()
     assert (answer["connections"], answer["here"]) == (12, 0)
 
@@ -129,7 +131,7 @@ def test_an_announcement_to_nobody_is_not_found():
 
 
 def test_an_announcement_to_all_reaches_every_active_customer_once(monkeypatch):
-    monkeypatch.setattr(announcements, "BATCH", 2)
+    monkeypatch.setattr("notifications.announcements.services.BATCH", 2)
     monkeypatch.setattr(current_app, "send_task", run_at_once)
     users = [make_user() for _ in range(4)]
     gone = make_user(is_active=False)
@@ -145,7 +147,7 @@ def test_an_announcement_to_all_reaches_every_active_customer_once(monkeypatch):
 def test_an_announcement_run_twice_tells_nobody_twice():
     make_user()
     for _ in range(2):
-        announcements.announce_batch(announcement_id="one", after=0, now=timezone.now(), **ANNOUNCED)
+        services.announce_batch(announcement_id="one", after=0, now=timezone.now(), **ANNOUNCED)
     assert Activity.objects.filter(event="announcement").count() == 1
 
 

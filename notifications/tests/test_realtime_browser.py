@@ -7,8 +7,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from accounts.tests.factories import make_user
 from activity.services import record
+from notifications.inbox.services import mark_read
 from notifications.models import Notification
-from notifications.services import mark_read
 from notifications.tests.sockets import sign_in, tell
 from wallet.tests.factories import funded
 

@@ -15,7 +15,8 @@ from websockets.asyncio.client import connect
 
 from accounts.services import create_api_key
 from accounts.tests.factories import make_user
-from notifications import hub, realtime
+from notifications.realtime import publish
+from notifications.sockets import hub
 from notifications.tests.sockets import in_thread, joined, sign_in, tell
 from verifications.models import Status, Verification
 from verifications.tests.factories import make_service
@@ -66,7 +67,7 @@ async def test_when_redis_comes_back_sockets_are_told_where_things_stand_and_liv
         await in_thread(tell)(user)
         assert (await socket.until("pong"))["seq"] == 1
         await linked()
-        realtime._circuit.succeeded()
+        publish._circuit.succeeded()
         await in_thread(tell)(user)
         assert (await socket.until("notification"))["seq"] == 2
 
@@ -204,14 +205,14 @@ async def test_the_last_socket_ends_the_subscription():
 @pytest.mark.asyncio
 @pytest.mark.django_db(transaction=True)
 async def test_a_reader_too_slow_for_its_frames_starts_again(monkeypatch):
-    from notifications import consumers
+    from notifications.sockets import consumers
 
     monkeypatch.setattr(consumers, "_QUEUE_LIMIT", 3)
     user = await make()
     async with joined(user) as socket:
         member = next(iter(hub.hub()._members))
         for _ in range(5):
-            member.push(realtime.message({"type": "reset", "seq": 1}))
+            member.push(publish.message({"type": "reset", "seq": 1}))
         assert [(await socket.next())["type"] for _ in range(4)] == ["reset"] * 4
         assert await socket.close_code() == 1013
 
@@ -229,12 +230,12 @@ async def test_following_a_verification_tells_its_state_and_then_its_changes():
         assert (state["type"], state["id"], state["status"]) == ("verification", str(verification.pk), "waiting")
         for pk in ("another", str(verification.pk)):
             frame = {"type": "verification", "id": pk, "status": "completed"}
-            await in_thread(realtime.publish)(user_id=user.pk, frame=frame)
+            await in_thread(publish.publish)(user_id=user.pk, frame=frame)
         assert (await socket.next())["status"] == "completed"
         assert await socket.is_silent()
         await socket.say(type="unsubscribe", channel=channel)
         assert await socket.is_silent()
-        await in_thread(realtime.publish)(user_id=user.pk, frame=frame)
+        await in_thread(publish.publish)(user_id=user.pk, frame=frame)
         assert await socket.is_silent()
 
 

@@ -13,9 +13,9 @@ from accounts.tests.factories import make_user
 from activity import services as activity
 from activity.models import Activity
 from activity.tests.factories import happened, make_verification
-from notifications import frames, realtime, tasks
+from notifications import tasks
 from notifications.models import Notification
-from notifications.services import tell
+from notifications.realtime import frames
 from payments import signals as payments_signals
 from payments.models import Payment
 from verifications import signals as verifications_signals
@@ -42,8 +42,8 @@ def heard(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: A
         frames.check(frame)
         sent.append((to, dict(frame)))
 
-    monkeypatch.setattr(realtime, "publish", lambda *, user_id, frame: keep(user_id, frame))
-    monkeypatch.setattr(realtime, "publish_staff", lambda frame: keep("staff", frame))
+    monkeypatch.setattr("notifications.realtime.publish.publish", lambda *, user_id, frame: keep(user_id, frame))
+    monkeypatch.setattr("notifications.realtime.publish.publish_staff", lambda frame: keep("staff", frame))
 
     def run(work: Any, kind: str) -> list[tuple[int | str, dict[str, Any]]]:
         with django_capture_on_commit_callbacks(execute=True):
@@ -161,7 +161,7 @@ def test_the_workers_tell_what_was_missed(
     user: User, monkeypatch: pytest.MonkeyPatch, task: Any, age: timedelta
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(tell, "_TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
         happened(user, now=timezone.now() - age)
 
     task()

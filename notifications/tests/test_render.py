@@ -10,8 +10,8 @@ from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.models import Activity
 from activity.tests.factories import happened, make_verification
-from notifications import selectors
 from notifications.catalog import CATALOG
+from notifications.inbox import selectors
 from notifications.models import Notification
 from verifications.models import Message, Verification
 from verifications.signals import message_arrived, verification_completed

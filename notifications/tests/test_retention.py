@@ -14,7 +14,8 @@ from accounts.tests.factories import make_user
 from activity.models import Activity
 from activity.tests.factories import happened
 from dev.testing.live import until
-from notifications import services, tasks
+from notifications import tasks
+from notifications.inbox import services
 from notifications.models import Inbox, Notification
 
 pytestmark = pytest.mark.django_db

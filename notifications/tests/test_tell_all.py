@@ -10,9 +10,9 @@ from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.models import Activity
 from activity.services import record, record_for_all
-from notifications import announcements, realtime, services
+from notifications.announcements import services as announcements
+from notifications.inbox import services
 from notifications.models import Inbox, Notification
-from notifications.services import tell_all
 from notifications.tests.sockets import in_thread, joined
 
 TOLD = {"title": "Maintenance", "text": "Tonight", "link": "/help"}
@@ -62,7 +62,7 @@ def test_nobody_to_tell_is_no_news() -> None:
 def test_a_failure_leaves_the_events_for_the_sweeper(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(tell_all, "_TELL_ALL", "SELECT nonsense")
+    monkeypatch.setattr("notifications.inbox.services.bulk._TELL_ALL", "SELECT nonsense")
     with caplog.at_level(logging.CRITICAL):
         announce(make_user(), make_user())
 
@@ -84,10 +84,10 @@ def test_all_get_the_frames_that_one_alone_would_get(
     published: dict[int, list[dict[str, Any]]] = {}
 
     def publish(*, user_id: int, frame: Any) -> None:
-        realtime.frames.check(frame)
+        publish.frames.check(frame)
         published.setdefault(user_id, []).append({**frame, "id": 0})
 
-    monkeypatch.setattr(realtime, "publish", publish)
+    monkeypatch.setattr("notifications.realtime.publish.publish", publish)
     now = timezone.now()
     alone, *others = make_user(), make_user(), make_user(time_zone="Asia/Tokyo")
     with django_capture_on_commit_callbacks(execute=True):

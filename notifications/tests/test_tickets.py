@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from accounts.services import create_api_key, digest
 from accounts.tests.factories import make_user
-from notifications import tickets
 from notifications.models import Ticket
+from notifications.sockets import tickets
 
 
 @pytest.fixture

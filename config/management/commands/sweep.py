@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts import sessions
 from config.lib import money
-from notifications import services as notifications
+from notifications.inbox import services as notifications
 from payments import services as payments
 from verifications import services as verifications
 

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from config.lib.commands import whole_days
-from notifications import services
+from notifications.inbox import services
 
 
 class Command(BaseCommand):

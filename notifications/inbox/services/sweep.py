@@ -13,8 +13,9 @@ from activity import services as activity_services
 from activity.models import Activity, Alert
 from config.lib.metrics import rows_put_aside_total
 from config.lib.postgres import limits
-from notifications import catalog, selectors
-from notifications.services.tell import notify
+from notifications import catalog
+from notifications.inbox import selectors
+from notifications.inbox.services.single import notify
 
 log = logging.getLogger(__name__)
 

@@ -20,12 +20,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from config.lib.errors import DomainError
-from notifications import frames, identity, realtime, snapshots
-from notifications.database import run
-from notifications.frames import BadFrame
-from notifications.hub import hub
-from notifications.identity import Identity, Standing
-from notifications.services import mark_read
+from notifications.inbox.services import mark_read
+from notifications.realtime import frames, publish
+from notifications.realtime.frames import BadFrame
+from notifications.sockets import identity, snapshots
+from notifications.sockets.executor import run
+from notifications.sockets.hub import hub
+from notifications.sockets.identity import Identity, Standing
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class Socket(AsyncWebsocketConsumer):
         return who.may("read")
 
     def groups_of(self, who: Identity) -> Iterable[str]:
-        return (realtime.user_group(who.user_id), realtime.ALL)
+        return (publish.user_group(who.user_id), publish.ALL)
 
     async def _welcome(self, who: Identity) -> None:
         """Join first, read then: what happens in between arrives as a frame after the hello."""
@@ -361,4 +362,4 @@ class ConsoleSocket(Socket):
         return super().allows(who) and who.watches_console
 
     def groups_of(self, who: Identity) -> Iterable[str]:
-        return (realtime.STAFF,)
+        return (publish.STAFF,)

@@ -10,9 +10,10 @@ from django.db import connection, transaction
 
 from activity.models import Activity
 from config.lib.metrics import notifications_total
-from notifications import catalog, frames, selectors
+from notifications import catalog
+from notifications.inbox import selectors
 from notifications.models import Notification
-from notifications.services import hints
+from notifications.realtime import frames, hints
 
 log = logging.getLogger(__name__)
 

@@ -32,9 +32,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config.lib.metrics import websocket_connections
-from notifications import realtime
-from notifications.database import run
-from notifications.identity import Identity, Standing, ended, standings
+from notifications.realtime import publish
+from notifications.sockets.executor import run
+from notifications.sockets.identity import Identity, Standing, ended, standings
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Member(Protocol):
     checked_at: float
 
     def push(self, message: dict[str, Any]) -> None:
-        """A message of `realtime.message`."""
+        """A message of `publish.message`."""
 
     def tell(self, standing: Standing) -> None:
         """Where the user's inbox and journal stand now."""
@@ -85,7 +85,7 @@ class Hub:
     async def join(self, member: Member, groups: Iterable[str]) -> None:
         """From here on the member gets what is published to the groups. Waits until the link is up, or known down."""
         websocket_connections.inc()
-        channels = {realtime.redis_channel(group).encode() for group in groups}
+        channels = {publish.redis_channel(group).encode() for group in groups}
         self._members[member] = channels
         self._users[member.identity.user_id] += 1
         for channel in channels:
@@ -192,7 +192,7 @@ class Hub:
         connection = pool.make_connection()
         try:
             await connection.connect()
-            await connection.send_command("PSUBSCRIBE", _GLOB.sub(r"\\\g<0>", realtime.redis_channel("")) + "*")
+            await connection.send_command("PSUBSCRIBE", _GLOB.sub(r"\\\g<0>", publish.redis_channel("")) + "*")
             await connection.read_response()
             _heed_cancellation()
             pings = asyncio.create_task(_ping(connection))
@@ -215,11 +215,11 @@ class Hub:
     def _deliver(self, channel: bytes, data: bytes) -> None:
         members = self._groups.get(channel)
         if not members:
-            if channel == realtime.redis_channel(realtime.ACCESS).encode():
+            if channel == publish.redis_channel(publish.ACCESS).encode():
                 self._check_users({frame["user_id"] for frame in get_channel_layer().deserialize(data)["frames"]})
             return
         envelope = get_channel_layer().deserialize(data)
-        if envelope.get("type") != realtime.MESSAGE:
+        if envelope.get("type") != publish.MESSAGE:
             return
         for member in tuple(members):
             for message in envelope["frames"]:
@@ -243,7 +243,7 @@ class Hub:
     async def _keep_up(self) -> None:
         """Tell the other processes how many sockets are here; look after those that send no pings themselves."""
         while True:
-            await run(realtime.report_connections, process=process_name(), connections=len(self))
+            await run(publish.report_connections, process=process_name(), connections=len(self))
             long_ago = time.monotonic() - 2 * settings.HEARTBEAT_SECONDS
             await self._tell([member for member in self._members if member.checked_at < long_ago])
             await asyncio.sleep(min(_REPORT_SECONDS, settings.HEARTBEAT_SECONDS))

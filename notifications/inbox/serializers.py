@@ -10,7 +10,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.lib.api import BodySerializer, PageSerializer, RangeSerializer
-from notifications import catalog, selectors
+from notifications import catalog
+from notifications.inbox import selectors
 
 _LARGEST = 2**63 - 1
 _MOST_IDS = 1000

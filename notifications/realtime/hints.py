@@ -10,24 +10,24 @@ from typing import Any
 
 from django.db import transaction
 
-from notifications import realtime
+from notifications.realtime import publish
 
 Build = Callable[[], Mapping[str, Any]]
 
 
 def push(*, user_id: int, build: Build) -> None:
     """Publish the frame that `build` makes after the commit. A failure is logged, and undoes nothing."""
-    _after_commit(lambda: realtime.publish(user_id=user_id, frame=build()))
+    _after_commit(lambda: publish.publish(user_id=user_id, frame=build()))
 
 
 def push_staff(*, build: Build) -> None:
     """The same for the console."""
-    _after_commit(lambda: realtime.publish_staff(build()))
+    _after_commit(lambda: publish.publish_staff(build()))
 
 
 def access_ended(*, user_id: int) -> None:
     """Have the sockets of a user checked after the commit: a session or key of theirs has ended."""
-    transaction.on_commit(lambda: realtime.publish_access_ended(user_id=user_id), robust=True)
+    transaction.on_commit(lambda: publish.publish_access_ended(user_id=user_id), robust=True)
 
 
 def push_many(*, build: Callable[[], Iterable[tuple[int, Mapping[str, Any]]]]) -> None:
@@ -35,7 +35,7 @@ def push_many(*, build: Callable[[], Iterable[tuple[int, Mapping[str, Any]]]]) -
 
     def publish() -> None:
         for user_id, frame in build():
-            realtime.publish(user_id=user_id, frame=frame)
+            publish.publish(user_id=user_id, frame=frame)
 
     _after_commit(publish)
 
@@ -57,17 +57,17 @@ class _Hint:
         self._callbacks: list[Any] = transaction.get_connection().run_on_commit
         self._place = len(self._callbacks)
         last = next(_hints(reversed(self._callbacks)), None)
-        self._ready: list[realtime.Ready] = [] if last is None else last._ready
+        self._ready: list[publish.Ready] = [] if last is None else last._ready
 
     def leave(self) -> None:
         try:
-            with realtime.collecting(self._ready):
+            with publish.collecting(self._ready):
                 self._publish()
         finally:
             if self._still_listed() or not any(hint._ready is self._ready for hint in _hints(self._callbacks)):
                 ready = self._ready.copy()
                 self._ready.clear()
-                realtime.send(ready)
+                publish.send(ready)
 
     def _still_listed(self) -> bool:
         return next(_hints(self._callbacks[self._place : self._place + 1]), None) is self

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from config.lib import money
-from notifications import frames, selectors
+from notifications.inbox import selectors
+from notifications.realtime import frames
 from verifications import selectors as verifications
 
 

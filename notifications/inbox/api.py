@@ -17,9 +17,8 @@ from config.lib.api import FormatIsAField, page
 from config.lib.api_view import ApiView
 from config.lib.metrics import notification_polls_total
 from config.lib.openapi import answered, asked
-from notifications import exports, selectors, services
-from notifications.models import Notification
-from notifications.serializers import (
+from notifications.inbox import exports, selectors, services
+from notifications.inbox.serializers import (
     EXPORTED,
     CategoriesSerializer,
     CentreQuerySerializer,
@@ -34,6 +33,7 @@ from notifications.serializers import (
     SearchSerializer,
     WhichSerializer,
 )
+from notifications.models import Notification
 from verifications import selectors as verifications
 
 _TAGS = ["notifications"]

@@ -10,7 +10,7 @@ from django.http import StreamingHttpResponse
 
 from accounts.models import User
 from config.lib import export
-from notifications import selectors
+from notifications.inbox import selectors
 from notifications.models import Notification
 
 COLUMNS = ("created_at", "seq", "type", "category", "priority", "title", "message", "link", "is_read")

@@ -11,9 +11,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from notifications import frames, selectors
+from notifications.inbox import selectors
 from notifications.models import Notification
-from notifications.services import hints
+from notifications.realtime import frames, hints
 
 
 @dataclass(frozen=True)

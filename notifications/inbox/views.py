@@ -19,8 +19,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import CustomerRequest
 from config.lib.errors import NotFound
-from notifications import selectors, services
-from notifications.forms import ARCHIVED, SORTS, STATES, CentreFilter
+from notifications.inbox import selectors, services
+from notifications.inbox.forms import ARCHIVED, SORTS, STATES, CentreFilter
 
 PAGE_SIZE = 25
 MOST_SHOWN = 300

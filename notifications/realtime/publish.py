@@ -24,7 +24,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config.lib.metrics import websocket_messages_total
-from notifications import frames
+from notifications.realtime import frames
 
 log = logging.getLogger(__name__)
 

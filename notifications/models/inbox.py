@@ -8,7 +8,6 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import ApiKey
 from activity.models import Activity
 
 
@@ -60,17 +59,3 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}:{self.seq}"
-
-
-class Ticket(models.Model):
-    """A one-use pass to the sockets (60 s), for the key or session that asked for it. Only its SHA-256 is kept."""
-
-    digest = models.CharField(max_length=64, unique=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
-    session_key = models.CharField(max_length=40, blank=True)
-    expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return f"Ticket of {self.user_id}"

@@ -19,7 +19,7 @@ from django.utils.crypto import constant_time_compare
 from accounts import services as accounts
 from accounts import staff
 from accounts.models import ApiKey, User
-from notifications import tickets
+from notifications.sockets import tickets
 
 
 @dataclass(frozen=True)
