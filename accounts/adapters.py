@@ -18,8 +18,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import signals
-from config.lib import encryption
 from config.lib.http import client_ip
+from config.lib.secrets import encryption
 
 log = structlog.get_logger(__name__)
 _MAX_EMAIL = 254  # of RFC 5321, and of our columns; the form fields let 320 pass

@@ -25,7 +25,7 @@ from accounts import services
 from accounts.forms import ReasonForm
 from accounts.models import ApiKey, PolicyAcceptance, User
 from config.lib.admin import ReadOnlyAdmin, link
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 
 
 @admin.register(User)

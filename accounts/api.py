@@ -19,10 +19,10 @@ from accounts.serializers import (
     NewApiKeySerializer,
     PolicySerializer,
 )
-from config.lib.api import PageSerializer, page
-from config.lib.api_view import ApiView
+from config.lib.api.common import PageSerializer, page
+from config.lib.api.openapi import answered, asked, refusals
+from config.lib.api.view import ApiView
 from config.lib.http import client_ip
-from config.lib.openapi import answered, asked, refusals
 
 _KEY = {
     "id": 7,

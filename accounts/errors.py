@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 
 
 class PolicyNotAccepted(DomainError):

@@ -18,7 +18,7 @@ from kombu.exceptions import OperationalError
 
 from accounts import signals
 from accounts.models import ApiKey, User
-from config.lib.caller import caller_of
+from config.lib.request_context import caller_of
 
 log = structlog.get_logger(__name__)
 SEND = "accounts.tasks.send_notice"

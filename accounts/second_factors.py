@@ -8,8 +8,8 @@ from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from config.lib.commands import Step
-from config.lib.encryption import NoKeyFits, rotate
-from config.lib.rotation import Rotated
+from config.lib.secrets.encryption import NoKeyFits, rotate
+from config.lib.secrets.rotation import Rotated
 
 _SECRETS = ("secret", "seed")
 _LISTS = ("migrated_codes",)

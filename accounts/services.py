@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import signals, zones
 from accounts.errors import SuperuserNotPaused, TooManyKeys
 from accounts.models import ApiKey, PolicyAcceptance, User
-from config.lib.errors import DomainError, Forbidden, NotFound
+from config.lib.errors.base import DomainError, Forbidden, NotFound
 
 KEY_PREFIX = "rf_"
 _LAST_USED_EVERY = timedelta(minutes=1)

@@ -20,9 +20,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import selectors, services
 from accounts.forms import ApiKeyForm, ProfileForm
 from accounts.http import CustomerRequest
-from config.lib.encryption import decrypt, encrypt
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from config.lib.http import client_ip
+from config.lib.secrets.encryption import decrypt, encrypt
 
 _NEW_KEY = "new_api_key"
 _SHOWN_WITHIN_SECONDS = 300

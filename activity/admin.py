@@ -15,7 +15,7 @@ from accounts.models import User
 from activity import services
 from activity.models import Activity, Alert
 from config.lib.admin import ReadOnlyAdmin, link
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 
 
 @admin.register(Activity)

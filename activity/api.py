@@ -22,9 +22,9 @@ from activity.serializers import (
     FeedQuerySerializer,
     OverviewSerializer,
 )
-from config.lib.api import RangeSerializer, between, page
-from config.lib.api_view import ApiView
-from config.lib.openapi import answered, asked, refusals
+from config.lib.api.common import RangeSerializer, between, page
+from config.lib.api.openapi import answered, asked, refusals
+from config.lib.api.view import ApiView
 
 _EVENT = {
     "id": 911,

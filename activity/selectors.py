@@ -14,7 +14,7 @@ from accounts.models import User
 from activity import wording
 from activity.events import CUSTOMER, VOCABULARY
 from activity.models import Activity
-from config.lib.errors import NotFound
+from config.lib.errors.base import NotFound
 
 
 def feed(

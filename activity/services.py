@@ -15,8 +15,8 @@ from accounts.models import User
 from activity import signals, wording
 from activity.events import CUSTOMER, FINANCIAL_TYPES, VOCABULARY
 from activity.models import Activity, Alert
-from config.lib.caller import caller_of
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
+from config.lib.request_context import caller_of
 from wallet.models import Transaction
 
 _CLEANUP_BATCH = 5_000

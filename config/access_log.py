@@ -7,7 +7,7 @@ from typing import Any
 from daphne.access import AccessLogGenerator  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
-from config.lib.redaction import mask_secrets
+from config.lib.secrets.redaction import mask_secrets
 
 
 class DaphneLog(AccessLogGenerator):

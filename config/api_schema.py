@@ -24,8 +24,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.lib.api import QuerySerializer
-from config.lib.api_view import ApiView
+from config.lib.api.common import QuerySerializer
+from config.lib.api.view import ApiView
 
 _FRESH_SECONDS = 300
 _one_at_a_time = threading.Lock()

@@ -13,8 +13,8 @@ from django.template.loader import render_to_string
 from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 
-from config.lib.codes import DATABASE_IS_BACK_IN, REFUSALS
-from config.lib.problems import not_found_json, problem_json, why_unavailable
+from config.lib.errors.codes import DATABASE_IS_BACK_IN, REFUSALS
+from config.lib.errors.problems import not_found_json, problem_json, why_unavailable
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -19,8 +19,8 @@ from redis.exceptions import RedisError
 
 from config import heartbeats
 from config.lib import shared_metrics
-from config.lib.codes import REFUSALS
-from config.lib.problems import not_found_json
+from config.lib.errors.codes import REFUSALS
+from config.lib.errors.problems import not_found_json
 from verifications import favourites
 from verifications import selectors as verifications
 from wallet import selectors as wallets

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from config.lib.admin import ReadOnlyAdmin, amount, link
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from payments import services
 from payments.models import GatewayEvent, Payment
 

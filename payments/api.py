@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from config.lib.api import between, key_of, page
-from config.lib.api_view import ApiView
-from config.lib.openapi import REPLAYED, answered, asked, idempotency_key, refusals
+from config.lib.api.common import between, key_of, page
+from config.lib.api.openapi import REPLAYED, answered, asked, idempotency_key, refusals
+from config.lib.api.view import ApiView
 from payments import selectors, services
 from payments.serializers import (
     InitializedSerializer,

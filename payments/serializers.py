@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from config.lib.api import KeyedSerializer, MoneyField, PageSerializer, PositiveMoneyField
+from config.lib.api.common import KeyedSerializer, MoneyField, PageSerializer, PositiveMoneyField
 from payments import gateways
 from payments.models import Payment, PaymentStatus
 

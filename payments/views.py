@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.http import CustomerRequest
-from config.lib.errors import DomainError, NotFound
+from config.lib.errors.base import DomainError, NotFound
 from config.lib.paging import keyset_page
 from payments import selectors, services
 from payments.forms import AMOUNT_ERROR, CHOICES, COMMA_ERROR, TopUpForm

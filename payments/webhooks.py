@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from config.lib.problems import problem_json
+from config.lib.errors.problems import problem_json
 from payments import services
 
 

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from config.lib.api import between, page
-from config.lib.api_view import ApiView
-from config.lib.openapi import answered, refusals
+from config.lib.api.common import between, page
+from config.lib.api.openapi import answered, refusals
+from config.lib.api.view import ApiView
 from refunds import selectors
 from refunds.serializers import RefundListSerializer, RefundQuerySerializer, RefundSerializer
 

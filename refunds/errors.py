@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 
 
 class NothingToRefund(DomainError):

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from config.lib.errors import NotFound
+from config.lib.errors.base import NotFound
 from refunds.models import Refund
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from config.lib import faults, metrics, money
 from config.lib.commands import Report, Step, no_step
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from refunds import signals
 from refunds.errors import NothingToRefund
 from refunds.models import Refund, RefundStatus, new_reference

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.http import CustomerRequest
-from config.lib.errors import NotFound
+from config.lib.errors.base import NotFound
 from config.lib.paging import keyset_page
 from refunds import selectors
 

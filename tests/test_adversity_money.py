@@ -24,7 +24,7 @@ from django.utils import timezone
 from accounts.models import User
 from activity.events import OF_TRANSACTION
 from activity.models import Activity
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from dev.sandbox.testing import ControlError, RunningSandbox
 from notifications import catalog
 from notifications.inbox import services as notifications

@@ -15,8 +15,8 @@ from rest_framework.test import APIClient
 
 from accounts.models import PolicyAcceptance
 from activity.models import Activity
-from config.lib.codes import REFUSALS
-from config.lib.openapi import problem_example
+from config.lib.api.openapi import problem_example
+from config.lib.errors.codes import REFUSALS
 from dev.sandbox.testing import RunningSandbox
 from dev.stack.environment import ROOT
 from notifications import catalog

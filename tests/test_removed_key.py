@@ -19,8 +19,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from config.lib import rotation
-from config.lib.encryption import DOTS
+from config.lib.secrets import rotation
+from config.lib.secrets.encryption import DOTS
 from dev.sandbox.testing import RunningSandbox
 from tests.operations import client_of
 from tests.people import PASSWORD, customer

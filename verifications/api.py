@@ -11,10 +11,10 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from accounts.models import User
-from config.lib.api import PageSerializer, key_of, page
-from config.lib.api_view import ApiView
-from config.lib.openapi import REPLAYED, answered, asked, idempotency_key, refusals
-from config.lib.throttling import PurchaseThrottle
+from config.lib.api.common import PageSerializer, key_of, page
+from config.lib.api.openapi import REPLAYED, answered, asked, idempotency_key, refusals
+from config.lib.api.throttling import PurchaseThrottle
+from config.lib.api.view import ApiView
 from verifications import favourites, selectors, services
 from verifications.serializers import (
     CancelledSerializer,

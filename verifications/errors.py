@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from config.lib.errors import DomainError, NotFound
+from config.lib.errors.base import DomainError, NotFound
 
 
 class UnknownService(NotFound):

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.lib import money
-from config.lib.encryption import EncryptedTextField
+from config.lib.secrets.encryption import EncryptedTextField
 
 
 class Category(models.Model):

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from config.lib import money
-from config.lib.errors import NotFound
-from config.lib.rows import columns, one
+from config.lib.errors.base import NotFound
+from config.lib.postgres.rows import columns, one
 from verifications.catalogue_data import POPULAR, TEST_NOTES, TEST_SERVICES
 from verifications.models import OPEN, Message, Offer, Service, Status, Verification
 

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.lib.api import KeyedSerializer, MoneyField, PageSerializer, PositiveMoneyField, QuerySerializer
+from config.lib.api.common import KeyedSerializer, MoneyField, PageSerializer, PositiveMoneyField, QuerySerializer
 from verifications import selectors
 from verifications.models import Message, Offer, Status, Verification
 

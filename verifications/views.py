@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.http import CustomerRequest
 from accounts.selectors import accepted_policy
-from config.lib.errors import DomainError, NotFound
+from config.lib.errors.base import DomainError, NotFound
 from config.lib.paging import PAGE_SIZE, page_of
 from verifications import errors, favourites, selectors, services
 from verifications.forms import AreaCodeForm

@@ -6,8 +6,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from config.lib.errors import DomainError
-from config.lib.problems import problem_json
+from config.lib.errors.base import DomainError
+from config.lib.errors.problems import problem_json
 from verifications import services
 
 

@@ -15,9 +15,9 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from accounts.permissions import StaffMay
-from config.lib.api import FormatIsAField
-from config.lib.api_view import ApiView
-from config.lib.openapi import answered
+from config.lib.api.common import FormatIsAField
+from config.lib.api.openapi import answered
+from config.lib.api.view import ApiView
 from wallet import exports, selectors
 from wallet.models import Transaction
 from wallet.serializers import (

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from config.lib import money
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 
 
 class NotInTransaction(RuntimeError):

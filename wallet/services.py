@@ -17,7 +17,7 @@ from django.db import transaction as db
 from django.utils import timezone
 
 from accounts.models import User
-from config.lib.rows import instance, one
+from config.lib.postgres.rows import instance, one
 from wallet import log, signals, statements
 from wallet.errors import AlreadyResolved, AlreadyReversed, InsufficientFunds, NotInTransaction, ReferenceReused
 from wallet.models import Counterparty, Hold, HoldStatus, Transaction, TransactionType, Wallet

@@ -7,7 +7,7 @@ A posting's row: the journal row, whether it is new, the wallet as it stands, an
 have.
 """
 
-from config.lib.rows import columns
+from config.lib.postgres.rows import columns
 from wallet.models import Hold, Transaction, Wallet
 
 _POSTED = f"{columns(Transaction, '(p.posted)')}, p.is_new, {columns(Wallet, '(p.wallet)')}"

@@ -13,7 +13,7 @@ from django.test import Client
 from accounts import services
 from accounts.models import ApiKey, User
 from accounts.tests.factories import confirm, make_user
-from config.lib.errors import Forbidden
+from config.lib.errors.base import Forbidden
 from dev.testing.fixtures import InThreads
 
 pytestmark = pytest.mark.django_db

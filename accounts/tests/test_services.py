@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts import selectors, services, signals
 from accounts.models import ApiKey, PolicyAcceptance, User
 from accounts.tests.factories import make_user
-from config.lib.errors import DomainError, Forbidden, NotFound
+from config.lib.errors.base import DomainError, Forbidden, NotFound
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from django.core.cache import cache, caches
 from django.test import Client
 
 from accounts.tests.factories import make_user
-from config.lib import cache as shared
+from config.lib.redis import cache as shared
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ def test_wrong_passwords_are_still_counted(client: Client) -> None:
 
 
 def test_calls_are_still_throttled(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("config.lib.throttling.KeyThrottle.THROTTLE_RATES", {"key": "2/min", "user": "9/min"})
+    monkeypatch.setattr("config.lib.api.throttling.KeyThrottle.THROTTLE_RATES", {"key": "2/min", "user": "9/min"})
     client = Client()
     client.force_login(make_user())
     answers = [client.get("/api/keys") for _ in range(3)]

@@ -12,7 +12,7 @@ from accounts.services import create_api_key
 from accounts.tests.factories import make_user
 from activity.models import Activity
 from activity.tests.factories import happened
-from config.lib.caller import CallerMiddleware
+from config.lib.request_context import CallerMiddleware
 
 pytestmark = pytest.mark.django_db
 WHERE = {"REMOTE_ADDR": "203.0.113.9", "HTTP_USER_AGENT": "Firefox"}

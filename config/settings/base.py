@@ -59,7 +59,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.lib.http.RequestIdMiddleware",
-    "config.lib.caller.CallerMiddleware",
+    "config.lib.request_context.CallerMiddleware",
     "config.lib.http.AdminPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.failures.BodyLimitMiddleware",
@@ -149,7 +149,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.address("REDIS_URL", "redis://127.0.0.1:6379/0", schemes=("redis", "rediss", "unix"))
 CACHES = {
     "default": {
-        "BACKEND": "config.lib.cache.SharedCache",
+        "BACKEND": "config.lib.redis.cache.SharedCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": env.str("CACHE_PREFIX", default="ringfence"),
         "VERSION": 2,  # 1 was pickled
@@ -273,7 +273,7 @@ REST_FRAMEWORK = {
         "accounts.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["config.lib.throttling.KeyThrottle", "config.lib.throttling.UserThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["config.lib.api.throttling.KeyThrottle", "config.lib.api.throttling.UserThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "key": env.str("THROTTLE_KEY", default="600/min"),
         "user": env.str("THROTTLE_USER", default="1200/min"),
@@ -281,11 +281,11 @@ REST_FRAMEWORK = {
     },
     "DEFAULT_PAGINATION_CLASS": None,
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "config.lib.openapi.Schema",
+    "DEFAULT_SCHEMA_CLASS": "config.lib.api.openapi.Schema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["config.lib.api.BoundedJSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.lib.api.Negotiation",
-    "EXCEPTION_HANDLER": "config.lib.problems.problem_handler",
+    "DEFAULT_PARSER_CLASSES": ["config.lib.api.common.BoundedJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.lib.api.common.Negotiation",
+    "EXCEPTION_HANDLER": "config.lib.errors.problems.problem_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": True,
@@ -297,8 +297,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "GET_LIB_DOC_EXCLUDES": "config.lib.openapi.lib_doc_excludes",
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.lib.openapi.describe"],
+    "GET_LIB_DOC_EXCLUDES": "config.lib.api.openapi.lib_doc_excludes",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.lib.api.openapi.describe"],
     "SWAGGER_UI_SETTINGS": {
         "deepLinking": True,
         "docExpansion": "list",

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from config.lib.redaction import mask_event
+from config.lib.secrets.redaction import mask_event
 
 from .base import DEBUG
 from .env import env

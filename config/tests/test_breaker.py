@@ -7,8 +7,8 @@ from itertools import count
 import pytest
 from prometheus_client import REGISTRY
 
-from config.lib import breaker as module
-from config.lib.breaker import Breaker, Open, breaker
+from config.lib.remote import breaker as module
+from config.lib.remote.breaker import Breaker, Open, breaker
 
 DEAD = "redis://127.0.0.1:1/0"
 _names = count(1)

@@ -11,8 +11,8 @@ import pytest
 from django.db import connection, transaction
 from prometheus_client import REGISTRY
 
-from config.lib.bulkhead import Bulkhead, Full, StillRunning, bulkhead
-from config.lib.connections import release_connections
+from config.lib.remote.bulkhead import Bulkhead, Full, StillRunning, bulkhead
+from config.lib.remote.connections import release_connections
 from dev.testing.live import until
 
 

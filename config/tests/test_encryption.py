@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from config.lib import encryption, signing
+from config.lib.secrets import encryption, signing
 
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))
 

@@ -14,7 +14,7 @@ from django.db.utils import OperationalError
 from django.test import Client
 
 from accounts.models import User
-from config.lib.codes import REFUSALS
+from config.lib.errors.codes import REFUSALS
 from config.tests.routes import PUBLIC, belongings, routes
 from config.tests.test_queues import everybody_is_heard
 

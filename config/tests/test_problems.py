@@ -15,10 +15,10 @@ from rest_framework.renderers import JSONRenderer
 
 from accounts.tests.factories import make_user
 from config import failures
-from config.lib.api import TooLarge
-from config.lib.codes import REFUSALS
-from config.lib.errors import DomainError
-from config.lib.problems import problem_handler
+from config.lib.api.common import TooLarge
+from config.lib.errors.base import DomainError
+from config.lib.errors.codes import REFUSALS
+from config.lib.errors.problems import problem_handler
 
 
 class OutOfStock(DomainError):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from config.lib.redaction import mask_secrets
+from config.lib.secrets.redaction import mask_secrets
 from config.tests.test_logging import written
 from config.tests.test_web_threads import gunicorn_of_the_dockerfile
 from dev.stack.environment import ROOT

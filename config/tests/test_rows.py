@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accounts.tests.factories import make_user
-from config.lib.rows import columns, one
+from config.lib.postgres.rows import columns, one
 from wallet.models import Wallet
 from wallet.tests.factories import funded
 

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from accounts import services
 from accounts.tests.factories import make_user
-from config.lib.throttling import KeyThrottle, PurchaseThrottle, UserThrottle
+from config.lib.api.throttling import KeyThrottle, PurchaseThrottle, UserThrottle
 
 MINUTE = 1_000_000_020.0  # where a window of a minute begins
 

@@ -23,7 +23,8 @@ def redis_server() -> Iterator["redis_client.Redis"]:
 @pytest.fixture(autouse=True)
 def _fresh_redis(redis_server: "redis_client.Redis") -> None:
     """Breakers, throttles, tickets and caches of one test don't reach the next, nor that one found Redis down."""
-    from config.lib import breaker, cache
+    from config.lib.redis import cache
+    from config.lib.remote import breaker
     from notifications.realtime import publish
 
     breaker._redis_down_until = cache._down_until = 0.0

@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import StaffMay
-from config.lib.api import BodySerializer
-from config.lib.api_view import ApiView
-from config.lib.openapi import answered, asked, refusals
+from config.lib.api.common import BodySerializer
+from config.lib.api.openapi import answered, asked, refusals
+from config.lib.api.view import ApiView
 from notifications.announcements import services
 
 

@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from accounts.models import User
 from activity.models import Activity, Actor
 from activity.services import record, record_for_all
-from config.lib.errors import DomainError, NotFound
+from config.lib.errors.base import DomainError, NotFound
 from config.lib.metrics import broadcasts_total
 
 EVENT = RESOURCE = "announcement"

@@ -13,10 +13,10 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from config.lib import money
-from config.lib.api import FormatIsAField, page
-from config.lib.api_view import ApiView
+from config.lib.api.common import FormatIsAField, page
+from config.lib.api.openapi import answered, asked
+from config.lib.api.view import ApiView
 from config.lib.metrics import notification_polls_total
-from config.lib.openapi import answered, asked
 from notifications.inbox import exports, selectors, services
 from notifications.inbox.serializers import (
     EXPORTED,

@@ -17,8 +17,8 @@ from accounts.middleware import zone
 from accounts.models import User
 from activity import wording
 from activity.models import Activity
-from config.lib.encryption import DOTS
-from config.lib.errors import NotFound
+from config.lib.errors.base import NotFound
+from config.lib.secrets.encryption import DOTS
 from notifications import catalog
 from notifications.models import Inbox, Notification
 from verifications.models import Message

@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import CustomerRequest
-from config.lib.errors import NotFound
+from config.lib.errors.base import NotFound
 from notifications.inbox import selectors, services
 from notifications.inbox.forms import ARCHIVED, SORTS, STATES, CentreFilter
 

@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import ApiKey, User
-from config.lib.api_view import ApiView
-from config.lib.openapi import answered
+from config.lib.api.openapi import answered
+from config.lib.api.view import ApiView
 from notifications.realtime import publish
 from notifications.sockets import hub, tickets
 

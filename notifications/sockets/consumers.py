@@ -19,7 +19,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from accounts.models import User
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from notifications.inbox.services import mark_read
 from notifications.realtime import frames, publish
 from notifications.realtime.frames import BadFrame

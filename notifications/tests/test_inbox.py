@@ -8,7 +8,7 @@ from django.db import transaction
 from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.tests.factories import happened
-from config.lib.errors import NotFound
+from config.lib.errors.base import NotFound
 from notifications.inbox import services
 from notifications.models import Inbox, Notification
 from notifications.realtime import publish

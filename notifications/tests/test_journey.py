@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.models import Activity
 from config.lib import phones
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from dev.sandbox.testing import RunningSandbox
 from notifications.inbox import selectors, services
 from notifications.models import Inbox, Notification

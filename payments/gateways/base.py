@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from config.lib.bulkhead import Full, bulkhead
+from config.lib.remote.bulkhead import Full, bulkhead
 
 PLACE_SECONDS = 0.5  # to wait for a place: a checkout can't be left to the background
 BUSY_SECONDS = 2  # after so long one is likely free again

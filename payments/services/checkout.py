@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from config.lib import faults, money
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from payments import gateways
 from payments.gateways.base import CheckoutRequest, CheckoutSession, OutcomeUnknown, Rejected, Throttled, Unavailable
 from payments.models import Payment, PaymentStatus

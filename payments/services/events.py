@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from config.lib import faults
-from config.lib.errors import DomainError, NotFound
+from config.lib.errors.base import DomainError, NotFound
 from config.lib.metrics import gateway_events_total
 from config.lib.postgres import limits
 from payments import gateways, signals

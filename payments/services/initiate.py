@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from config.lib import faults, money
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from payments import gateways, signals
 from payments.models import Payment, PaymentStatus
 from payments.services.checkout import OPENING_TAKES, open_for_customer

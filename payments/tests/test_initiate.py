@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from payments import services
 from payments.gateways.base import OutcomeUnknown
 from payments.gateways.stripe import Stripe

@@ -5,7 +5,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from config.lib.errors import NotFound
+from config.lib.errors.base import NotFound
 from payments import services
 from payments.models import GatewayEvent, Payment
 from payments.services import events, purge

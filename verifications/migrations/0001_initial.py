@@ -7,7 +7,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import config.lib.encryption
+import config.lib.secrets.encryption
 
 
 class Migration(migrations.Migration):
@@ -178,8 +178,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("sender", models.CharField(blank=True, max_length=40)),
-                ("text", config.lib.encryption.EncryptedTextField()),
-                ("code", config.lib.encryption.EncryptedTextField()),
+                ("text", config.lib.secrets.encryption.EncryptedTextField()),
+                ("code", config.lib.secrets.encryption.EncryptedTextField()),
                 ("received_at", models.DateTimeField()),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (

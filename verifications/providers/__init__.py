@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from config.lib.breaker import Breaker, State, breaker, names_in_use, states
+from config.lib.remote.breaker import Breaker, State, breaker, names_in_use, states
 from verifications.providers.base import Provider, is_outage
 
 __all__ = [

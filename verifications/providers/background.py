@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from config.lib.connections import release_connections
+from config.lib.remote.connections import release_connections
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from accounts.errors import PolicyNotAccepted, PurchasesFrozen
 from accounts.models import User
 from accounts.selectors import accepted_policy
 from config.lib import faults, money
-from config.lib.breaker import Breaker, Open
+from config.lib.remote.breaker import Breaker, Open
 from verifications import errors, providers, signals
 from verifications.models import OPEN, Offer, Status, Verification
 from verifications.providers import base

@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import User
 from config.lib import faults, money
-from config.lib.errors import NotFound
+from config.lib.errors.base import NotFound
 from verifications import errors, signals
 from verifications.models import Status, Verification
 from verifications.providers import base

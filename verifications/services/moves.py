@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from config.lib.rows import columns, one
+from config.lib.postgres.rows import columns, one
 from verifications.models import MOVES, OPEN, Verification
 
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from config.lib import faults
-from config.lib.breaker import Open
+from config.lib.remote.breaker import Open
 from verifications import providers
 from verifications.models import Verification
 from verifications.providers import base

@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from verifications import errors
 from verifications.providers import base
 

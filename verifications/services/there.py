@@ -11,8 +11,8 @@ from uuid import UUID
 
 from django.conf import settings
 
-from config.lib.breaker import Breaker, Open
-from config.lib.bulkhead import Full, StillRunning, bulkhead
+from config.lib.remote.breaker import Breaker, Open
+from config.lib.remote.bulkhead import Full, StillRunning, bulkhead
 from verifications import providers
 from verifications.models import Verification
 from verifications.providers.base import (

@@ -317,7 +317,7 @@ def test_a_key_that_may_only_read_buys_nothing(shop: RunningSandbox, customer: U
 
 
 def test_purchases_are_throttled_for_each_user(shop: RunningSandbox, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    from config.lib.throttling import PurchaseThrottle
+    from config.lib.api.throttling import PurchaseThrottle
 
     monkeypatch.setattr(PurchaseThrottle, "get_rate", lambda self: "1/min")
     assert api.post(CREATE, {"service_name": "nonesuch"}).status_code == 404

@@ -12,7 +12,7 @@ from accounts.errors import PolicyNotAccepted, PurchasesFrozen
 from accounts.models import User
 from accounts.services import set_purchases_frozen
 from accounts.tests.factories import make_user
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from dev.sandbox.testing import RunningSandbox
 from verifications import errors, providers, services
 from verifications.models import Offer, Status, Verification

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import make_user
-from config.lib.errors import NotFound
+from config.lib.errors.base import NotFound
 from dev.sandbox.testing import RunningSandbox
 from verifications import errors, services
 from verifications.models import Status, Verification

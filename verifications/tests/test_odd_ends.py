@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from accounts.models import User
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services
 from verifications.models import MOVES, Status, Verification

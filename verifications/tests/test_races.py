@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import make_user
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from dev.sandbox.testing import RunningSandbox
 from verifications import services
 from verifications.models import Status, Verification

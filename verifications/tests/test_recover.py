@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services
 from verifications.models import Status, Verification

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts import services as accounts
 from accounts.models import User
-from config.lib.bulkhead import bulkhead
+from config.lib.remote.bulkhead import bulkhead
 from dev.sandbox.testing import RunningSandbox
 from dev.testing.live import until
 from verifications import errors, providers, services

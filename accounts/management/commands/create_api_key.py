@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import services
 from accounts.models import ApiKey, User
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts.second_factors import rotate_second_factors
 from config.lib.commands import Progress, ReportCommand, fail_unless
-from config.lib.rotation import encrypted_columns, rotate_column
+from config.lib.secrets.rotation import encrypted_columns, rotate_column
 
 
 class Command(ReportCommand):

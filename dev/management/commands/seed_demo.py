@@ -23,7 +23,7 @@ from django.utils import timezone
 from accounts import services as accounts
 from accounts.models import User
 from accounts.signals import settings_changed, sign_in_failed, signed_in
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
 from notifications.announcements.services import announce_to
 from payments import services as payments
 from payments.models import Payment

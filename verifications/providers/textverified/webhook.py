@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from config.lib.signing import matches_base64
+from config.lib.secrets.signing import matches_base64
 from verifications.providers.base import BadPayload, BadSignature, IncomingText
 from verifications.providers.textverified import words
 

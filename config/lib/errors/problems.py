@@ -14,8 +14,8 @@ from django.utils.translation import ngettext
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from config.lib.codes import DATABASE_IS_BACK_IN, REFUSALS, title_of
-from config.lib.errors import DomainError
+from config.lib.errors.base import DomainError
+from config.lib.errors.codes import DATABASE_IS_BACK_IN, REFUSALS, title_of
 from config.lib.postgres import limits
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from config.lib.api import QuerySerializer, refuse_unknown
+from config.lib.api.common import QuerySerializer, refuse_unknown
 
 _READS = ("GET", "HEAD")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")

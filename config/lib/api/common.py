@@ -22,7 +22,8 @@ from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from config.lib import money, sentences
+from config.lib import money
+from config.lib.errors import sentences
 
 _DIGITS = re.compile(r"-?[0-9]{1,30}")
 

@@ -27,7 +27,7 @@ import structlog
 from django.conf import settings
 
 from config.lib import metrics
-from config.lib.connections import release_connections
+from config.lib.remote.connections import release_connections
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 
 from config.lib.commands import Step
-from config.lib.encryption import EncryptedTextField, NoKeyFits, rotate
+from config.lib.secrets.encryption import EncryptedTextField, NoKeyFits, rotate
 
 _BATCH = 500
 _READ = "SELECT {pk}, {it} FROM {table} WHERE {it} IS NOT NULL AND {pk} > %s ORDER BY {pk} LIMIT %s"

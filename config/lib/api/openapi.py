@@ -16,7 +16,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_lib_doc_excludes
 from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter
 
-from config.lib.codes import REFUSALS
+from config.lib.errors.codes import REFUSALS
 
 _CODES = "x-error-codes"
 
@@ -116,9 +116,9 @@ REPLAYED = OpenApiParameter(
 
 def lib_doc_excludes() -> list[type]:
     """spectacular's setting: of whom a docstring is a word to our programmers, and so no serializer's description."""
-    from config.lib import api
+    from config.lib.api import common
 
-    ours = [one for one in vars(api).values() if isinstance(one, type) and one.__module__ == api.__name__]
+    ours = [one for one in vars(common).values() if isinstance(one, type) and one.__module__ == common.__name__]
     theirs: list[type] = get_lib_doc_excludes()  # type: ignore[no-untyped-call]
     return [*theirs, *ours]
 
@@ -126,7 +126,7 @@ def lib_doc_excludes() -> list[type]:
 class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """A body has no other fields than those that are described."""
 
-    target_class = "config.lib.api.BodySerializer"
+    target_class = "config.lib.api.common.BodySerializer"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
