@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from django.utils import timezone
 
+from config.lib.remote.errors import RemoteError
 from config.wsgi import application
 from verifications import providers
-from verifications.providers.base import Number, ProviderError, Quote, ServiceListing, Spec
+from verifications.providers.base import Number, Quote, ServiceListing, Spec
 
 __all__ = ["application"]
 
@@ -40,7 +41,7 @@ class FastProvider:
             can_report=True,
         )
 
-    def fetch_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, Number | ProviderError]:
+    def fetch_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, Number | RemoteError]:
         return {}
 
 

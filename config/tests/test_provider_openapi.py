@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from config.lib.remote.errors import RemoteError
 from dev.tests.test_sandbox_openapi import complaints, document
-from verifications.providers.base import ProviderError, Spec
+from verifications.providers.base import Spec
 from verifications.providers.textverified import TextVerified
 
 __all__ = ["complaints", "document"]  # fixtures
@@ -33,7 +34,7 @@ def requests(sandbox, settings):
         sandbox.sms(numbers[0].phone_number, f"Message {n}")
         provider.purchase(Spec("test_success"), key=f"more-{n}")
     provider.fetch(numbers[0].provider_id)
-    with pytest.raises(ProviderError):
+    with pytest.raises(RemoteError):
         provider.cancel(numbers[0].provider_id)
     provider.report(numbers[1].provider_id)
     provider.recent(since=datetime.now(UTC) - timedelta(hours=1))

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from config.lib.remote.bulkhead import Full, bulkhead
+from config.lib.remote.errors import Throttled
 
 PLACE_SECONDS = 0.5  # to wait for a place: a checkout can't be left to the background
 BUSY_SECONDS = 2  # after so long one is likely free again
@@ -69,42 +70,6 @@ class GatewayEventData:
     reference: str = ""
 
 
-class GatewayError(Exception):
-    """Something the gateway answered, or did not. `str()` is for logs and staff, never for customers."""
-
-
-class Unavailable(GatewayError):
-    """Could not be asked, or would not listen: surely not done."""
-
-
-class Throttled(Unavailable):
-    """Too many requests; surely not done. `retry_after` in seconds."""
-
-    def __init__(self, message: str = "", *, retry_after: float = 5.0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-class OutcomeUnknown(GatewayError):
-    """Asked, and no readable answer: perhaps done."""
-
-
-class Rejected(GatewayError):
-    """The gateway refuses this request as it is. Nothing was done."""
-
-
-class NotFound(Rejected):
-    """The gateway does not know this checkout."""
-
-
-class BadSignature(GatewayError):
-    """The webhook was not signed by the gateway, or too long ago, or ahead of our clock."""
-
-
-class BadPayload(GatewayError):
-    """The webhook was signed, but could not be read."""
-
-
 @contextmanager
 def asking(gateway: str, operation: str) -> Iterator[None]:
     """Around each request of an adapter: waits without a database connection, and takes one of the places for it.
@@ -128,14 +93,17 @@ class Gateway(Protocol):
     title: str
 
     def create(self, request: CheckoutRequest) -> CheckoutSession:
-        """Open a checkout; the same reference gets the same one. Raises Unavailable, OutcomeUnknown, Rejected."""
+        """Open a checkout; the same reference gets the same one.
+
+        Raises Unavailable, Throttled, OutcomeUnknown, Rejected.
+        """
 
     def fetch(self, gateway_id: str) -> GatewayState:
-        """How it stands now. Raises Unavailable (nothing was learnt), NotFound, Rejected."""
+        """How it stands now. Raises Unavailable, Throttled (nothing was learnt), NotFound, Rejected."""
 
     def expire(self, gateway_id: str) -> GatewayState:
         """Close it, so that nobody can pay there any more. Raises Rejected where it is no longer open, and
-        Unavailable, OutcomeUnknown."""
+        Unavailable, Throttled, OutcomeUnknown."""
 
     def parse_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> GatewayEventData:
         """The event in a webhook whose signature over the raw body holds. Raises BadSignature, BadPayload."""

@@ -18,21 +18,23 @@ import requests
 import stripe
 from django.conf import settings
 
-from payments.gateways.base import (
+from config.lib.remote.errors import (
     BadPayload,
     BadSignature,
-    CheckoutRequest,
-    CheckoutSession,
-    EventKind,
-    GatewayError,
-    GatewayEventData,
-    GatewayState,
-    GatewayStatus,
     NotFound,
     OutcomeUnknown,
     Rejected,
+    RemoteError,
     Throttled,
     Unavailable,
+)
+from payments.gateways.base import (
+    CheckoutRequest,
+    CheckoutSession,
+    EventKind,
+    GatewayEventData,
+    GatewayState,
+    GatewayStatus,
     asking,
 )
 
@@ -211,7 +213,7 @@ def _reading() -> Iterator[None]:
 
 
 @contextmanager
-def _answering(*, unclear: Callable[[str], GatewayError]) -> Iterator[None]:
+def _answering(*, unclear: Callable[[str], RemoteError]) -> Iterator[None]:
     try:
         yield
     except stripe.RateLimitError as error:
@@ -232,7 +234,7 @@ def _answering(*, unclear: Callable[[str], GatewayError]) -> Iterator[None]:
         raise unclear(f"Stripe's answer could not be read: {type(error).__name__} {error}"[:300]) from error
 
 
-def _raise_connection(error: stripe.APIConnectionError, unclear: Callable[[str], GatewayError]) -> NoReturn:
+def _raise_connection(error: stripe.APIConnectionError, unclear: Callable[[str], RemoteError]) -> NoReturn:
     cause = error.__cause__
     words = f"{type(cause).__name__ if cause else 'APIConnectionError'}: no answer from Stripe"
     if isinstance(cause, requests.exceptions.ConnectTimeout | requests.exceptions.SSLError):

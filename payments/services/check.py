@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 
 from config.lib import faults, money
 from config.lib.commands import Report, Step, no_step
+from config.lib.remote.errors import NotFound, OutcomeUnknown, Rejected, RemoteError
 from payments import gateways
-from payments.gateways.base import Gateway, GatewayError, GatewayState, NotFound, OutcomeUnknown, Rejected
+from payments.gateways.base import Gateway, GatewayState
 from payments.models import Payment, PaymentStatus
 from payments.services.checkout import next_check, open_checkout
 from payments.services.outcome import apply, end
@@ -39,7 +40,7 @@ def check_due(*, now: datetime) -> int:
 
 
 def check(*, payment: Payment, now: datetime) -> Payment:
-    """One payment. Raises GatewayErrors."""
+    """One payment. Raises RemoteErrors."""
     try:
         return _check(payment=payment, now=now)
     except (NotFound, OutcomeUnknown) as error:
@@ -118,7 +119,7 @@ def _compare(*, payment: Payment, now: datetime, execute: bool, report: Report) 
     }
     try:
         state = gateways.by_name(payment.gateway).fetch(payment.gateway_id)
-    except GatewayError as error:
+    except RemoteError as error:
         report.add(**row, gateway=type(error).__name__, now=_("not known"))
         return
     if state.status in _AGREE[ours]:

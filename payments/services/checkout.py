@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy
 
 from config.lib import faults, money
 from config.lib.errors.base import DomainError
+from config.lib.remote.errors import OutcomeUnknown, Rejected, Throttled, Unavailable
 from payments import gateways
-from payments.gateways.base import CheckoutRequest, CheckoutSession, OutcomeUnknown, Rejected, Throttled, Unavailable
+from payments.gateways.base import CheckoutRequest, CheckoutSession
 from payments.models import Payment, PaymentStatus
 from payments.services.outcome import end
 
@@ -33,8 +34,8 @@ class GatewayUnavailable(DomainError):
 def open_checkout(*, payment: Payment, now: datetime) -> Payment:
     """Ask the gateway for the checkout of an initiated payment that has none yet, and note it.
 
-    A refusal ends the payment. Raises Unavailable and OutcomeUnknown: nothing is noted then, and it may be asked
-    again, since the reference is the gateway's idempotency key.
+    A refusal ends the payment. Raises Unavailable, Throttled and OutcomeUnknown: nothing is noted then, and it may be
+    asked again, since the reference is the gateway's idempotency key.
     """
     try:
         session = gateways.by_name(payment.gateway).create(_request(payment))
@@ -54,7 +55,7 @@ def open_for_customer(*, payment: Payment, now: datetime) -> Payment:
     """
     try:
         payment = _twice(payment=payment, now=now)
-    except (Unavailable, OutcomeUnknown) as error:
+    except (Unavailable, Throttled, OutcomeUnknown) as error:
         payment.refresh_from_db()  # another request with the same key may have had more luck
         if payment.gateway_id:
             return payment

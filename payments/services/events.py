@@ -16,8 +16,9 @@ from config.lib import faults
 from config.lib.errors.base import DomainError, NotFound
 from config.lib.metrics import gateway_events_total
 from config.lib.postgres import limits
+from config.lib.remote.errors import BadPayload, BadSignature, OutcomeUnknown, RemoteError, Throttled, Unavailable
 from payments import gateways, signals
-from payments.gateways.base import BadPayload, BadSignature, GatewayError, GatewayEventData, OutcomeUnknown, Unavailable
+from payments.gateways.base import GatewayEventData
 from payments.models import GatewayEvent, Payment, PaymentStatus
 from payments.services.outcome import apply
 from payments.services.sweeping import sweep
@@ -128,7 +129,8 @@ def _owner(event: GatewayEvent) -> object:
 def _retry(*, event: GatewayEvent, now: datetime) -> None:
     """As `_attempt`, but a silent gateway and a locked row are passed on, so that the sweep can stop asking."""
     error = _attempt(event=event, now=now)
-    if error is not None and (isinstance(error, Unavailable | OutcomeUnknown) or limits.is_lock_timeout(error)):
+    silent = isinstance(error, Unavailable | Throttled | OutcomeUnknown)
+    if error is not None and (silent or limits.is_lock_timeout(error)):
         raise error
 
 
@@ -141,7 +143,7 @@ def _attempt(*, event: GatewayEvent, now: datetime) -> Exception | None:
         _note_error(event, str(error), again_at=now + LATER, now=now)
         _count(event, "kept")
         return None
-    except (Unapplied, GatewayError) as error:
+    except (Unapplied, RemoteError) as error:
         log.warning("Event %s is not applied: %s: %s", event.event_id, type(error).__name__, error)
         _note_error(event, f"{type(error).__name__}: {error}", again_at=_again_at(event, now), now=now)
         _count(event, "error")

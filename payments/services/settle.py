@@ -8,8 +8,8 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from config.lib import faults
+from config.lib.remote.errors import RemoteError, Throttled
 from payments import gateways
-from payments.gateways.base import GatewayError, Throttled
 from payments.models import Payment, PaymentStatus
 from payments.services.checkout import GatewayUnavailable, open_for_customer
 from payments.services.outcome import apply
@@ -31,7 +31,7 @@ def settle(*, payment: Payment, now: datetime) -> Payment:
         payment = open_for_customer(payment=payment, now=now)
     try:
         state = gateways.by_name(payment.gateway).fetch(payment.gateway_id)
-    except GatewayError as error:
+    except RemoteError as error:
         log.warning("Payment %s could not be settled: %s: %s", payment.reference, type(error).__name__, error)
         raise GatewayUnavailable(
             _("The payment gateway isn't responding right now. If you have paid, the money is added later."),

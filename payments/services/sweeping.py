@@ -11,7 +11,7 @@ from django.db.models import Model
 
 from config.lib.metrics import rows_put_aside_total
 from config.lib.postgres import limits
-from payments.gateways.base import OutcomeUnknown, Unavailable
+from config.lib.remote.errors import OutcomeUnknown, Throttled, Unavailable
 
 log = logging.getLogger(__name__)
 Row = TypeVar("Row", bound=Model)
@@ -28,7 +28,7 @@ def sweep(
 ) -> int:
     """How many rows were worked on. `claim` commits, and postpones its row so that this run won't see it again.
 
-    `work` may raise GatewayErrors and anything else: it is logged, and the row's next turn comes. Where somebody holds
+    `work` may raise RemoteErrors and anything else: it is logged, and the row's next turn comes. Where somebody holds
     a row of an owner's locked, the other rows of that owner wait for their next turn too.
     """
     done = silent = 0
@@ -45,7 +45,7 @@ def sweep(
         try:
             work(row)
             silent = 0
-        except (Unavailable, OutcomeUnknown) as error:
+        except (Unavailable, Throttled, OutcomeUnknown) as error:
             silent += 1
             log.warning("%s %s waits: %s: %s", type(row).__name__, row.pk, type(error).__name__, error)
         except Exception as error:

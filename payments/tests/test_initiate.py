@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from accounts.tests.factories import make_user
 from config.lib.errors.base import DomainError
+from config.lib.remote.errors import OutcomeUnknown
 from payments import services
-from payments.gateways.base import OutcomeUnknown
 from payments.gateways.stripe import Stripe
 from payments.models import Payment
 from payments.services.checkout import open_checkout

@@ -8,16 +8,9 @@ import requests
 import stripe as sdk
 from django.utils import timezone
 
+from config.lib.remote.errors import NotFound, OutcomeUnknown, Rejected, Throttled, Unavailable
 from payments.gateways import by_name, current
-from payments.gateways.base import (
-    CheckoutRequest,
-    GatewayState,
-    NotFound,
-    OutcomeUnknown,
-    Rejected,
-    Throttled,
-    Unavailable,
-)
+from payments.gateways.base import CheckoutRequest, GatewayState
 from payments.gateways.stripe import Stripe, _retry_after, _state
 
 CREATE, FETCH = "^POST /stripe/v1/checkout/sessions$", "^GET /stripe/v1/checkout/sessions/"

@@ -9,6 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol, TypeVar
 
+from config.lib.remote.errors import OutcomeUnknown, RemoteError, Unavailable
+
 T = TypeVar("T")
 
 
@@ -104,48 +106,16 @@ class IncomingText:
     message: Text
 
 
-class ProviderError(Exception):
-    """Something the provider answered, or did not. `str()` is for logs, never for customers."""
-
-
-class OutOfStock(ProviderError):
+class OutOfStock(RemoteError):
     """No number to be had for this just now. Nothing was bought."""
 
 
-class PriceMoved(ProviderError):
+class PriceMoved(RemoteError):
     """The provider's price is above `max_cost` now. Nothing was bought."""
 
 
-class ProviderFunds(ProviderError):
+class ProviderFunds(RemoteError):
     """Our own float at the provider is too low. Nothing was bought."""
-
-
-class Rejected(ProviderError):
-    """The provider refuses this request as it is. Nothing was done."""
-
-
-class NotFound(Rejected):
-    """The provider does not know this number."""
-
-
-class Throttled(ProviderError):
-    """Too many requests; surely not done. `retry_after` in seconds."""
-
-    def __init__(self, message: str = "", *, retry_after: float = 5.0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-class Unavailable(ProviderError):
-    """Could not be asked at all: surely not done."""
-
-
-class OutcomeUnknown(ProviderError):
-    """Asked, and no readable answer: perhaps done. `provider_id` where the provider named the number before."""
-
-    def __init__(self, message: str = "", *, provider_id: str = "") -> None:
-        super().__init__(message)
-        self.provider_id = provider_id
 
 
 class Unexplained(OutcomeUnknown):
@@ -156,11 +126,11 @@ class InProgress(OutcomeUnknown):
     """The provider is still answering an earlier request with the same key: wait, then ask with the same key."""
 
 
-class KeyExpired(ProviderError):
+class KeyExpired(RemoteError):
     """The provider dropped this idempotency key without completing the sale: nothing was bought under it."""
 
 
-class TooEarly(ProviderError):
+class TooEarly(RemoteError):
     """Can't be cancelled yet. `retry_after` in seconds."""
 
     def __init__(self, message: str = "", *, retry_after: float = 30.0) -> None:
@@ -168,7 +138,7 @@ class TooEarly(ProviderError):
         self.retry_after = retry_after
 
 
-def outcome_of(error: ProviderError) -> str:
+def outcome_of(error: RemoteError) -> str:
     """An error's name for metrics: OutOfStock -> "out_of_stock"."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
 
@@ -176,14 +146,6 @@ def outcome_of(error: ProviderError) -> str:
 def is_outage(error: BaseException) -> bool:
     """Whether it says that the provider is down. A refusal is an answer, and so is "still running"."""
     return isinstance(error, Unavailable | OutcomeUnknown) and not isinstance(error, InProgress)
-
-
-class BadSignature(ProviderError):
-    """The webhook was not signed by the provider."""
-
-
-class BadPayload(ProviderError):
-    """The webhook was signed, but could not be read."""
 
 
 class Provider(Protocol):
@@ -208,7 +170,7 @@ class Provider(Protocol):
     def fetch(self, provider_id: str) -> Number:
         """The number with its messages (of this reservation alone). Raises NotFound."""
 
-    def fetch_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, Number | ProviderError]:
+    def fetch_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, Number | RemoteError]:
         """Fetch many at once over one session; an error is returned in its number's place.
 
         A number that waits there may come without messages: the provider would call it completed, had it had any.
@@ -221,7 +183,7 @@ class Provider(Protocol):
     def report(self, provider_id: str) -> None:
         """Say that the number never worked, so that its cost comes back. Raises Rejected where not allowed."""
 
-    def report_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, ProviderError | None]:
+    def report_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, RemoteError | None]:
         """Report many at once, as `fetch_many` fetches them; None where it was done."""
 
     def recent(self, *, since: datetime) -> Rows[Sale]:

@@ -19,6 +19,7 @@ from accounts.errors import PolicyNotAccepted, PurchasesFrozen
 from accounts.models import User
 from accounts.selectors import accepted_policy
 from config.lib import faults, money
+from config.lib.remote import errors as remote
 from config.lib.remote.breaker import Breaker, Open
 from verifications import errors, providers, signals
 from verifications.models import OPEN, Offer, Status, Verification
@@ -134,7 +135,7 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
     """The provider's answer, and T2. No transaction is open while it is asked."""
     try:
         number = there.purchase(verification)
-    except base.OutcomeUnknown as error:
+    except remote.OutcomeUnknown as error:
         log.warning("The outcome of %s is unknown: %s", verification.pk, error)
         now = timezone.now()
         asked = not isinstance(error, there.NotAsked)
@@ -143,7 +144,7 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
             sale.report_unclear(verification=verification, now=now)
         verification.refresh_from_db()
         return verification
-    except base.ProviderError as error:
+    except remote.RemoteError as error:
         faults.point("buy.answered")
         log.info("The provider refused %s: %s %s", verification.pk, type(error).__name__, error)
         refusal = refusals.refusal_of(error)

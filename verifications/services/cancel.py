@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from accounts.models import User
 from config.lib import faults, money
 from config.lib.errors.base import NotFound
+from config.lib.remote import errors as remote
 from verifications import errors, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
@@ -101,11 +102,11 @@ def ask(*, verification: Verification, now: datetime, by: there.Asker = there.As
     """
     try:
         there.cancel(verification, by=by)
-    except base.Rejected:
+    except remote.Rejected:
         return _look(verification, now, by)
     except base.TooEarly:
         raise
-    except base.ProviderError as error:
+    except remote.RemoteError as error:
         return _later(verification, error, now)
     faults.point("cancel.answered")
     return end.end(verification=verification, to=Status.CANCELLED, now=now, settled=True)
@@ -115,18 +116,18 @@ def _look(verification: Verification, now: datetime, by: there.Asker) -> Verific
     """It is over there already, they say: what came of it?"""
     try:
         number = there.fetch(verification, by=by)
-    except base.ProviderError as error:
+    except remote.RemoteError as error:
         return _later(verification, error, now)
     current = receive.apply(verification=verification, number=number, now=now)
     if current.status == Status.WAITING and number.state == "waiting":
         raise base.TooEarly("Rejected, though it waits", retry_after=15)
     if current.status == Status.WAITING:
-        return _later(current, base.OutcomeUnknown(f"{number.state}, without its text"), now)
+        return _later(current, remote.OutcomeUnknown(f"{number.state}, without its text"), now)
     return current
 
 
 @transaction.atomic
-def _later(verification: Verification, error: base.ProviderError, now: datetime) -> Verification:
+def _later(verification: Verification, error: remote.RemoteError, now: datetime) -> Verification:
     log.warning("Cancelling %s goes on later: %s %s", verification.pk, type(error).__name__, error)
     current = lock(verification.pk)
     if current.status == Status.WAITING:

@@ -16,15 +16,10 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from config.lib import metrics, money
+from config.lib.remote.errors import Rejected, RemoteError, Throttled
 from verifications import catalogue_data, errors, providers, signals
 from verifications.models import Category, Offer, Service, Verification
-from verifications.providers.base import (
-    OutOfStock,
-    Provider,
-    ProviderError,
-    Rejected,
-    Throttled,
-)
+from verifications.providers.base import OutOfStock, Provider
 from verifications.services import there
 from verifications.services.quotes import note_quote, reprice, spec_of
 
@@ -61,7 +56,7 @@ def sync_catalogue(*, now: datetime, force: bool = False) -> Summary:
 
     At most CATALOGUE_PRICES_PER_SYNC prices are asked for in a run; a 429 or an outage ends it with what it has.
     A list that lacks more than a fifth of what is for sale is not taken over, unless by `force`; staff are alerted.
-    Raises ProviderError where not even the list can be had.
+    Raises RemoteError where not even the list can be had.
     """
     provider = providers.current()
     listed = providers.operation_breaker("catalogue").call(provider.services)
@@ -194,7 +189,7 @@ def _renew_prices(provider: Provider, now: datetime) -> tuple[int, str]:
         except Rejected as error:
             log.info("price_refused", service=offer.service.name, error=str(error))
             note_quote(offer=offer, quote=None, now=now, unsold=True)
-        except ProviderError as error:
+        except RemoteError as error:
             log.warning("prices_stopped", priced=priced, error=f"{type(error).__name__} {error}")
             return priced, "throttled" if isinstance(error, Throttled) else "unavailable"
     return priced, ""
@@ -241,7 +236,7 @@ def _look_at_float(provider: Provider) -> Decimal | None:
     """Our balance there. Sends provider_float_low once for each threshold that it fell below."""
     try:
         balance = provider.balance()
-    except ProviderError as error:
+    except RemoteError as error:
         log.warning("float_unknown", provider=provider.name, error=f"{type(error).__name__} {error}")
         return None
     metrics.provider_float.labels(provider.name).set(float(balance))

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from config.lib import faults
+from config.lib.remote import errors as remote
 from verifications import selectors, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
@@ -97,7 +98,7 @@ def report(verification: Verification) -> None:
     """Tell the provider that the number never worked, so that our cost comes back. What fails, recovery repeats."""
     try:
         there.report(verification)
-    except base.ProviderError as error:
+    except remote.RemoteError as error:
         log.info("Report of %s is left to recovery: %s %s", verification.pk, type(error).__name__, error)
         return
     _settle(verification, settled=True)
@@ -121,7 +122,7 @@ def give_back(*, verification: Verification, now: datetime) -> None:
     """Ask the provider for our cost of a number that ended here without a code. Recovery's step for ended rows."""
     try:
         settled = _return(verification)
-    except base.ProviderError as error:
+    except remote.RemoteError as error:
         log.info("Number of %s is not settled yet: %s %s", verification.pk, type(error).__name__, error)
         settled = None
     faults.point("end.returned")

@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from config.lib import faults
 from config.lib.postgres import limits
+from config.lib.remote import errors as remote
 from verifications.models import Status, Verification
 from verifications.providers import base
 from verifications.services import crowd, end, receive, there
@@ -73,7 +74,7 @@ def _close(
     row: Verification, *, answers: there.Answers, report: Callable[[Verification], object], now: datetime
 ) -> None:
     found = answers[row.pk]
-    if isinstance(found, base.ProviderError):
+    if isinstance(found, remote.RemoteError):
         _unreached(row, found, now)
         return
     try:
@@ -82,36 +83,36 @@ def _close(
         if limits.is_lock_timeout(error):
             raise
         log.exception("What the provider says of %s can't be applied", row.pk)
-        _unreached(row, base.OutcomeUnknown(type(error).__name__), now)
+        _unreached(row, remote.OutcomeUnknown(type(error).__name__), now)
         return
     if current.status != Status.WAITING:
         return
     faults.point("expire.fetched")
     try:
         there.cancel(row)
-    except base.NotFound as error:
+    except remote.NotFound as error:
         _unreached(row, error, now)
-    except (base.Rejected, base.TooEarly) as error:
+    except (remote.Rejected, base.TooEarly) as error:
         _look_again(row, error, now)
-    except base.ProviderError as error:
+    except remote.RemoteError as error:
         _unreached(row, error, now)
     else:
         faults.point("expire.cancelled")
         end.end(verification=row, to=_how(row), now=now, settled=True)
 
 
-def _look_again(row: Verification, refusal: base.ProviderError, now: datetime) -> None:
+def _look_again(row: Verification, refusal: remote.RemoteError, now: datetime) -> None:
     """It can't be cancelled: a code may have come in between, or it has ended there."""
     try:
         found = there.fetch(row)
-    except base.ProviderError as error:
+    except remote.RemoteError as error:
         _unreached(row, error, now)
         return
     if receive.apply(verification=row, number=found, now=now, last=True).status == Status.WAITING:
         _unreached(row, refusal, now)
 
 
-def _unreached(row: Verification, error: base.ProviderError, now: datetime) -> None:
+def _unreached(row: Verification, error: remote.RemoteError, now: datetime) -> None:
     """Ask again at the end of the lease; after a while the customer has waited long enough, and the loss is ours."""
     patience = timedelta(seconds=settings.EXPIRY_GIVE_UP_SECONDS)
     if row.expires_at is not None and now < row.expires_at + patience:

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import QuerySet
 
+from config.lib.remote.errors import OutcomeUnknown, RemoteError
 from verifications import providers
 from verifications.models import Status, Verification
-from verifications.providers.base import OutcomeUnknown, ProviderError, Rows, Sale
+from verifications.providers.base import Rows, Sale
 
 SLACK = timedelta(minutes=1)  # between the provider's clock and ours
 
@@ -34,18 +35,18 @@ class Book:
     def __init__(self, *, since: datetime) -> None:
         self._since = since
         self._lock = threading.Lock()
-        self._read: dict[str, Rows[Sale] | ProviderError] = {}
+        self._read: dict[str, Rows[Sale] | RemoteError] = {}
 
     def sales(self, provider: str) -> Rows[Sale]:
-        """Raises ProviderError where the list can't be had."""
+        """Raises RemoteError where the list can't be had."""
         with self._lock:
             if provider not in self._read:
                 try:
                     self._read[provider] = providers.by_name(provider).recent(since=self._since)
-                except ProviderError as error:
+                except RemoteError as error:
                     self._read[provider] = error
             found = self._read[provider]
-        if isinstance(found, ProviderError):
+        if isinstance(found, RemoteError):
             raise found
         return found
 
@@ -54,7 +55,7 @@ def find(order: Verification, book: Book) -> Sale | None:
     """Return the number that was sold for the order, None where the list proves that none was.
 
     By the key where the list shows it, else by service and time among the numbers that no verification has.
-    Raises ProviderError (can't be read, or not yet decided) and Ambiguous.
+    Raises RemoteError (can't be read, or not yet decided) and Ambiguous.
     """
     sales = book.sales(order.provider)
     named = next((sale for sale in sales if sale.key == str(order.pk)), None)

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from config.lib import faults
+from config.lib.remote import errors as remote
 from config.lib.remote.breaker import Open
 from verifications import providers
 from verifications.models import Verification
@@ -105,7 +106,7 @@ def _ask(rows: list[Verification], now: datetime) -> list[Verification]:
     faults.point("poll.answered")
     if wait := there.longest_wait(answers):
         _pause(now, wait)
-    failed = [answer for answer in answers.values() if isinstance(answer, base.ProviderError)]
+    failed = [answer for answer in answers.values() if isinstance(answer, remote.RemoteError)]
     if failed:
         log.warning("%s of %s polls brought nothing, such as: %r", len(failed), len(rows), failed[0])
     news = [(row, answer) for row in rows if isinstance(answer := answers[row.pk], base.Number) and _is_news(answer)]

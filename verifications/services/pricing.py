@@ -11,11 +11,12 @@ from django.core.cache import cache
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from config.lib.remote.errors import Rejected, RemoteError, Throttled
 from verifications.catalogue_data import UNCLASSIFIED
 from verifications.errors import OutOfStock, ProviderUnavailable, ServiceBlocked, UnknownService
 from verifications.models import Offer
 from verifications.providers.base import OutOfStock as NoneLeft
-from verifications.providers.base import ProviderError, Rejected, Spec, Throttled
+from verifications.providers.base import Spec
 from verifications.services import there
 from verifications.services.quotes import note_quote, price_of, quote_offer, spec_of
 
@@ -76,7 +77,7 @@ def deal_of(offer: Offer, area_code: str) -> Deal:
         raise OutOfStock from error
     except Throttled as error:
         raise ProviderUnavailable(retry_after=error.retry_after) from error
-    except ProviderError as error:
+    except RemoteError as error:
         log.warning("No price for %s: %s %s", offer.service.name, type(error).__name__, error)
         raise ProviderUnavailable(retry_after=30) from error
     if not price or price > settings.MAX_PRICE_CENTS:
@@ -91,7 +92,7 @@ def ask_again(*, deal: Deal, area_code: str) -> None:
         return
     try:
         found = there.quote(deal.offer.provider, spec_of(deal.offer), by=there.Asker.CUSTOMER)
-    except ProviderError as error:
+    except RemoteError as error:
         log.info("No new price for %s: %s %s", deal.offer.service.name, type(error).__name__, error)
         Offer.objects.filter(pk=deal.offer.pk).update(quoted_at=None)
         return

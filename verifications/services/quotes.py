@@ -16,8 +16,9 @@ from django.db.models.functions import Cast, Ceil, Coalesce
 from redis.exceptions import RedisError
 
 from config.lib import money
+from config.lib.remote.errors import Rejected, RemoteError, Unavailable
 from verifications.models import Offer, Service
-from verifications.providers.base import OutOfStock, ProviderError, Quote, Rejected, Spec, Unavailable
+from verifications.providers.base import OutOfStock, Quote, Spec
 from verifications.services import there
 
 log = structlog.get_logger(__name__)
@@ -27,7 +28,7 @@ def quote_offer(*, offer: Offer, now: datetime) -> Offer:
     """The offer with a price not older than QUOTE_MAX_AGE_SECONDS, asked of the provider where ours is. No transaction.
 
     One asks for all who want to know. Where the provider gives no answer an older price stays: a purchase never costs
-    more than it, since the order names our limit. Raises ProviderError where there is none to fall back on; `price`
+    more than it, since the order names our limit. Raises RemoteError where there is none to fall back on; `price`
     is None in the answer where the provider does not sell it.
     """
     if _is_fresh(offer, now):
@@ -44,7 +45,7 @@ def quote_offer(*, offer: Offer, now: datetime) -> Offer:
             return note_quote(offer=current, quote=None, now=now)
         except Rejected:
             return note_quote(offer=current, quote=None, now=now, unsold=True)
-        except ProviderError as error:
+        except RemoteError as error:
             log.warning("no_quote", service=current.service.name, error=f"{type(error).__name__} {error}")
             return _or_older(current, error)
         return note_quote(offer=current, quote=quote, now=now)
@@ -89,7 +90,7 @@ def _is_fresh(offer: Offer, now: datetime) -> bool:
     return offer.quoted_at is not None and offer.quoted_at > oldest
 
 
-def _or_older(offer: Offer, error: ProviderError) -> Offer:
+def _or_older(offer: Offer, error: RemoteError) -> Offer:
     if offer.price is None:
         raise error
     return offer

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from config.lib import faults
+from config.lib.remote import errors as remote
 from verifications import errors, providers, signals
 from verifications.models import Message, Status, Verification
 from verifications.providers import base
@@ -29,9 +30,9 @@ def receive_webhook(*, provider: str, headers: Mapping[str, str], body: bytes) -
     """
     try:
         incoming = providers.by_name(provider).parse_webhook(headers=headers, body=body)
-    except base.BadSignature as error:
+    except remote.BadSignature as error:
         raise errors.BadSignature from error
-    except base.BadPayload as error:
+    except remote.BadPayload as error:
         raise errors.BadWebhook from error
     if incoming is None:
         return

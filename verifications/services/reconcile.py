@@ -12,9 +12,10 @@ from django.conf import settings
 from django.db import transaction
 
 from config.lib.commands import Report, Step, no_step
+from config.lib.remote.errors import Rejected, RemoteError
 from verifications import providers, signals
 from verifications.models import Status, Verification
-from verifications.providers.base import Provider, ProviderError, Rejected, Sale, TooEarly
+from verifications.providers.base import Provider, Sale, TooEarly
 from verifications.services import lookup
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ def reconcile_provider(*, since: datetime, now: datetime, execute: bool, step: S
     Rows: `orphan` (no verification has it), `left_open` (ours ended, theirs runs on), `cost` (they charged another cost
     than we wrote down), `missing` (we have it, they don't). `amount` is what the numbers to give back cost us.
     `unreadable` counts rows of theirs that could not be read: what is missing may be among them.
-    A number that nobody owns and that was given back is as it should be. Raises ProviderError where their book can't
+    A number that nobody owns and that was given back is as it should be. Raises RemoteError where their book can't
     be read.
     """
     provider = providers.current()
@@ -69,7 +70,7 @@ def reconcile_nightly(*, now: datetime) -> Report | None:
         report = reconcile_provider(
             since=now - NIGHTLY_OVER, now=now, execute=settings.PROVIDER_ACCOUNT_EXCLUSIVE, step=no_step
         )
-    except ProviderError as error:
+    except RemoteError as error:
         log.error("The provider's book can't be read: %s %s", type(error).__name__, error)
         _report_differences(provider.name, {}, error=type(error).__name__)
         return None
@@ -140,7 +141,7 @@ def _cancel(provider: Provider, sale: Sale) -> str:
         return f"too early: in {error.retry_after:.0f} s"
     except Rejected:
         return "ended meanwhile"
-    except ProviderError as error:
+    except RemoteError as error:
         return f"not cancelled: {type(error).__name__}"
     return "cancelled"
 

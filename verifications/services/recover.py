@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from config.lib import faults
+from config.lib.remote import errors as remote
 from verifications import providers, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
@@ -101,10 +102,10 @@ def _sale(row: Verification, now: datetime) -> None:
     """Ask with the same key: the provider answers with the number that it sold, or that it sold none."""
     try:
         number = there.replay(row)
-    except (base.OutcomeUnknown, base.Throttled, base.Unavailable) as error:
+    except (remote.OutcomeUnknown, remote.Throttled, remote.Unavailable) as error:
         _later(row, error, now)
         sale.report_unclear(verification=row, now=now)
-    except base.ProviderError as error:
+    except remote.RemoteError as error:
         sale.refuse(verification=row, why=refusals.why(error), now=now)
     else:
         faults.point("recover.answered")
@@ -126,7 +127,7 @@ def _give_up(row: Verification, now: datetime, book: lookup.Book) -> None:
     why = _("The provider did not respond.")
     try:
         found = lookup.find(row, book)
-    except (base.ProviderError, lookup.Ambiguous):
+    except (remote.RemoteError, lookup.Ambiguous):
         sale.give_up(verification=row, why=why, now=now)
         return
     if found is None:
@@ -158,8 +159,8 @@ def _look_for_number(row: Verification, now: datetime, book: lookup.Book) -> Non
     except lookup.Ambiguous as several:
         _report_ambiguous(row, several.candidates)
     except IntegrityError:  # another order took it meanwhile
-        _look_later(row, base.OutcomeUnknown("taken by another order"), now)
-    except base.ProviderError as error:
+        _look_later(row, remote.OutcomeUnknown("taken by another order"), now)
+    except remote.RemoteError as error:
         _look_later(row, error, now)
 
 
@@ -181,7 +182,7 @@ def _report_ambiguous(row: Verification, candidates: list[base.Sale]) -> None:
     note(row, next_recovery_at=None)
 
 
-def _look_later(row: Verification, error: base.ProviderError, now: datetime) -> None:
+def _look_later(row: Verification, error: remote.RemoteError, now: datetime) -> None:
     age = now - row.created_at
     if age > _LOOK_FOR:
         log.error("Whether a number was sold for %s can't be learned: %s %s", row.pk, type(error).__name__, error)
@@ -192,7 +193,7 @@ def _look_later(row: Verification, error: base.ProviderError, now: datetime) -> 
     note(row, next_recovery_at=now + timedelta(seconds=wait))
 
 
-def _later(row: Verification, error: base.ProviderError, now: datetime) -> None:
+def _later(row: Verification, error: remote.RemoteError, now: datetime) -> None:
     age = (now - row.created_at).total_seconds()
     wait = max(min(60.0, max(2.0, age / 4)), getattr(error, "retry_after", 0.0))
     log.warning("Recovery of %s goes on in %.0f s: %s %s", row.pk, wait, type(error).__name__, error)

@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from config.lib.errors.base import DomainError
+from config.lib.remote import errors as remote
 from verifications import errors
 from verifications.providers import base
 
 log = logging.getLogger(__name__)
 
 # The first row that fits: the provider's word, our refusal, why, what to try, and the seconds to wait.
-_TABLE: tuple[tuple[type[base.ProviderError], type[DomainError], Promise, Promise, int | None], ...] = (
+_TABLE: tuple[tuple[type[remote.RemoteError], type[DomainError], Promise, Promise, int | None], ...] = (
     (
         base.OutOfStock,
         errors.OutOfStock,
@@ -32,14 +33,14 @@ _TABLE: tuple[tuple[type[base.ProviderError], type[DomainError], Promise, Promis
         None,
     ),
     (
-        base.Throttled,
+        remote.Throttled,
         errors.ProviderUnavailable,
         gettext_lazy("Our number provider is very busy just now."),
         gettext_lazy("Try again in a moment."),
         None,
     ),
     (
-        base.Rejected,
+        remote.Rejected,
         errors.OutOfStock,
         gettext_lazy("The provider has no number of this kind."),
         gettext_lazy("Try another area code or service."),
@@ -53,7 +54,7 @@ _TABLE: tuple[tuple[type[base.ProviderError], type[DomainError], Promise, Promis
         300,
     ),
     (
-        base.ProviderError,
+        remote.RemoteError,
         errors.ProviderUnavailable,
         gettext_lazy("Our number provider can't be reached just now."),
         gettext_lazy("Try again in a minute."),
@@ -62,17 +63,17 @@ _TABLE: tuple[tuple[type[base.ProviderError], type[DomainError], Promise, Promis
 )
 
 
-def why(error: base.ProviderError) -> str:
+def why(error: remote.RemoteError) -> str:
     """One sentence, for the verification's own record; who shows it says what became of the money."""
     return str(_row(error)[2])
 
 
-def refusal_of(error: base.ProviderError) -> DomainError:
+def refusal_of(error: remote.RemoteError) -> DomainError:
     """The same as an answer to the one who asked."""
     _kind, refusal, reason, advice, wait = _row(error)
     if isinstance(error, base.ProviderFunds):
         log.critical("Our float at the provider is too low to sell: %s", error)
-    if isinstance(error, base.Throttled):
+    if isinstance(error, remote.Throttled):
         wait = math.ceil(error.retry_after)
     extra = {} if wait is None else {"retry_after": wait}
     sentence = _("{why} Nothing was charged. {advice}").format(why=reason, advice=advice)
@@ -80,6 +81,6 @@ def refusal_of(error: base.ProviderError) -> DomainError:
 
 
 def _row(
-    error: base.ProviderError,
-) -> tuple[type[base.ProviderError], type[DomainError], Promise, Promise, int | None]:
+    error: remote.RemoteError,
+) -> tuple[type[remote.RemoteError], type[DomainError], Promise, Promise, int | None]:
     return next(row for row in _TABLE if isinstance(error, row[0]))

@@ -13,23 +13,15 @@ from django.conf import settings
 
 from config.lib.remote.breaker import Breaker, Open
 from config.lib.remote.bulkhead import Full, StillRunning, bulkhead
+from config.lib.remote.errors import OutcomeUnknown, RemoteError, Throttled, Unavailable
 from verifications import providers
 from verifications.models import Verification
-from verifications.providers.base import (
-    Number,
-    OutcomeUnknown,
-    Provider,
-    ProviderError,
-    Quote,
-    Spec,
-    Throttled,
-    Unavailable,
-)
+from verifications.providers.base import Number, Provider, Quote, Spec
 
 T = TypeVar("T")
-Answers = Mapping[UUID, Number | ProviderError]
+Answers = Mapping[UUID, Number | RemoteError]
 BUSY_SECONDS = 2  # after so long a place is likely free again
-Many = Callable[[Provider, Sequence[str]], Mapping[str, T | ProviderError]]
+Many = Callable[[Provider, Sequence[str]], Mapping[str, T | RemoteError]]
 
 
 class Asker(Enum):
@@ -170,18 +162,18 @@ def fetch_many(verifications: Sequence[Verification]) -> Answers:
     return _of_many(verifications, "fetch", lambda one, ids: one.fetch_many(ids, concurrency=settings.POLL_CONCURRENCY))
 
 
-def report_many(verifications: Sequence[Verification]) -> Mapping[UUID, ProviderError | None]:
+def report_many(verifications: Sequence[Verification]) -> Mapping[UUID, RemoteError | None]:
     """`report` for many at once: None where it was done."""
 
-    def ask(provider: Provider, ids: Sequence[str]) -> Mapping[str, ProviderError | None]:
+    def ask(provider: Provider, ids: Sequence[str]) -> Mapping[str, RemoteError | None]:
         _check(providers.operation_breaker("report", provider.name))
         return provider.report_many(ids, concurrency=settings.POLL_CONCURRENCY)
 
     return _of_many(verifications, "report", ask)
 
 
-def _of_many(verifications: Sequence[Verification], operation: str, ask: Many[T]) -> dict[UUID, T | ProviderError]:
-    answers: dict[UUID, T | ProviderError] = {}
+def _of_many(verifications: Sequence[Verification], operation: str, ask: Many[T]) -> dict[UUID, T | RemoteError]:
+    answers: dict[UUID, T | RemoteError] = {}
     for name in {verification.provider for verification in verifications}:
         mine = [verification for verification in verifications if verification.provider == name]
         answers |= _of_one_provider(name, operation, mine, ask)
@@ -190,14 +182,14 @@ def _of_many(verifications: Sequence[Verification], operation: str, ask: Many[T]
 
 def _of_one_provider(
     name: str, operation: str, mine: Sequence[Verification], ask: Many[T]
-) -> dict[UUID, T | ProviderError]:
+) -> dict[UUID, T | RemoteError]:
     guard = providers.operation_breaker(operation, name)
-    found: Mapping[str, T | ProviderError]
+    found: Mapping[str, T | RemoteError]
     try:
         found = ask(providers.by_name(name), [verification.provider_id for verification in mine])
     except Refused as error:
         return {verification.pk: error for verification in mine}
-    except ProviderError as error:
+    except RemoteError as error:
         found = {verification.provider_id: error for verification in mine}
     outages = [answer for answer in found.values() if isinstance(answer, Exception) and providers.is_outage(answer)]
     if len(outages) < len(found):

@@ -13,10 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
+from config.lib.remote.errors import Rejected, RemoteError
 from dev.sandbox.catalogue import OFFERS
 from verifications import catalogue_data, errors, providers, services, signals
 from verifications.models import Category, Offer, Service, Status, Verification
-from verifications.providers.base import OutOfStock, ProviderError, Rejected, Rows
+from verifications.providers.base import OutOfStock, Rows
 from verifications.selectors import services_for_sale
 from verifications.services import catalogue
 from verifications.tests.factories import make_offer
@@ -264,7 +265,7 @@ def test_the_migration_takes_off_sale_what_nobody_has_looked_at(shop):
 def test_a_list_that_cannot_be_had_changes_nothing(shop):
     services.sync_catalogue(now=NOW)
     shop.fault("/services$", "error_500", times=2)
-    with pytest.raises(ProviderError):
+    with pytest.raises(RemoteError):
         services.sync_catalogue(now=NOW)
     assert Offer.objects.filter(active=True).count() == len(OFFERS)
 
@@ -388,7 +389,7 @@ def test_an_old_price_stays_while_the_provider_does_not_answer(shop):
 
 def test_without_any_price_the_provider_s_silence_is_told(shop):
     shop.fault("/pricing/", "error_500")
-    with pytest.raises(ProviderError):
+    with pytest.raises(RemoteError):
         services.quote_offer(offer=make_offer("whatsapp", cost=None, price=None, quoted_at=None), now=NOW)
 
 

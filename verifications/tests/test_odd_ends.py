@@ -13,10 +13,10 @@ from django.utils.module_loading import import_string
 
 from accounts.models import User
 from config.lib.errors.base import DomainError
+from config.lib.remote.errors import NotFound
 from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services
 from verifications.models import MOVES, Status, Verification
-from verifications.providers.base import NotFound
 from verifications.services.moves import NotAMove, move
 from verifications.tests.books import assert_balanced, money, rows
 

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from verifications.providers.base import Spec, Throttled, Unavailable
+from config.lib.remote.errors import Throttled, Unavailable
+from verifications.providers.base import Spec
 from verifications.providers.textverified import TextVerified
 
 

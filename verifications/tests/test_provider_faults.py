@@ -2,17 +2,9 @@
 
 import pytest
 
+from config.lib.remote.errors import OutcomeUnknown, Rejected, RemoteError, Throttled, Unavailable
 from verifications.providers import background
-from verifications.providers.base import (
-    Number,
-    OutcomeUnknown,
-    ProviderError,
-    Rejected,
-    Spec,
-    Throttled,
-    Unavailable,
-    Unexplained,
-)
+from verifications.providers.base import Number, Spec, Unexplained
 from verifications.providers.textverified import TextVerified, client, words
 
 SILENT = ["drop_before", "hang", "error_500", "html_502", "slow:0.6"]
@@ -38,7 +30,7 @@ def raised(call):
     """What a call raises; the call's answer where it raises nothing."""
     try:
         return call()
-    except ProviderError as error:
+    except RemoteError as error:
         return error
 
 
@@ -79,7 +71,7 @@ def test_a_purchase_that_is_unauthorized_twice_surely_bought_nothing(provider, s
 def test_a_purchase_whose_details_stay_away_is_unknown_but_named(provider, sandbox, fault):
     sandbox.fault(DETAILS, fault, times=TWICE)
     error = raised(lambda: provider.purchase(PENDING, key="k1"))
-    assert (type(error), error.provider_id) == (OutcomeUnknown, sandbox.ledger()["numbers"][0]["id"])
+    assert (type(error), error.remote_id) == (OutcomeUnknown, sandbox.ledger()["numbers"][0]["id"])
 
 
 @pytest.mark.parametrize("path", [DETAILS, MESSAGES])

@@ -8,18 +8,8 @@ from decimal import Decimal
 import pytest
 from prometheus_client import REGISTRY
 
-from verifications.providers.base import (
-    InProgress,
-    KeyExpired,
-    NotFound,
-    OutOfStock,
-    PriceMoved,
-    ProviderFunds,
-    Rejected,
-    Spec,
-    TooEarly,
-    Unavailable,
-)
+from config.lib.remote.errors import NotFound, Rejected, Unavailable
+from verifications.providers.base import InProgress, KeyExpired, OutOfStock, PriceMoved, ProviderFunds, Spec, TooEarly
 from verifications.providers.textverified import TextVerified
 
 WHATSAPP = Spec("whatsapp")

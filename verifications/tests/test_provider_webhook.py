@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from config.lib.remote.errors import BadPayload, BadSignature
 from verifications import providers
-from verifications.providers.base import BadPayload, BadSignature, IncomingText, Spec, Text
+from verifications.providers.base import IncomingText, Spec, Text
 
 SECRET = "whsec_of_this_test"
 DATA = {

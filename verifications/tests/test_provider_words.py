@@ -6,15 +6,14 @@ from decimal import Decimal
 
 import pytest
 
+from config.lib.remote import errors as remote
+from config.lib.remote.errors import NotFound, Rejected, Throttled
 from verifications.providers.base import (
     InProgress,
     KeyExpired,
-    NotFound,
     OutOfStock,
     PriceMoved,
     ProviderFunds,
-    Rejected,
-    Throttled,
     TooEarly,
     is_outage,
     outcome_of,
@@ -216,7 +215,8 @@ def test_null_texts_and_codes_become_empty():
 def test_only_silence_is_an_outage():
     from verifications.providers import base
 
-    kinds = [kind for kind in vars(base).values() if isinstance(kind, type) and issubclass(kind, base.ProviderError)]
+    known = {**vars(remote), **vars(base)}.values()
+    kinds = [kind for kind in known if isinstance(kind, type) and issubclass(kind, remote.RemoteError)]
     assert {kind.__name__ for kind in kinds if is_outage(kind())} == {"Unavailable", "OutcomeUnknown", "Unexplained"}
 
 

@@ -12,9 +12,10 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
+from config.lib.remote.errors import RemoteError
 from verifications import providers, services, signals, tasks
 from verifications.models import Status, Verification
-from verifications.providers.base import PriceMoved, ProviderError, Spec
+from verifications.providers.base import PriceMoved, Spec
 from verifications.tests.factories import make_service
 
 pytestmark = pytest.mark.django_db
@@ -203,7 +204,7 @@ def test_a_number_that_they_do_not_list_is_found(provider):
 def test_a_book_that_cannot_be_read_changes_nothing(provider, sandbox):
     sold(provider)
     sandbox.fault(r"GET \S+/verifications$", "error_500", times=2)
-    with pytest.raises(ProviderError):
+    with pytest.raises(RemoteError):
         reconcile(execute=True)
     assert states(sandbox) == ["verificationPending"]
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from django.core.management.base import CommandError
 
 from config.lib.commands import ReconcileCommand, Report, Step
+from config.lib.remote.errors import RemoteError
 from verifications import services
-from verifications.providers.base import ProviderError
 
 
 class Command(ReconcileCommand):
@@ -18,5 +18,5 @@ class Command(ReconcileCommand):
     def reconcile(self, *, since: datetime, now: datetime, execute: bool, step: Step) -> Report:
         try:
             return services.reconcile_provider(since=since, now=now, execute=execute, step=step)
-        except ProviderError as error:
+        except RemoteError as error:
             raise CommandError(f"The provider's book can't be read: {type(error).__name__} {error}") from error

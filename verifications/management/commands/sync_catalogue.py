@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from config.lib.remote.errors import RemoteError
 from verifications import services
-from verifications.providers.base import ProviderError
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             done = services.sync_catalogue(now=timezone.now(), force=options["force"])
-        except ProviderError as error:
+        except RemoteError as error:
             raise CommandError(f"The provider does not list its services: {type(error).__name__} {error}") from error
         self.stdout.write(
             f"{done.services} services ({done.added} new, {done.gone} gone), {done.priced} prices renewed, "

@@ -18,23 +18,18 @@ from urllib.parse import parse_qsl, urlsplit
 from django.conf import settings
 
 from config.lib import metrics
+from config.lib.remote.errors import NotFound, OutcomeUnknown, Rejected, RemoteError, Throttled, Unavailable
 from verifications.providers import background
 from verifications.providers.base import (
     IncomingText,
-    NotFound,
     Number,
-    OutcomeUnknown,
-    ProviderError,
     Quote,
-    Rejected,
     Rows,
     Sale,
     ServiceListing,
     Spec,
     Text,
-    Throttled,
     TooEarly,
-    Unavailable,
     Unexplained,
     outcome_of,
 )
@@ -86,15 +81,15 @@ class TextVerified:
             attempt.provider_id = words.id_in_link(reply.body, reply.headers.get("Location", ""))
             try:
                 return words.number(await client.get(f"/verifications/{attempt.provider_id}"))
-            except ProviderError as error:
-                raise OutcomeUnknown(f"bought, details: {error}", provider_id=attempt.provider_id) from None
+            except RemoteError as error:
+                raise OutcomeUnknown(f"bought, details: {error}", remote_id=attempt.provider_id) from None
 
         return self._do("purchase", work)
 
     def fetch(self, provider_id: str) -> Number:
         return self._do("fetch", _fetching(provider_id, waiting_too=True))
 
-    def fetch_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, Number | ProviderError]:
+    def fetch_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, Number | RemoteError]:
         works = {provider_id: _fetching(provider_id, waiting_too=False) for provider_id in provider_ids}
         return self._do_many("fetch", works, concurrency)
 
@@ -109,7 +104,7 @@ class TextVerified:
                 # The vendor has no word for "too early": a number that still waits can be cancelled later.
                 try:
                     number = words.number(await client.get(path))
-                except (ProviderError, words.Unreadable):
+                except (RemoteError, words.Unreadable):
                     if isinstance(refused, Unexplained):
                         raise refused from None  # perhaps done: nobody says what became of it
                     raise
@@ -127,7 +122,7 @@ class TextVerified:
     def report(self, provider_id: str) -> None:
         self._do("report", _reporting(provider_id))
 
-    def report_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, ProviderError | None]:
+    def report_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, RemoteError | None]:
         works = {provider_id: _reporting(provider_id) for provider_id in provider_ids}
         return self._do_many("report", works, concurrency)
 
@@ -173,9 +168,7 @@ class TextVerified:
         except TimeoutError:
             raise OutcomeUnknown(f"{operation}: the loop does not answer") from None
 
-    def _do_many(
-        self, operation: str, works: Mapping[str, Work[T]], concurrency: int
-    ) -> Mapping[str, T | ProviderError]:
+    def _do_many(self, operation: str, works: Mapping[str, Work[T]], concurrency: int) -> Mapping[str, T | RemoteError]:
         # Halting bounds it to two rounds without an answer; with answers, each round is as long as the slowest of it.
         rounds = 2 + len(works) // max(concurrency, 1)
         work = self._many(operation, works, concurrency)
@@ -196,7 +189,7 @@ class TextVerified:
             why = attempt.unanswered(f"{operation}: {'timed out' if isinstance(error, TimeoutError) else 'unreadable'}")
             outcome = outcome_of(why)
             raise why from None
-        except ProviderError as error:
+        except RemoteError as error:
             outcome = outcome_of(error)
             raise
         except Exception as error:  # noqa: BLE001  a mistake of ours keeps no number from ending
@@ -212,10 +205,10 @@ class TextVerified:
 
     async def _many(
         self, operation: str, works: Mapping[str, Work[T]], concurrency: int
-    ) -> Mapping[str, T | ProviderError]:
+    ) -> Mapping[str, T | RemoteError]:
         remaining = iter(works.items())
-        results: dict[str, T | ProviderError] = {}
-        halt: ProviderError | None = None
+        results: dict[str, T | RemoteError] = {}
+        halt: RemoteError | None = None
         unanswered, answered = 0, False
 
         async def worker() -> None:
@@ -232,7 +225,7 @@ class TextVerified:
                     unanswered += 1
                     if not answered and unanswered >= concurrency:
                         halt = error
-                except ProviderError as error:
+                except RemoteError as error:
                     results[provider_id] = error
                     answered = True
                     if isinstance(error, Throttled):
@@ -315,7 +308,7 @@ async def _stock(client: Client, asked: Mapping[str, Any]) -> int | None:
         body = await client.ask("/inventory/verifications", asked)
         with words.reading("stock"):
             return max(0, int(body["availableQuantity"]))
-    except (ProviderError, words.Unreadable):
+    except (RemoteError, words.Unreadable):
         return None  # the price alone is worth having
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from verifications.providers.base import OutcomeUnknown, ProviderError, Throttled, Unavailable, Unexplained
+from config.lib.remote.errors import OutcomeUnknown, RemoteError, Throttled, Unavailable
+from verifications.providers.base import Unexplained
 from verifications.providers.textverified import words
 
 ROOT = "/api/pub/v2"
@@ -29,9 +30,9 @@ class Attempt:
     sent: bool = False
     provider_id: str = ""
 
-    def unanswered(self, why: str) -> ProviderError:
+    def unanswered(self, why: str) -> RemoteError:
         """The error for no answer, or none that can be read: perhaps done, or surely not."""
-        return OutcomeUnknown(why, provider_id=self.provider_id) if self.sent else Unavailable(why)
+        return OutcomeUnknown(why, remote_id=self.provider_id) if self.sent else Unavailable(why)
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class Client:
             raise
         except (Unavailable, OutcomeUnknown):
             raise
-        except ProviderError as error:
+        except RemoteError as error:
             raise Unavailable(f"auth: {error}") from None
         try:
             with words.reading("token"):
@@ -204,7 +205,7 @@ def _checked(attempt: Attempt, reply: Reply, what: str) -> Reply:
     raise attempt.unanswered(f"{what}: {reply.status}")
 
 
-def _client_error(attempt: Attempt, reply: Reply, what: str) -> ProviderError:
+def _client_error(attempt: Attempt, reply: Reply, what: str) -> RemoteError:
     """What a 4xx means. Only the vendor's own `errorCode` refuses what would change something.
 
     The same status without it may come from a proxy or a firewall, before or after the vendor did what was asked.
@@ -214,7 +215,7 @@ def _client_error(attempt: Attempt, reply: Reply, what: str) -> ProviderError:
         attempt.sent = False
         return words.refusal(reply.status, reply.body)
     if attempt.sent:
-        return Unexplained(f"{what}, no errorCode", provider_id=attempt.provider_id)
+        return Unexplained(f"{what}, no errorCode", remote_id=attempt.provider_id)
     if reply.status in (400, 404) and "html" not in reply.headers.get("Content-Type", ""):
         return words.refusal(reply.status, reply.body)
     return attempt.unanswered(f"{what}, no errorCode")

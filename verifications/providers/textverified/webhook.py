@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from config.lib.remote.errors import BadPayload, BadSignature
 from config.lib.secrets.signing import matches_base64
-from verifications.providers.base import BadPayload, BadSignature, IncomingText
+from verifications.providers.base import IncomingText
 from verifications.providers.textverified import words
 
 SMS_RECEIVED = "v2.sms.received"

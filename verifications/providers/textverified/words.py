@@ -10,21 +10,18 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from config.lib.remote.errors import NotFound, Rejected, RemoteError, Throttled
 from verifications.providers.base import (
     InProgress,
     KeyExpired,
-    NotFound,
     Number,
     NumberState,
     OutOfStock,
     PriceMoved,
-    ProviderError,
     ProviderFunds,
-    Rejected,
     Sale,
     ServiceListing,
     Text,
-    Throttled,
     TooEarly,
 )
 
@@ -41,7 +38,7 @@ STATES: dict[str, NumberState] = {
 }
 
 # errorCode of a 4xx answer -> our error. What is not here is Rejected; a 404 is NotFound, a 429 Throttled.
-ERRORS: dict[str, type[ProviderError]] = {
+ERRORS: dict[str, type[RemoteError]] = {
     "Unavailable": OutOfStock,
     "PricingFailure": PriceMoved,
     "InsufficientBalance": ProviderFunds,
@@ -85,7 +82,7 @@ def reading(what: str) -> Iterator[None]:
         raise Unreadable(what) from None
 
 
-def refusal(status: int, body: Any) -> ProviderError:
+def refusal(status: int, body: Any) -> RemoteError:
     """Our error for a 4xx answer. Its text has the vendor's code alone: descriptions may quote what is secret."""
     code, description = error_of(body)
     said = f"{status} {code}".strip()
