@@ -23,7 +23,7 @@ from bench.postings import SCRIPT as POST
 from bench.report import Row, above, below, quantile, spread
 from bench.statements import Statements
 from verifications.models import Offer, Service
-from verifications.services import there
+from verifications.services import provider_calls
 from verifications.services.catalogue import ensure_categories
 from wallet import statements
 
@@ -79,9 +79,9 @@ def _share(context: Context) -> Row:
         finally:
             asked.append(time.perf_counter() - began)
 
-    purchase = there.purchase
+    purchase = provider_calls.purchase
     client = Client()
-    with context.sandbox(), mock.patch.object(there, "purchase", timed):
+    with context.sandbox(), mock.patch.object(provider_calls, "purchase", timed):
         for number in range(-5, count):
             began = time.perf_counter()
             _buy(client, keys[max(number, 0) // EACH if number >= 0 else -1])

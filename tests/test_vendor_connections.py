@@ -18,7 +18,7 @@ from payments.models import Payment
 from tests.people import customer as funded_customer
 from verifications import services
 from verifications.models import Status, Verification
-from verifications.services import there
+from verifications.services import provider_calls
 from verifications.tests.factories import make_offer
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def test_no_connection_is_held_while_a_vendor_is_asked(sandbox: RunningSandbox, 
     check_hanging(shop, "/pricing/", lambda: services.quote(service_name="test_pending", area_code="212"))
     check_hanging(shop, CANCEL, lambda: services.cancel(user=customer, verification_id=bought(customer).pk))
     check_hanging(shop, number, lambda: services.poll_due(now=now + timedelta(seconds=4)))
-    check_hanging(shop, number, lambda: there.fetch(waiting))
-    check_hanging(shop, "POST .*/report$", lambda: there.report(waiting))
+    check_hanging(shop, number, lambda: provider_calls.fetch(waiting))
+    check_hanging(shop, "POST .*/report$", lambda: provider_calls.report(waiting))
     check_hanging(shop, number, lambda: services.expire_due(now=waiting.expires_at + timedelta(seconds=11)))
     check_hanging(shop, "GET .*/v2/services", lambda: services.sync_catalogue(now=now))
     check_hanging(shop, "GET .*/v2/verifications$", lambda: reconcile(now))

@@ -24,7 +24,7 @@ from config.lib.remote.breaker import Breaker, Open
 from verifications import errors, providers, signals
 from verifications.models import OPEN, Offer, Status, Verification
 from verifications.providers import base
-from verifications.services import pricing, refusals, sale, there
+from verifications.services import pricing, provider_calls, refusals, sale
 from verifications.services.moves import note
 from wallet import services as wallet
 
@@ -134,11 +134,11 @@ def _reserve(
 def _order(verification: Verification, deal: pricing.Deal) -> Verification:
     """The provider's answer, and T2. No transaction is open while it is asked."""
     try:
-        number = there.purchase(verification)
+        number = provider_calls.purchase(verification)
     except remote.OutcomeUnknown as error:
         log.warning("The outcome of %s is unknown: %s", verification.pk, error)
         now = timezone.now()
-        asked = not isinstance(error, there.NotAsked)
+        asked = not isinstance(error, provider_calls.NotAttempted)
         note(verification, answered_at=now, next_recovery_at=now + timedelta(seconds=1 if asked else 0))
         if asked:
             sale.report_unclear(verification=verification, now=now)

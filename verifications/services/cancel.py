@@ -22,8 +22,9 @@ from config.lib.remote import errors as remote
 from verifications import errors, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
-from verifications.services import end, receive, there
+from verifications.services import end, provider_calls, receive
 from verifications.services.moves import lock, note
+from verifications.services.provider_calls import CallPolicy
 from wallet import services as wallet
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def cancel(*, user: User, verification_id: uuid.UUID | str) -> Cancellation:
         return Cancellation(verification, pending=verification.is_open)
     faults.point("cancel.claimed")
     try:
-        verification = ask(verification=verification, now=now, by=there.Asker.CUSTOMER)
+        verification = ask(verification=verification, now=now, policy=CallPolicy.INTERACTIVE)
     except base.TooEarly as error:
         seconds = max(1, math.ceil(error.retry_after))
         note(
@@ -95,15 +96,15 @@ def _claim(user: User, verification_id: uuid.UUID | str, now: datetime) -> tuple
     return current, True
 
 
-def ask(*, verification: Verification, now: datetime, by: there.Asker = there.Asker.RECOVERY) -> Verification:
+def ask(*, verification: Verification, now: datetime, policy: CallPolicy = CallPolicy.RECOVERY) -> Verification:
     """Ask the provider to take the number back, and end it. Answers the row as it stands. Raises TooEarly.
 
     Where the provider does not answer, or was not asked, the row stays open, and recovery asks.
     """
     try:
-        there.cancel(verification, by=by)
+        provider_calls.cancel(verification, policy=policy)
     except remote.Rejected:
-        return _look(verification, now, by)
+        return _look(verification, now, policy)
     except base.TooEarly:
         raise
     except remote.RemoteError as error:
@@ -112,10 +113,10 @@ def ask(*, verification: Verification, now: datetime, by: there.Asker = there.As
     return end.end(verification=verification, to=Status.CANCELLED, now=now, settled=True)
 
 
-def _look(verification: Verification, now: datetime, by: there.Asker) -> Verification:
+def _look(verification: Verification, now: datetime, policy: CallPolicy) -> Verification:
     """It is over there already, they say: what came of it?"""
     try:
-        number = there.fetch(verification, by=by)
+        number = provider_calls.fetch(verification, policy=policy)
     except remote.RemoteError as error:
         return _later(verification, error, now)
     current = receive.apply(verification=verification, number=number, now=now)
@@ -133,7 +134,7 @@ def _later(verification: Verification, error: remote.RemoteError, now: datetime)
     if current.status == Status.WAITING:
         asked = current.cancel_requested_at or now
         wait = min(30.0, max(2.0, (now - asked).total_seconds() / 2))
-        if isinstance(error, there.NotAsked):
+        if isinstance(error, provider_calls.NotAttempted):
             wait = 0.0
         note(current, next_recovery_at=now + timedelta(seconds=wait))
         signals.verification_updated.send(sender=Verification, verification=current)

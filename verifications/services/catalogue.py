@@ -20,7 +20,8 @@ from config.lib.remote.errors import Rejected, RemoteError, Throttled
 from verifications import catalogue_data, errors, providers, signals
 from verifications.models import Category, Offer, Service, Verification
 from verifications.providers.base import OutOfStock, Provider
-from verifications.services import there
+from verifications.services import provider_calls
+from verifications.services.provider_calls import CallPolicy
 from verifications.services.quotes import note_quote, reprice, spec_of
 
 log = structlog.get_logger(__name__)
@@ -182,7 +183,11 @@ def _renew_prices(provider: Provider, now: datetime) -> tuple[int, str]:
     priced = 0
     for offer in _due(provider.name, now):
         try:
-            note_quote(offer=offer, quote=there.quote(provider.name, spec_of(offer), by=there.Asker.SCHEDULE), now=now)
+            note_quote(
+                offer=offer,
+                quote=provider_calls.quote(provider.name, spec_of(offer), policy=CallPolicy.BACKGROUND),
+                now=now,
+            )
             priced += 1
         except OutOfStock:
             note_quote(offer=offer, quote=None, now=now)

@@ -16,8 +16,9 @@ from config.lib.remote import errors as remote
 from verifications import selectors, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
-from verifications.services import there
+from verifications.services import provider_calls
 from verifications.services.moves import lock, move, relock
+from verifications.services.provider_calls import CallPolicy
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ def _end(current: Verification, *, to: str, now: datetime, settled: bool | None,
 def report(verification: Verification) -> None:
     """Tell the provider that the number never worked, so that our cost comes back. What fails, recovery repeats."""
     try:
-        there.report(verification)
+        provider_calls.report(verification)
     except remote.RemoteError as error:
         log.info("Report of %s is left to recovery: %s %s", verification.pk, type(error).__name__, error)
         return
@@ -111,7 +112,7 @@ def report_by_id(ids: Sequence[str]) -> None:
 
 def report_all(verifications: Sequence[Verification]) -> None:
     """`report` for many at once, after all of their owners have their money."""
-    answers = there.report_many(verifications)
+    answers = provider_calls.report_many(verifications)
     Verification.objects.filter(pk__in=[pk for pk, error in answers.items() if error is None]).update(**_SETTLED)
     left = [error for error in answers.values() if error is not None]
     if left:
@@ -138,12 +139,12 @@ def give_back(*, verification: Verification, now: datetime) -> None:
 
 def _return(verification: Verification) -> bool | None:
     """True: our money is back. False: it is not, for good. None: ask again."""
-    number = there.fetch(verification, by=there.Asker.RECOVERY)
+    number = provider_calls.fetch(verification, policy=CallPolicy.RECOVERY)
     if number.state in ("waiting", "unknown") and number.can_cancel:
-        there.cancel(verification, by=there.Asker.RECOVERY)
+        provider_calls.cancel(verification, policy=CallPolicy.RECOVERY)
         return True
     if number.can_report:
-        there.report(verification, by=there.Asker.RECOVERY)
+        provider_calls.report(verification, policy=CallPolicy.RECOVERY)
         return True
     if number.state == "completed":
         return False

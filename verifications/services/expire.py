@@ -17,7 +17,7 @@ from config.lib.postgres import limits
 from config.lib.remote import errors as remote
 from verifications.models import Status, Verification
 from verifications.providers import base
-from verifications.services import crowd, end, receive, there
+from verifications.services import crowd, end, provider_calls, receive
 from verifications.services.postpone import postpone
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def expire_due(*, now: datetime, report: Report = end.report_all) -> int:
             break
         seen += len(claimed)
         faults.point("expire.claimed")
-        answers = there.fetch_many(claimed)
+        answers = provider_calls.fetch_many(claimed)
         unreported: list[Verification] = []
         close = partial(_close, answers=answers, report=unreported.append, now=now)
         crowd.each(
@@ -71,7 +71,7 @@ def _claim(now: datetime) -> list[Verification]:
 
 
 def _close(
-    row: Verification, *, answers: there.Answers, report: Callable[[Verification], object], now: datetime
+    row: Verification, *, answers: provider_calls.Answers, report: Callable[[Verification], object], now: datetime
 ) -> None:
     found = answers[row.pk]
     if isinstance(found, remote.RemoteError):
@@ -89,7 +89,7 @@ def _close(
         return
     faults.point("expire.fetched")
     try:
-        there.cancel(row)
+        provider_calls.cancel(row)
     except remote.NotFound as error:
         _unreached(row, error, now)
     except (remote.Rejected, base.TooEarly) as error:
@@ -104,7 +104,7 @@ def _close(
 def _look_again(row: Verification, refusal: remote.RemoteError, now: datetime) -> None:
     """It can't be cancelled: a code may have come in between, or it has ended there."""
     try:
-        found = there.fetch(row)
+        found = provider_calls.fetch(row)
     except remote.RemoteError as error:
         _unreached(row, error, now)
         return

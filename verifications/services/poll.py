@@ -16,7 +16,7 @@ from config.lib.remote.breaker import Open
 from verifications import providers
 from verifications.models import Verification
 from verifications.providers import base
-from verifications.services import crowd, end, receive, there
+from verifications.services import crowd, end, provider_calls, receive
 from verifications.services.postpone import postpone
 
 log = logging.getLogger(__name__)
@@ -102,9 +102,9 @@ def _may_ask() -> bool:
 
 def _ask(rows: list[Verification], now: datetime) -> list[Verification]:
     """Ask about these, and write down what is new. Return those to be reported."""
-    answers = there.fetch_many(rows)
+    answers = provider_calls.fetch_many(rows)
     faults.point("poll.answered")
-    if wait := there.longest_wait(answers):
+    if wait := provider_calls.longest_wait(answers):
         _pause(now, wait)
     failed = [answer for answer in answers.values() if isinstance(answer, remote.RemoteError)]
     if failed:

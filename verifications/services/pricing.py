@@ -17,7 +17,8 @@ from verifications.errors import OutOfStock, ProviderUnavailable, ServiceBlocked
 from verifications.models import Offer
 from verifications.providers.base import OutOfStock as NoneLeft
 from verifications.providers.base import Spec
-from verifications.services import there
+from verifications.services import provider_calls
+from verifications.services.provider_calls import CallPolicy
 from verifications.services.quotes import note_quote, price_of, quote_offer, spec_of
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ def ask_again(*, deal: Deal, area_code: str) -> None:
     if area_code:
         return
     try:
-        found = there.quote(deal.offer.provider, spec_of(deal.offer), by=there.Asker.CUSTOMER)
+        found = provider_calls.quote(deal.offer.provider, spec_of(deal.offer), policy=CallPolicy.INTERACTIVE)
     except RemoteError as error:
         log.info("No new price for %s: %s %s", deal.offer.service.name, type(error).__name__, error)
         Offer.objects.filter(pk=deal.offer.pk).update(quoted_at=None)
@@ -124,7 +125,7 @@ def _area_cost(offer: Offer, area_code: str) -> Decimal:
     cost = Decimal(known) if known else None
     if cost is None:
         spec = Spec(service=offer.service.name, country=offer.country, capability=offer.capability, area_code=area_code)
-        cost = there.quote(offer.provider, spec, by=there.Asker.CUSTOMER).cost
+        cost = provider_calls.quote(offer.provider, spec, policy=CallPolicy.INTERACTIVE).cost
         cache.set(_key(offer), str(cost), AREA_COST_SECONDS)
     return cost
 

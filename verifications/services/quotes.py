@@ -19,7 +19,8 @@ from config.lib import money
 from config.lib.remote.errors import Rejected, RemoteError, Unavailable
 from verifications.models import Offer, Service
 from verifications.providers.base import OutOfStock, Quote, Spec
-from verifications.services import there
+from verifications.services import provider_calls
+from verifications.services.provider_calls import CallPolicy
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,7 @@ def quote_offer(*, offer: Offer, now: datetime) -> Offer:
         if not mine:
             return _or_older(current, Unavailable("being asked for"))
         try:
-            quote = there.quote(current.provider, spec_of(current), by=there.Asker.CUSTOMER)
+            quote = provider_calls.quote(current.provider, spec_of(current), policy=CallPolicy.INTERACTIVE)
         except OutOfStock:
             return note_quote(offer=current, quote=None, now=now)
         except Rejected:
@@ -109,7 +110,7 @@ def _alone(offer: Offer, *, wait: bool) -> Iterator[bool]:
         )
         mine = lock.acquire(blocking=False)
         if wait and not mine:
-            with there.waiting_for_quote(offer.provider):
+            with provider_calls.quote_place(offer.provider):
                 mine = lock.acquire(blocking=True, blocking_timeout=settings.VENDOR_PATIENCE_SECONDS)
     except (RedisError, OSError):
         lock, mine = None, True

@@ -14,7 +14,7 @@ from config.lib.remote import errors as remote
 from verifications import providers, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
-from verifications.services import crowd, end, lookup, receive, refusals, sale, there
+from verifications.services import crowd, end, lookup, provider_calls, receive, refusals, sale
 from verifications.services.cancel import ask as ask_to_cancel
 from verifications.services.moves import note
 from verifications.services.postpone import postpone
@@ -101,7 +101,7 @@ def _claim(row: Verification, now: datetime) -> bool:
 def _sale(row: Verification, now: datetime) -> None:
     """Ask with the same key: the provider answers with the number that it sold, or that it sold none."""
     try:
-        number = there.replay(row)
+        number = provider_calls.replay(row)
     except (remote.OutcomeUnknown, remote.Throttled, remote.Unavailable) as error:
         _later(row, error, now)
         sale.report_unclear(verification=row, now=now)

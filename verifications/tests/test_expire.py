@@ -105,7 +105,7 @@ def test_everybody_has_the_money_before_the_provider_is_told(
     services.buy(user=customer, service_name="test_pending")
     shop.advance(905)
     now = end_of(Verification.objects.latest("expires_at"))
-    with crash_at("verifications.services.there.report_many"):
+    with crash_at("verifications.services.provider_calls.report_many"):
         services.expire_due(now=now)
     assert rows(customer) == [("sms_purchase", -50)] * 2 + [("verification_refund", 50)] * 2
     services.recover_due(now=now + timedelta(seconds=30))

@@ -69,16 +69,16 @@ def test_a_number_that_is_sold_twice_stays_its_first_owners(
 def test_an_answer_that_comes_after_we_gave_up_gives_its_number_back(
     shop: RunningSandbox, customer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from verifications.services import sale, there
+    from verifications.services import provider_calls, sale
 
-    purchase = there.purchase
+    purchase = provider_calls.purchase
 
     def slow(verification: Verification) -> Any:
         number = purchase(verification)
         sale.give_up(verification=Verification.objects.get(), why="Too slow.", now=timezone.now())
         return number
 
-    monkeypatch.setattr(there, "purchase", slow)
+    monkeypatch.setattr(provider_calls, "purchase", slow)
     with pytest.raises(DomainError):
         services.buy(user=customer, service_name="test_pending")
     services.recover_due(now=timezone.now() + timedelta(seconds=20))

@@ -14,7 +14,7 @@ from config.lib.errors.base import DomainError
 from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services
 from verifications.models import Status, Verification
-from verifications.services import there
+from verifications.services import provider_calls
 from verifications.tests.books import assert_balanced, money, rows
 from wallet import services as wallet
 from wallet.models import Hold
@@ -132,7 +132,7 @@ def test_a_replay_that_is_refused_releases_the_hold(shop: RunningSandbox, custom
 @pytest.mark.parametrize(
     ("point", "sold"),
     [
-        ("verifications.services.there.purchase", False),  # after T1, before the provider is asked
+        ("verifications.services.provider_calls.purchase", False),  # after T1, before the provider is asked
         ("verifications.services.sale.adopt", True),  # after the provider's answer, before T2
         ("verifications.services.sale.wallet.capture", True),  # within T2
     ],
@@ -173,7 +173,7 @@ def test_a_crash_within_the_reservation_leaves_nothing(shop: RunningSandbox, cus
 def test_a_number_that_can_not_be_charged_goes_back_and_nobody_pays(
     shop: RunningSandbox, customer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    purchase = there.purchase
+    purchase = provider_calls.purchase
 
     def lose_the_hold(verification: Verification) -> Any:
         from django.db import transaction
@@ -182,7 +182,7 @@ def test_a_number_that_can_not_be_charged_goes_back_and_nobody_pays(
             wallet.release(hold=Hold.objects.get(reference=verification.hold_reference))
         return purchase(verification)
 
-    monkeypatch.setattr(there, "purchase", lose_the_hold)
+    monkeypatch.setattr(provider_calls, "purchase", lose_the_hold)
     with pytest.raises(DomainError) as caught:
         services.buy(user=customer, service_name="test_pending")
 
