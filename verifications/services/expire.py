@@ -17,7 +17,7 @@ from config.lib.postgres import limits
 from config.lib.remote import errors as remote
 from verifications.models import Status, Verification
 from verifications.providers import base
-from verifications.services import crowd, end, provider_calls, receive
+from verifications.services import end, provider_calls, receive, worker_pool
 from verifications.services.postpone import postpone
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def expire_due(*, now: datetime, report: Report = end.report_all) -> int:
         answers = provider_calls.fetch_many(claimed)
         unreported: list[Verification] = []
         close = partial(_close, answers=answers, report=unreported.append, now=now)
-        crowd.each(
+        worker_pool.run_in_threads(
             claimed,
             close,
             name=lambda row: str(row.pk),

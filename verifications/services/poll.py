@@ -16,7 +16,7 @@ from config.lib.remote.breaker import Open
 from verifications import providers
 from verifications.models import Verification
 from verifications.providers import base
-from verifications.services import crowd, end, provider_calls, receive
+from verifications.services import end, provider_calls, receive, worker_pool
 from verifications.services.postpone import postpone
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def _ask(rows: list[Verification], now: datetime) -> list[Verification]:
         log.warning("%s of %s polls brought nothing, such as: %r", len(failed), len(rows), failed[0])
     news = [(row, answer) for row in rows if isinstance(answer := answers[row.pk], base.Number) and _is_news(answer)]
     unreported: list[Verification] = []
-    crowd.each(
+    worker_pool.run_in_threads(
         news,
         lambda pair: receive.apply(verification=pair[0], number=pair[1], now=now, report=unreported.append),
         name=lambda pair: str(pair[0].pk),

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from verifications import signals
 from verifications.models import Status, Verification
-from verifications.services import crowd
+from verifications.services import worker_pool
 from verifications.services.moves import lock
 
 BATCH = 1000
@@ -24,7 +24,9 @@ def tell_progress(*, now: datetime) -> int:
         created_at__lte=now - timedelta(seconds=settings.PROGRESS_AFTER_SECONDS),
     ).only("pk", "user_id")[:BATCH]
     told: list[UUID] = []
-    crowd.one_by_one(list(due), lambda row: _tell(row.pk, told, now), name=lambda row: str(row.pk), label="progress")
+    worker_pool.run_in_this_thread(
+        list(due), lambda row: _tell(row.pk, told, now), name=lambda row: str(row.pk), label="progress"
+    )
     return len(told)
 
 

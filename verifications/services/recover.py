@@ -14,7 +14,7 @@ from config.lib.remote import errors as remote
 from verifications import providers, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
-from verifications.services import crowd, end, lookup, provider_calls, receive, refusals, sale
+from verifications.services import end, lookup, provider_calls, receive, refusals, sale, worker_pool
 from verifications.services.cancel import ask as ask_to_cancel
 from verifications.services.moves import note
 from verifications.services.postpone import postpone
@@ -34,7 +34,7 @@ def recover_due(*, now: datetime) -> int:
         .order_by("next_recovery_at")[:BATCH]
     )
     book = lookup.Book(since=min((row.created_at for row in due), default=now) - lookup.SLACK)
-    return crowd.each(
+    return worker_pool.run_in_threads(
         _within_reach(due),
         lambda row: _recover(row, now, book),
         name=lambda row: str(row.pk),

@@ -15,7 +15,7 @@ from dev.sandbox.testing import RunningSandbox
 from dev.testing.fixtures import HoldRow
 from verifications import services
 from verifications.models import Status, Verification
-from verifications.services import crowd
+from verifications.services import worker_pool
 from verifications.tests.books import money
 from verifications.tests.factories import make_offer
 from wallet.tests.factories import funded
@@ -156,18 +156,18 @@ def test_the_rows_of_one_customer_never_hold_more_than_one_thread() -> None:
         elif not waited:
             waited.append(all(others.acquire(timeout=10) for _ in range(3)))
 
-    assert crowd.each(rows, work, name=str, owner=lambda row: row.pk) == 43
+    assert worker_pool.run_in_threads(rows, work, name=str, owner=lambda row: row.pk) == 43
     assert waited == [True]
 
 
 def test_where_no_thread_gets_free_the_rows_wait_for_their_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crowd, "SLOT_SECONDS", 0.05)
-    taken = crowd._take(crowd.WORKERS)
+    monkeypatch.setattr(worker_pool, "THREAD_WAIT_SECONDS", 0.05)
+    taken = worker_pool._acquire_threads(worker_pool.WORKERS)
     try:
         done: list[User] = []
         rows = [User(pk=1), User(pk=2)]
-        assert crowd.each(rows, done.append, name=str, owner=lambda row: row.pk) == 0
+        assert worker_pool.run_in_threads(rows, done.append, name=str, owner=lambda row: row.pk) == 0
         assert done == []
     finally:
         for _ in range(taken):
-            crowd._free.release()
+            worker_pool._free_threads.release()

@@ -27,25 +27,26 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 WORKERS = 12
-SLOT_SECONDS = 5.0  # for the first thread; all that are busy for longer are busy with what must not hold this run too
-_free = threading.BoundedSemaphore(WORKERS)
+# For the first thread: all that are busy for longer are busy with what must not hold this run too.
+THREAD_WAIT_SECONDS = 5.0
+_free_threads = threading.BoundedSemaphore(WORKERS)
 
 
 def _user_id(row: Any) -> Hashable:
     return row.user_id
 
 
-def _leave(rows: Sequence[Any]) -> None:
+def _do_nothing(rows: Sequence[Any]) -> None:
     """Do nothing: a later run finds the rows as they are."""
 
 
-def each(
+def run_in_threads(
     rows: Sequence[T],
     work: Callable[[T], object],
     *,
     name: Callable[[T], str],
     owner: Callable[[T], Hashable] = _user_id,
-    put_aside: Callable[[Sequence[T]], object] = _leave,
+    put_aside: Callable[[Sequence[T]], object] = _do_nothing,
     label: str = "",
 ) -> int:
     """Work through `rows`, many owners' at once. Return how many were; a row's failure is logged and stops no other.
@@ -71,18 +72,18 @@ def each(
             return done
         finally:
             connections.close_all()
-            _free.release()
+            _free_threads.release()
 
-    workers = _take(min(WORKERS, len(groups)))
+    workers = _acquire_threads(min(WORKERS, len(groups)))
     if not workers:
-        log.error("%s rows wait for their next turn: no thread got free within %s s", len(rows), SLOT_SECONDS)
+        log.error("%s rows wait for their next turn: no thread got free within %s s", len(rows), THREAD_WAIT_SECONDS)
         rows_put_aside_total.labels(work=label, why="no thread").inc(len(rows))
         return 0
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="verifications") as threads:
         return sum(future.result() for future in [threads.submit(run) for _ in range(workers)])
 
 
-def one_by_one(
+def run_in_this_thread(
     rows: Sequence[T],
     work: Callable[[T], object],
     *,
@@ -90,8 +91,8 @@ def one_by_one(
     owner: Callable[[T], Hashable] = _user_id,
     label: str = "",
 ) -> int:
-    """As `each`, in this thread: for work that is short."""
-    task = _Task(work, name, _leave, label)
+    """Work through `rows` as run_in_threads does, in the calling thread: for short work."""
+    task = _Task(work, name, _do_nothing, label)
     return sum(task.run(group) for group in _by_owner(rows, owner))
 
 
@@ -133,8 +134,8 @@ def _by_owner(rows: Sequence[T], owner: Callable[[T], Hashable]) -> list[list[T]
     return list(groups.values())
 
 
-def _take(wanted: int) -> int:
+def _acquire_threads(wanted: int) -> int:
     """Return how many threads may run: one at least, for which this waits a while, and no more than are free."""
-    if not _free.acquire(timeout=SLOT_SECONDS):
+    if not _free_threads.acquire(timeout=THREAD_WAIT_SECONDS):
         return 0
-    return 1 + sum(_free.acquire(blocking=False) for _ in range(wanted - 1))
+    return 1 + sum(_free_threads.acquire(blocking=False) for _ in range(wanted - 1))
