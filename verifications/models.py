@@ -105,8 +105,8 @@ class Status(models.TextChoices):
 HOLDS = "verification:"  # and the id: the reference of a verification's hold
 OPEN = (Status.REQUESTED, Status.WAITING)
 
-# The only moves there are. requested -> failed was never charged; the other ends of waiting refund, once.
-MOVES: dict[str, frozenset[str]] = {
+# The only transitions there are. requested -> failed was never charged; the other ends of waiting refund, once.
+TRANSITIONS: dict[str, frozenset[str]] = {
     Status.REQUESTED: frozenset({Status.WAITING, Status.FAILED}),
     Status.WAITING: frozenset({Status.COMPLETED, Status.TIMED_OUT, Status.CANCELLED, Status.FAILED}),
 }

@@ -25,7 +25,7 @@ from verifications import errors, providers, signals
 from verifications.models import OPEN, Offer, Status, Verification
 from verifications.providers import base
 from verifications.services import pricing, provider_calls, refusals, sale
-from verifications.services.moves import note
+from verifications.services.transitions import update_in_status
 from wallet import services as wallet
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
         log.warning("The outcome of %s is unknown: %s", verification.pk, error)
         now = timezone.now()
         asked = not isinstance(error, provider_calls.NotAttempted)
-        note(verification, answered_at=now, next_recovery_at=now + timedelta(seconds=1 if asked else 0))
+        update_in_status(verification, answered_at=now, next_recovery_at=now + timedelta(seconds=1 if asked else 0))
         if asked:
             sale.report_unclear(verification=verification, now=now)
         verification.refresh_from_db()

@@ -23,8 +23,8 @@ from verifications import errors, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
 from verifications.services import end, provider_calls, receive
-from verifications.services.moves import lock, note
 from verifications.services.provider_calls import CallPolicy
+from verifications.services.transitions import lock, update_in_status
 from wallet import services as wallet
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def cancel(*, user: User, verification_id: uuid.UUID | str) -> Cancellation:
         verification = ask(verification=verification, now=now, policy=CallPolicy.INTERACTIVE)
     except base.TooEarly as error:
         seconds = max(1, math.ceil(error.retry_after))
-        note(
+        update_in_status(
             verification,
             cancel_requested_at=None,
             cancel_claimed_at=None,
@@ -83,11 +83,11 @@ def _claim(user: User, verification_id: uuid.UUID | str, now: datetime) -> tuple
         raise _too_early(math.ceil((current.cancel_not_before - now).total_seconds()))
     _refuse_over_limit(user, now)
     if current.status == Status.REQUESTED:  # until we know whether there is a number, there is nothing to ask
-        note(current, cancel_requested_at=now)
+        update_in_status(current, cancel_requested_at=now)
         signals.verification_updated.send(sender=Verification, verification=current)
         return current, False
     later = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
-    note(
+    update_in_status(
         current,
         cancel_requested_at=current.cancel_requested_at or now,
         cancel_claimed_at=now,
@@ -136,7 +136,7 @@ def _later(verification: Verification, error: remote.RemoteError, now: datetime)
         wait = min(30.0, max(2.0, (now - asked).total_seconds() / 2))
         if isinstance(error, provider_calls.NotAttempted):
             wait = 0.0
-        note(current, next_recovery_at=now + timedelta(seconds=wait))
+        update_in_status(current, next_recovery_at=now + timedelta(seconds=wait))
         signals.verification_updated.send(sender=Verification, verification=current)
     return current
 

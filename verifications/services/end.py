@@ -17,8 +17,8 @@ from verifications import selectors, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
 from verifications.services import provider_calls
-from verifications.services.moves import lock, move, relock
 from verifications.services.provider_calls import CallPolicy
+from verifications.services.transitions import lock, lock_and_reload, transition
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ GIVE_BACK_FOR = timedelta(hours=1)
 def complete(verification: Verification, *, now: datetime) -> None:
     """The code is there. Call inside atomic(), with the row locked and waiting."""
     faults.committed("end.completed")
-    move(verification, Status.COMPLETED, now=now)
+    transition(verification, Status.COMPLETED, now=now)
     messages = list(verification.messages.all())
     completing = selectors.completing_message(messages)
     for other in messages:
@@ -54,7 +54,7 @@ def end(
     `settled`: whether the provider gave our cost back (None: still to be asked, recovery does it; False: it can't be
     reached, which is booked as a loss and asked for a while longer). Answers the row as it stands.
     """
-    current = relock(verification)
+    current = lock_and_reload(verification)
     if current.status == Status.WAITING:
         _end(current, to=to, now=now, settled=settled, why=why)
     return current
@@ -81,7 +81,7 @@ def _end(current: Verification, *, to: str, now: datetime, settled: bool | None,
     faults.committed("end.ended")
     why = str(why or WHY[to])
     later = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
-    move(
+    transition(
         current,
         to,
         now=now,

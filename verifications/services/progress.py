@@ -11,7 +11,7 @@ from django.db import transaction
 from verifications import signals
 from verifications.models import Status, Verification
 from verifications.services import worker_pool
-from verifications.services.moves import lock
+from verifications.services.transitions import lock
 
 BATCH = 1000
 

@@ -17,7 +17,7 @@ from verifications import errors, providers, signals
 from verifications.models import Message, Status, Verification
 from verifications.providers import base
 from verifications.services import end
-from verifications.services.moves import lock, relock
+from verifications.services.transitions import lock, lock_and_reload
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def apply(
 
 @transaction.atomic
 def _apply(verification: Verification, number: base.Number, now: datetime, *, last: bool) -> Verification:
-    current = relock(verification)
+    current = lock_and_reload(verification)
     fresh = _record(current, number.messages)
     if current.status != Status.WAITING:
         if fresh:

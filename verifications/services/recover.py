@@ -16,8 +16,8 @@ from verifications.models import Status, Verification
 from verifications.providers import base
 from verifications.services import end, lookup, provider_calls, receive, refusals, sale, worker_pool
 from verifications.services.cancel import ask as ask_to_cancel
-from verifications.services.moves import note
 from verifications.services.postpone import postpone
+from verifications.services.transitions import update_in_status
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def _recover(row: Verification, now: datetime, book: lookup.Book) -> None:
     elif row.status == Status.WAITING and row.cancel_requested_at:
         _cancel(row, now)
     elif row.is_open or row.status == Status.COMPLETED:
-        note(row, next_recovery_at=None)
+        update_in_status(row, next_recovery_at=None)
     elif row.provider_id:
         end.give_back(verification=row, now=now)
     else:
@@ -143,7 +143,7 @@ def _cancel(row: Verification, now: datetime) -> None:
     try:
         ask_to_cancel(verification=row, now=now)
     except base.TooEarly as error:
-        note(row, next_recovery_at=now + timedelta(seconds=max(1.0, error.retry_after)))
+        update_in_status(row, next_recovery_at=now + timedelta(seconds=max(1.0, error.retry_after)))
 
 
 def _look_for_number(row: Verification, now: datetime, book: lookup.Book) -> None:
@@ -152,10 +152,10 @@ def _look_for_number(row: Verification, now: datetime, book: lookup.Book) -> Non
         found = lookup.find(row, book)
         if found is None:
             log.info("No number was sold for %s", row.pk)
-            note(row, next_recovery_at=None)
+            update_in_status(row, next_recovery_at=None)
             return
         with transaction.atomic():
-            note(row, provider_id=found.provider_id, next_recovery_at=now)
+            update_in_status(row, provider_id=found.provider_id, next_recovery_at=now)
     except lookup.Ambiguous as several:
         _report_ambiguous(row, several.candidates)
     except IntegrityError:  # another order took it meanwhile
@@ -179,22 +179,22 @@ def _report_ambiguous(row: Verification, candidates: list[base.Sale]) -> None:
         signals.provider_orphan_found.send(
             sender=Verification, provider=row.provider, provider_id=candidate.provider_id, details=details
         )
-    note(row, next_recovery_at=None)
+    update_in_status(row, next_recovery_at=None)
 
 
 def _look_later(row: Verification, error: remote.RemoteError, now: datetime) -> None:
     age = now - row.created_at
     if age > _LOOK_FOR:
         log.error("Whether a number was sold for %s can't be learned: %s %s", row.pk, type(error).__name__, error)
-        note(row, next_recovery_at=None)
+        update_in_status(row, next_recovery_at=None)
         return
     wait = max(min(300.0, age.total_seconds() / 20), getattr(error, "retry_after", 0.0))
     log.warning("The number of %s is looked for in %.0f s: %s %s", row.pk, wait, type(error).__name__, error)
-    note(row, next_recovery_at=now + timedelta(seconds=wait))
+    update_in_status(row, next_recovery_at=now + timedelta(seconds=wait))
 
 
 def _later(row: Verification, error: remote.RemoteError, now: datetime) -> None:
     age = (now - row.created_at).total_seconds()
     wait = max(min(60.0, max(2.0, age / 4)), getattr(error, "retry_after", 0.0))
     log.warning("Recovery of %s goes on in %.0f s: %s %s", row.pk, wait, type(error).__name__, error)
-    note(row, next_recovery_at=now + timedelta(seconds=wait))
+    update_in_status(row, next_recovery_at=now + timedelta(seconds=wait))

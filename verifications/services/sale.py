@@ -14,7 +14,7 @@ from config.lib import faults
 from verifications import signals
 from verifications.models import Status, Verification
 from verifications.providers.base import Number
-from verifications.services.moves import move, note, relock
+from verifications.services.transitions import lock_and_reload, transition, update_in_status
 from wallet import services as wallet
 from wallet.errors import AlreadyResolved
 from wallet.models import Hold, HoldStatus, TransactionType
@@ -40,13 +40,13 @@ def adopt(*, verification: Verification, number: Number, now: datetime) -> Verif
 @transaction.atomic
 def _charge(verification: Verification, number: Number, now: datetime) -> Verification:
     faults.committed("sale.charged")
-    current = relock(verification)
+    current = lock_and_reload(verification)
     if current.status != Status.REQUESTED:
         if current.status == Status.FAILED and not current.provider_id:
             # Given up on before the answer came: the number goes back.
-            note(current, provider_id=number.provider_id, cancelled_at_provider=None, next_recovery_at=now)
+            update_in_status(current, provider_id=number.provider_id, cancelled_at_provider=None, next_recovery_at=now)
         return current
-    move(
+    transition(
         current,
         Status.WAITING,
         now=now,
@@ -111,10 +111,10 @@ def _fail(
     recover_at: datetime | None,
     given_back: bool | None,
 ) -> Verification:
-    current = relock(verification)
+    current = lock_and_reload(verification)
     if current.status != Status.REQUESTED:
         return current
-    move(
+    transition(
         current,
         Status.FAILED,
         now=now,

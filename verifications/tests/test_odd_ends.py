@@ -16,8 +16,8 @@ from config.lib.errors.base import DomainError
 from config.lib.remote.errors import NotFound
 from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services
-from verifications.models import MOVES, Status, Verification
-from verifications.services.moves import NotAMove, move
+from verifications.models import TRANSITIONS, Status, Verification
+from verifications.services.transitions import InvalidTransition, transition
 from verifications.tests.books import assert_balanced, money, rows
 
 pytestmark = pytest.mark.django_db
@@ -88,19 +88,19 @@ def test_an_answer_that_comes_after_we_gave_up_gives_its_number_back(
 
 
 def test_only_the_tables_moves_are_made(waiting: Verification) -> None:
-    allowed = {(old, new) for old, news in MOVES.items() for new in news}
+    allowed = {(old, new) for old, news in TRANSITIONS.items() for new in news}
     for old in Status.values:
         for new in Status.values:
             waiting.status = old
             if (old, new) not in allowed:
-                with pytest.raises(NotAMove):
-                    move(waiting, new, now=timezone.now())
+                with pytest.raises(InvalidTransition):
+                    transition(waiting, new, now=timezone.now())
 
 
 def test_a_move_from_a_status_that_is_past_is_lost(waiting: Verification) -> None:
     late = Verification.objects.get()
-    assert move(waiting, Status.COMPLETED, now=timezone.now())
-    assert not move(late, Status.CANCELLED, now=timezone.now())
+    assert transition(waiting, Status.COMPLETED, now=timezone.now())
+    assert not transition(late, Status.CANCELLED, now=timezone.now())
     assert Verification.objects.get().status == Status.COMPLETED
 
 

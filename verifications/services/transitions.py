@@ -1,4 +1,4 @@
-"""The one door through which a verification changes its status."""
+"""The transitions of a verification between its states, and the locks that they need."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from datetime import datetime
 from typing import Any
 
 from config.lib.postgres.rows import columns, one
-from verifications.models import MOVES, OPEN, Verification
+from verifications.models import OPEN, TRANSITIONS, Verification
 
 
-class NotAMove(RuntimeError):
-    """A bug: the transition table has no such move."""
+class InvalidTransition(RuntimeError):
+    """A bug: TRANSITIONS has no such entry."""
 
 
-def move(verification: Verification, to: str, *, now: datetime, **fields: Any) -> bool:
-    """Compare and set: False where somebody else was first. Call inside atomic(); locks the row.
+def transition(verification: Verification, to: str, *, now: datetime, **fields: Any) -> bool:
+    """Change the status by compare-and-set; return False where it changed meanwhile. Call inside atomic().
 
-    `fields` are written with it; `verification` shows the new state afterwards.
+    The row is locked from then on. `fields` are written with it; `verification` shows the new state afterwards.
     """
     old = verification.status
-    if to not in MOVES.get(old, ()):
-        raise NotAMove(f"{old} -> {to} ({verification.pk})")
+    if to not in TRANSITIONS.get(old, ()):
+        raise InvalidTransition(f"{old} -> {to} ({verification.pk})")
     fields = {"status": to, "next_poll_at": None, "next_recovery_at": None, "lock_failures": 0, **fields}
     if to not in OPEN:
         fields.setdefault("ended_at", now)
@@ -34,8 +34,8 @@ def move(verification: Verification, to: str, *, now: datetime, **fields: Any) -
 _LOCK = f"SELECT {columns(Verification, 'v')} FROM verifications_verification v WHERE v.id = %s FOR NO KEY UPDATE"  # noqa: S608
 
 
-def relock(known: Verification) -> Verification:
-    """`lock` for a row that is at hand: its user and service, where loaded, come along instead of being read again."""
+def lock_and_reload(known: Verification) -> Verification:
+    """Lock the row and return it as it stands, with the user and service that `known` has loaded already."""
     row = one(Verification, _LOCK, [known.pk])
     if row is None:
         raise Verification.DoesNotExist
@@ -47,7 +47,7 @@ def relock(known: Verification) -> Verification:
 
 
 def lock(verification_id: Any) -> Verification:
-    """The row as it stands, locked until the transaction ends, with its user and service."""
+    """Lock the row until the transaction ends and return it as it stands, with its user and service."""
     return (
         Verification.objects.select_for_update(of=("self",), no_key=True)
         .select_related("user", "service")
@@ -55,8 +55,8 @@ def lock(verification_id: Any) -> Verification:
     )
 
 
-def note(verification: Verification, **fields: Any) -> bool:
-    """Write further fields while the status is the one we know; False where it moved on."""
+def update_in_status(verification: Verification, **fields: Any) -> bool:
+    """Write further fields while the status is still the one of `verification`; return False where it changed."""
     rows = Verification.objects.filter(pk=verification.pk, status=verification.status).update(**fields)
     if rows != 1:
         return False
