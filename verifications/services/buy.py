@@ -24,7 +24,7 @@ from config.lib.remote.breaker import Breaker, Open
 from verifications import errors, providers, signals
 from verifications.models import OPEN, Offer, Status, Verification
 from verifications.providers import base
-from verifications.services import pricing, provider_calls, refusals, sale
+from verifications.services import pricing, provider_calls, purchase_outcome, refusals
 from verifications.services.transitions import update_in_status
 from wallet import services as wallet
 
@@ -141,14 +141,14 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
         asked = not isinstance(error, provider_calls.NotAttempted)
         update_in_status(verification, answered_at=now, next_recovery_at=now + timedelta(seconds=1 if asked else 0))
         if asked:
-            sale.report_unclear(verification=verification, now=now)
+            purchase_outcome.report_unclear(verification=verification, now=now)
         verification.refresh_from_db()
         return verification
     except remote.RemoteError as error:
         faults.point("buy.answered")
         log.info("The provider refused %s: %s %s", verification.pk, type(error).__name__, error)
         refusal = refusals.refusal_of(error)
-        failed = sale.refuse(verification=verification, why=refusals.why(error), now=timezone.now())
+        failed = purchase_outcome.reject(verification=verification, why=refusals.why(error), now=timezone.now())
         if failed.status != Status.FAILED:  # recovery was quicker, and got one
             return failed
         if isinstance(error, base.PriceMoved):
@@ -156,7 +156,7 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
         refusal.extra["verification_id"] = str(failed.pk)
         raise refusal from error
     faults.point("buy.answered")
-    sold = sale.adopt(verification=verification, number=number, now=timezone.now())
+    sold = purchase_outcome.fulfil(verification=verification, number=number, now=timezone.now())
     if sold.status == Status.FAILED:
         raise errors.ProviderUnavailable(sold.failure_reason, verification_id=str(sold.pk))
     return sold

@@ -14,7 +14,7 @@ from config.lib.remote import errors as remote
 from verifications import providers, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
-from verifications.services import end, lookup, provider_calls, receive, refusals, sale, worker_pool
+from verifications.services import end, lookup, provider_calls, purchase_outcome, receive, refusals, worker_pool
 from verifications.services.cancel import ask as ask_to_cancel
 from verifications.services.postpone import postpone
 from verifications.services.transitions import update_in_status
@@ -104,9 +104,9 @@ def _sale(row: Verification, now: datetime) -> None:
         number = provider_calls.replay(row)
     except (remote.OutcomeUnknown, remote.Throttled, remote.Unavailable) as error:
         _later(row, error, now)
-        sale.report_unclear(verification=row, now=now)
+        purchase_outcome.report_unclear(verification=row, now=now)
     except remote.RemoteError as error:
-        sale.refuse(verification=row, why=refusals.why(error), now=now)
+        purchase_outcome.reject(verification=row, why=refusals.why(error), now=now)
     else:
         faults.point("recover.answered")
         _settle(row, number, now)
@@ -115,9 +115,9 @@ def _sale(row: Verification, now: datetime) -> None:
 def _settle(row: Verification, number: base.Number, now: datetime) -> None:
     if number.state not in ("waiting", "completed", "unknown"):
         why = _("The number came too late.")
-        sale.discard(verification=row, provider_id=number.provider_id, why=why, now=now)
+        purchase_outcome.reject_and_return(verification=row, provider_id=number.provider_id, why=why, now=now)
         return
-    current = sale.adopt(verification=row, number=number, now=now)
+    current = purchase_outcome.fulfil(verification=row, number=number, now=now)
     if current.status == Status.WAITING:
         receive.apply(verification=current, number=number, now=now)
 
@@ -128,15 +128,15 @@ def _give_up(row: Verification, now: datetime, book: lookup.Book) -> None:
     try:
         found = lookup.find(row, book)
     except (remote.RemoteError, lookup.Ambiguous):
-        sale.give_up(verification=row, why=why, now=now)
+        purchase_outcome.abandon(verification=row, why=why, now=now)
         return
     if found is None:
-        sale.refuse(verification=row, why=why, now=now)
+        purchase_outcome.reject(verification=row, why=why, now=now)
         return
     try:
-        sale.discard(verification=row, provider_id=found.provider_id, why=why, now=now)
+        purchase_outcome.reject_and_return(verification=row, provider_id=found.provider_id, why=why, now=now)
     except IntegrityError:  # another order took it meanwhile
-        sale.give_up(verification=row, why=why, now=now)
+        purchase_outcome.abandon(verification=row, why=why, now=now)
 
 
 def _cancel(row: Verification, now: datetime) -> None:

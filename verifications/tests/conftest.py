@@ -58,7 +58,7 @@ def waiting(shop: RunningSandbox, customer: User) -> Verification:
 
 @pytest.fixture
 def crash_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AbstractContextManager[None]]:
-    """`with crash_at("verifications.services.sale.adopt"):` the call of that name kills who makes it."""
+    """`with crash_at("verifications.services.purchase_outcome.fulfil"):` the call of that name kills who makes it."""
 
     def die(*_: Any, **__: Any) -> None:
         raise Crash

@@ -69,13 +69,13 @@ def test_a_number_that_is_sold_twice_stays_its_first_owners(
 def test_an_answer_that_comes_after_we_gave_up_gives_its_number_back(
     shop: RunningSandbox, customer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from verifications.services import provider_calls, sale
+    from verifications.services import provider_calls, purchase_outcome
 
     purchase = provider_calls.purchase
 
     def slow(verification: Verification) -> Any:
         number = purchase(verification)
-        sale.give_up(verification=Verification.objects.get(), why="Too slow.", now=timezone.now())
+        purchase_outcome.abandon(verification=Verification.objects.get(), why="Too slow.", now=timezone.now())
         return number
 
     monkeypatch.setattr(provider_calls, "purchase", slow)

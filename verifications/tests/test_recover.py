@@ -133,8 +133,8 @@ def test_a_replay_that_is_refused_releases_the_hold(shop: RunningSandbox, custom
     ("point", "sold"),
     [
         ("verifications.services.provider_calls.purchase", False),  # after T1, before the provider is asked
-        ("verifications.services.sale.adopt", True),  # after the provider's answer, before T2
-        ("verifications.services.sale.wallet.capture", True),  # within T2
+        ("verifications.services.purchase_outcome.fulfil", True),  # after the provider's answer, before T2
+        ("verifications.services.purchase_outcome.wallet.capture", True),  # within T2
     ],
 )
 def test_a_crash_at_any_step_of_a_purchase_ends_with_one_charged_number(
@@ -156,7 +156,7 @@ def test_a_crash_at_any_step_of_a_purchase_ends_with_one_charged_number(
 def test_a_crash_before_a_refusal_is_written_down_is_finished(
     shop: RunningSandbox, customer: User, crash_at: Any
 ) -> None:
-    with crash_at("verifications.services.sale.refuse"):
+    with crash_at("verifications.services.purchase_outcome.reject"):
         services.buy(user=customer, service_name="test_no_numbers")
     assert (recover(times=1).status, money(customer)) == (Status.FAILED, (1000, 0))
 

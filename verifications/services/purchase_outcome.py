@@ -1,4 +1,4 @@
-"""How a requested verification is settled: adopted and charged, or refused and never charged."""
+"""The outcome of a purchase: fulfilled and charged, or rejected and never charged."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from wallet.models import Hold, HoldStatus, TransactionType
 log = logging.getLogger(__name__)
 
 
-def adopt(*, verification: Verification, number: Number, now: datetime) -> Verification:
-    """The number is ours: charge for it. Where the charge can't be made, nobody pays and the number goes back."""
+def fulfil(*, verification: Verification, number: Number, now: datetime) -> Verification:
+    """Charge for the number that was bought. Where that fails, charge nothing and have the number returned."""
     try:
         return _charge(verification, number, now)
     except (AlreadyResolved, Hold.DoesNotExist):
         log.exception("Verification %s was bought, but its hold is gone", verification.pk)
     except IntegrityError:
-        if _owned_by_another(verification, number):
+        if _is_owned_by_another(verification, number):
             log.critical("Number %s was sold to us twice (%s)", number.provider_id, verification.pk)
-            return refuse(verification=verification, why=_("The provider had a problem."), now=now)
+            return reject(verification=verification, why=_("The provider had a problem."), now=now)
         raise
     why = _("The payment could not be taken.")
-    return discard(verification=verification, provider_id=number.provider_id, why=why, now=now)
+    return reject_and_return(verification=verification, provider_id=number.provider_id, why=why, now=now)
 
 
 @transaction.atomic
@@ -78,26 +78,28 @@ def _charge(verification: Verification, number: Number, now: datetime) -> Verifi
 
 @transaction.atomic
 def report_unclear(*, verification: Verification, now: datetime) -> None:
-    """Nobody knows yet whether a number was bought: tell its owner, once, that we ask again."""
+    """Notify the owner, once, that the provider's answer is unclear and that we ask again."""
     mine = Verification.objects.filter(pk=verification.pk, status=Status.REQUESTED, unclear_at=None)
     if mine.update(unclear_at=now):
         verification.unclear_at = now
         signals.verification_unclear.send(sender=Verification, verification=verification)
 
 
-def refuse(*, verification: Verification, why: str | Promise, now: datetime) -> Verification:
-    """Nothing was bought: the hold is released, its owner is told."""
+def reject(*, verification: Verification, why: str | Promise, now: datetime) -> Verification:
+    """Release the hold of a purchase that bought nothing, and notify its owner."""
     return _fail(verification, str(why), now, provider_id="", recover_at=None, given_back=None)
 
 
-def give_up(*, verification: Verification, why: str | Promise, now: datetime) -> Verification:
-    """Nobody knows whether something was bought: free the customer's money, and keep asking for our own."""
+def abandon(*, verification: Verification, why: str | Promise, now: datetime) -> Verification:
+    """Release the hold of a purchase whose outcome stays unknown; recovery goes on looking for a number."""
     later = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
     return _fail(verification, str(why), now, provider_id="", recover_at=later, given_back=None)
 
 
-def discard(*, verification: Verification, provider_id: str, why: str | Promise, now: datetime) -> Verification:
-    """Something was bought, but the customer can't have it: nothing is charged, the number goes back (by recovery)."""
+def reject_and_return(
+    *, verification: Verification, provider_id: str, why: str | Promise, now: datetime
+) -> Verification:
+    """Release the hold of a purchase whose number can't be delivered; recovery returns the number."""
     return _fail(verification, str(why), now, provider_id=provider_id, recover_at=now, given_back=None)
 
 
@@ -132,7 +134,7 @@ def _fail(
     return current
 
 
-def _owned_by_another(verification: Verification, number: Number) -> bool:
+def _is_owned_by_another(verification: Verification, number: Number) -> bool:
     return (
         Verification.objects.filter(provider=verification.provider, provider_id=number.provider_id)
         .exclude(pk=verification.pk)
