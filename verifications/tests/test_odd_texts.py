@@ -12,7 +12,7 @@ from django.utils import timezone
 from dev.sandbox.testing import RunningSandbox
 from verifications import services
 from verifications.models import Status, Verification
-from verifications.providers.textverified import words
+from verifications.providers.textverified import mapping
 from verifications.services import receive
 from verifications.tests.books import assert_balanced, rows
 from verifications.tests.test_receive import push, soon
@@ -50,7 +50,7 @@ def test_what_no_database_keeps_is_replaced_in_sender_and_text() -> None:
         "parsedCode": "1\x00",
         "createdAt": "2026-11-21T10:00:00Z",
     }
-    text = words.text(row)
+    text = mapping.parse_text(row)
     assert (text.sender, text.text, text.code) == ("A\ufffdB\ufffd", "\ufffd 1234 \ufffd", "1\ufffd")
 
 

@@ -5,7 +5,7 @@ import pytest
 from config.lib.remote.errors import OutcomeUnknown, Rejected, RemoteError, Throttled, Unavailable
 from verifications.providers import background
 from verifications.providers.base import Number, Spec, Unexplained
-from verifications.providers.textverified import TextVerified, client, words
+from verifications.providers.textverified import TextVerified, client, mapping
 
 SILENT = ["drop_before", "hang", "error_500", "html_502", "slow:0.6"]
 SILENT_BUT_DONE = ["drop_after", "hang_after", "error_500_after"]
@@ -234,20 +234,20 @@ def test_no_error_says_what_is_secret(provider, sandbox, settings):
 def test_an_answer_that_trips_us_up_is_no_answer_and_its_neighbours_have_theirs(provider, sandbox, monkeypatch):
     """A mistake of ours over one number's answer must not keep all others from being polled, or from ending."""
     bad, good = provider.purchase(PENDING, key="k1"), provider.purchase(PENDING, key="k2")
-    read = words.number
+    read = mapping.parse_number
 
     def trip(body):
         if body["id"] == bad.provider_id:
             raise RuntimeError("a mistake of ours")
         return read(body)
 
-    monkeypatch.setattr(words, "number", trip)
+    monkeypatch.setattr(mapping, "parse_number", trip)
     answers = provider.fetch_many([bad.provider_id, good.provider_id], concurrency=2)
     assert (type(answers[bad.provider_id]), answers[good.provider_id].state) == (Unavailable, "waiting")
 
 
 def test_a_purchase_whose_answer_trips_us_up_is_unknown(provider, sandbox, monkeypatch):
-    monkeypatch.setattr(words, "id_in_link", lambda *_: 1 / 0)
+    monkeypatch.setattr(mapping, "parse_link", lambda *_: 1 / 0)
     assert type(raised(lambda: provider.purchase(PENDING, key="k1"))) is OutcomeUnknown
     monkeypatch.undo()
     again = provider.purchase(PENDING, key="k1")
@@ -256,8 +256,8 @@ def test_a_purchase_whose_answer_trips_us_up_is_unknown(provider, sandbox, monke
 
 @pytest.mark.parametrize("href", ["https://[bad", "//[", "/verifications/a b"])
 def test_a_link_that_is_none_is_unreadable(href):
-    with pytest.raises(words.Unreadable):
-        words.id_in_link({"href": href}, "")
+    with pytest.raises(mapping.Unreadable):
+        mapping.parse_link({"href": href}, "")
 
 
 def test_a_loop_that_does_not_answer_says_so_of_every_number(provider, monkeypatch):

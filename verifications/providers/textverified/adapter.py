@@ -33,7 +33,7 @@ from verifications.providers.base import (
     Unexplained,
     outcome_of,
 )
-from verifications.providers.textverified import webhook, words
+from verifications.providers.textverified import mapping, webhook
 from verifications.providers.textverified.client import Attempt, Client, Credentials
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class TextVerified:
     def services(self) -> Rows[ServiceListing]:
         async def work(client: Client, attempt: Attempt) -> Rows[ServiceListing]:
             body = await client.get("/services", {"numberType": "mobile", "reservationType": "verification"})
-            return _readable(words.listed(body), words.service, "services")
+            return _readable(mapping.parse_list(body), mapping.parse_service, "services")
 
         return self._do("services", work)
 
@@ -69,8 +69,8 @@ class TextVerified:
             priced = await client.ask(
                 "/pricing/verifications", {**asked, "areaCode": bool(spec.area_code), "carrier": False}
             )
-            with words.reading("price"):
-                cost = words.money(priced["price"])
+            with mapping.parsing("price"):
+                cost = mapping.parse_amount(priced["price"])
             return Quote(service=spec.service, cost=cost, stock=await _stock(client, asked))
 
         return self._do("quote", work)
@@ -78,9 +78,9 @@ class TextVerified:
     def purchase(self, spec: Spec, *, key: str) -> Number:
         async def work(client: Client, attempt: Attempt) -> Number:
             reply = await client.change(attempt, "/verifications", _order(spec), key=key)
-            attempt.provider_id = words.id_in_link(reply.body, reply.headers.get("Location", ""))
+            attempt.provider_id = mapping.parse_link(reply.body, reply.headers.get("Location", ""))
             try:
-                return words.number(await client.get(f"/verifications/{attempt.provider_id}"))
+                return mapping.parse_number(await client.get(f"/verifications/{attempt.provider_id}"))
             except RemoteError as error:
                 raise OutcomeUnknown(f"bought, details: {error}", remote_id=attempt.provider_id) from None
 
@@ -103,8 +103,8 @@ class TextVerified:
             except (Rejected, Unexplained) as refused:
                 # The vendor has no word for "too early": a number that still waits can be cancelled later.
                 try:
-                    number = words.number(await client.get(path))
-                except (RemoteError, words.Unreadable):
+                    number = mapping.parse_number(await client.get(path))
+                except (RemoteError, mapping.Unreadable):
                     if isinstance(refused, Unexplained):
                         raise refused from None  # perhaps done: nobody says what became of it
                     raise
@@ -137,7 +137,7 @@ class TextVerified:
                 async with asyncio.timeout(settings.PROVIDER_TIMEOUT_SECONDS):
                     body = await client.get("/verifications", query)
                 rows, query = _page(body)
-                sales = _readable(rows, words.sale, "verifications")
+                sales = _readable(rows, mapping.parse_sale, "verifications")
                 unreadable += sales.unreadable
                 found.update({sale.provider_id: sale for sale in sales if sale.created_at >= since})
                 for sale in sales:
@@ -153,8 +153,8 @@ class TextVerified:
     def balance(self) -> Decimal:
         async def work(client: Client, attempt: Attempt) -> Decimal:
             body = await client.get("/account/me")
-            with words.reading("account"):
-                return words.money(body["currentBalance"])
+            with mapping.parsing("account"):
+                return mapping.parse_amount(body["currentBalance"])
 
         return self._do("balance", work)
 
@@ -185,7 +185,7 @@ class TextVerified:
                 result = await work(self._here(), attempt)
             outcome = "ok"
             return result
-        except (TimeoutError, words.Unreadable) as error:
+        except (TimeoutError, mapping.Unreadable) as error:
             why = attempt.unanswered(f"{operation}: {'timed out' if isinstance(error, TimeoutError) else 'unreadable'}")
             outcome = outcome_of(why)
             raise why from None
@@ -267,7 +267,7 @@ def _fetching(provider_id: str, *, waiting_too: bool) -> Work[Number]:
     """
 
     async def work(client: Client, attempt: Attempt) -> Number:
-        number = words.number(await client.get(f"/verifications/{_known(provider_id)}"))
+        number = mapping.parse_number(await client.get(f"/verifications/{_known(provider_id)}"))
         if number.state == "waiting" and not waiting_too:
             return number
         return replace(number, messages=await _messages(client, number))
@@ -280,7 +280,7 @@ async def _messages(client: Client, number: Number) -> tuple[Text, ...]:
     query: dict[str, str] | None = {"reservationId": number.provider_id}
     found: list[Text] = []
     unreadable = 0
-    read = partial(words.text_for, provider_id=number.provider_id, phone_number=number.phone_number)
+    read = partial(mapping.parse_text_for, provider_id=number.provider_id, phone_number=number.phone_number)
     for _ in range(_MOST_PAGES):
         rows, query = _page(await client.get("/sms", query))
         texts = _readable(rows, read, "sms")
@@ -290,13 +290,13 @@ async def _messages(client: Client, number: Number) -> tuple[Text, ...]:
             break
         query["reservationId"] = number.provider_id
     if unreadable and not found:
-        raise words.Unreadable("messages")
+        raise mapping.Unreadable("messages")
     return tuple(found)
 
 
 def _readable(rows: Iterable[Any], read: Callable[[Any], T], what: str) -> Rows[T]:
     """Row by row: what can't be read is left out and counted, so that one strange row hides no other."""
-    found, unreadable = words.readable(rows, read)
+    found, unreadable = mapping.parse_rows(rows, read)
     if unreadable:
         metrics.provider_rows_unreadable_total.labels(TextVerified.name, what).inc(unreadable)
         log.warning("%s of %s rows of %s can't be read", unreadable, unreadable + len(found), what)
@@ -306,21 +306,21 @@ def _readable(rows: Iterable[Any], read: Callable[[Any], T], what: str) -> Rows[
 async def _stock(client: Client, asked: Mapping[str, Any]) -> int | None:
     try:
         body = await client.ask("/inventory/verifications", asked)
-        with words.reading("stock"):
+        with mapping.parsing("stock"):
             return max(0, int(body["availableQuantity"]))
-    except (RemoteError, words.Unreadable):
+    except (RemoteError, mapping.Unreadable):
         return None  # the price alone is worth having
 
 
 def _page(body: Any) -> tuple[list[Any], dict[str, str] | None]:
     """Rows of a page and the query of the next one, None on the last. Only the link's query is followed."""
-    with words.reading("page"):
+    with mapping.parsing("page"):
         rows = list(body["data"])
         if body["hasNext"] is not True:
             return rows, None
         query = dict(parse_qsl(urlsplit(body["links"]["next"]["href"]).query))
         if not query:
-            raise words.Unreadable("link")
+            raise mapping.Unreadable("link")
         return rows, query
 
 
@@ -334,7 +334,7 @@ def _order(spec: Spec) -> dict[str, Any]:
 
 
 def _capability(spec: Spec) -> str:
-    for theirs, ours in words.CAPABILITIES.items():
+    for theirs, ours in mapping.CAPABILITIES.items():
         if ours == spec.capability:
             return theirs
     raise Rejected(f"no capability {spec.capability}")
@@ -342,6 +342,6 @@ def _capability(spec: Spec) -> str:
 
 def _known(provider_id: str) -> str:
     try:
-        return words.identifier(provider_id)
-    except words.Unreadable:
+        return mapping.parse_id(provider_id)
+    except mapping.Unreadable:
         raise NotFound("not an id of this provider") from None

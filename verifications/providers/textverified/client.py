@@ -16,7 +16,7 @@ from yarl import URL
 
 from config.lib.remote.errors import OutcomeUnknown, RemoteError, Throttled, Unavailable
 from verifications.providers.base import Unexplained
-from verifications.providers.textverified import words
+from verifications.providers.textverified import mapping
 
 ROOT = "/api/pub/v2"
 _RENEW_BEFORE = 60.0  # seconds before its end; a shorter-lived token is renewed at half its life
@@ -170,11 +170,11 @@ class Client:
         except RemoteError as error:
             raise Unavailable(f"auth: {error}") from None
         try:
-            with words.reading("token"):
+            with mapping.parsing("token"):
                 token, life = body["token"], float(body["expiresIn"])
                 if not isinstance(token, str) or not token.isprintable() or not token:
-                    raise words.Unreadable
-        except words.Unreadable:
+                    raise mapping.Unreadable
+        except mapping.Unreadable:
             raise Unavailable("auth: unreadable token") from None
         self._token = token
         self._renew_at = begun + max(life - _RENEW_BEFORE, life / 2)
@@ -211,13 +211,13 @@ def _client_error(attempt: Attempt, reply: Reply, what: str) -> RemoteError:
     The same status without it may come from a proxy or a firewall, before or after the vendor did what was asked.
     Reads are documented to answer 400 and 404 without a body, which then is an answer, unless it is a page of HTML.
     """
-    if words.error_of(reply.body)[0]:
+    if mapping.error_fields(reply.body)[0]:
         attempt.sent = False
-        return words.refusal(reply.status, reply.body)
+        return mapping.error_from(reply.status, reply.body)
     if attempt.sent:
         return Unexplained(f"{what}, no errorCode", remote_id=attempt.provider_id)
     if reply.status in (400, 404) and "html" not in reply.headers.get("Content-Type", ""):
-        return words.refusal(reply.status, reply.body)
+        return mapping.error_from(reply.status, reply.body)
     return attempt.unanswered(f"{what}, no errorCode")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from config.lib.remote.errors import BadPayload, BadSignature
 from config.lib.secrets.signing import matches_base64
 from verifications.providers.base import IncomingText
-from verifications.providers.textverified import words
+from verifications.providers.textverified import mapping
 
 SMS_RECEIVED = "v2.sms.received"
 _HEADER = "x-webhook-signature"
@@ -20,19 +20,20 @@ def parse(*, headers: Mapping[str, str], body: bytes, secret: str) -> IncomingTe
     if not given.startswith(_PREFIX) or not matches_base64(secret, body, given.removeprefix(_PREFIX)):
         raise BadSignature("textverified")
     try:
-        with words.reading("webhook"):
-            event = words.spelled(json.loads(body))
+        with mapping.parsing("webhook"):
+            event = mapping.normalise_names(json.loads(body))
             if event["event"].casefold() != SMS_RECEIVED:
                 return None
             # The vendor's text calls it an object in one place and a JSON text in another.
-            data = words.spelled(json.loads(event["data"]) if isinstance(event["data"], str) else event["data"])
+            inner = event["data"]
+            data = mapping.normalise_names(json.loads(inner) if isinstance(inner, str) else inner)
             if not data.get("reservationId"):
                 return None
             key = event.get("idempotencyKey") or event["id"]
             if not isinstance(key, str):
-                raise words.Unreadable
+                raise mapping.Unreadable
             return IncomingText(
-                provider_id=words.identifier(data["reservationId"]), key=key[:255], message=words.text(data)
+                provider_id=mapping.parse_id(data["reservationId"]), key=key[:255], message=mapping.parse_text(data)
             )
-    except (words.Unreadable, RecursionError):
+    except (mapping.Unreadable, RecursionError):
         raise BadPayload("textverified") from None

@@ -1,4 +1,4 @@
-"""TextVerified's words and shapes, and ours. Everything that knows what the vendor's JSON looks like."""
+"""The mapping between TextVerified's JSON and our types: states, error codes and shapes stand here alone."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Unreadable(ValueError):
 
 
 @contextmanager
-def reading(what: str) -> Iterator[None]:
+def parsing(what: str) -> Iterator[None]:
     """Turns every way in which a shape can be wrong into Unreadable, which names no content."""
     try:
         yield
@@ -82,13 +82,13 @@ def reading(what: str) -> Iterator[None]:
         raise Unreadable(what) from None
 
 
-def refusal(status: int, body: Any) -> RemoteError:
+def error_from(status: int, body: Any) -> RemoteError:
     """Our error for a 4xx answer. Its text has the vendor's code alone: descriptions may quote what is secret."""
-    code, description = error_of(body)
+    code, description = error_fields(body)
     said = f"{status} {code}".strip()
     kind = _ERRORS.get(code.casefold())
     if kind is Throttled or kind is TooEarly:
-        seconds = wait_in(description)
+        seconds = seconds_in(description)
         return kind(said) if seconds is None else kind(said, retry_after=seconds)
     if kind is not None:
         return kind(said)
@@ -99,7 +99,7 @@ def refusal(status: int, body: Any) -> RemoteError:
     return NotFound(said) if status == 404 else Rejected(said)
 
 
-def error_of(body: Any) -> tuple[str, str]:
+def error_fields(body: Any) -> tuple[str, str]:
     """errorCode and errorDescription, empty where there are none."""
     if not isinstance(body, dict):
         return "", ""
@@ -110,35 +110,35 @@ def error_of(body: Any) -> tuple[str, str]:
     )
 
 
-def wait_in(description: str) -> float | None:
+def seconds_in(description: str) -> float | None:
     """The seconds that a sentence like `… can be canceled in 12 seconds.` asks us to wait."""
     found = _SECONDS.search(description)
     return max(1.0, float(found[1])) if found else None
 
 
-def identifier(value: Any) -> str:
+def parse_id(value: Any) -> str:
     """An id of the vendor's that is safe in a path."""
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise Unreadable("id")
     return value
 
 
-def id_in_link(body: Any, location: str) -> str:
+def parse_link(body: Any, location: str) -> str:
     """The id at the end of the link that a purchase answers with: body, else the Location header."""
     href = body.get("href") if isinstance(body, dict) else None
     for link in (href, location):
         if isinstance(link, str) and link:
-            with reading("link"):
-                return identifier(urlsplit(link).path.rstrip("/").rpartition("/")[2])
+            with parsing("link"):
+                return parse_id(urlsplit(link).path.rstrip("/").rpartition("/")[2])
     raise Unreadable("link")
 
 
-def moment(value: Any) -> datetime:
+def parse_time(value: Any) -> datetime:
     parsed = datetime.fromisoformat(value)
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
-def money(value: Any) -> Decimal:
+def parse_amount(value: Any) -> Decimal:
     """An amount in dollars, to the four places that we keep; what a double adds beyond them is no money."""
     amount = Decimal(value)
     if not amount.is_finite() or amount < 0:
@@ -147,59 +147,59 @@ def money(value: Any) -> Decimal:
     return amount if amount == rounded else rounded
 
 
-def number(body: Any) -> Number:
-    with reading("verification"):
+def parse_number(body: Any) -> Number:
+    with parsing("verification"):
         return Number(
-            provider_id=identifier(body["id"]),
-            phone_number=_phone(body["number"]),
+            provider_id=parse_id(body["id"]),
+            phone_number=_parse_phone(body["number"]),
             service=str(body["serviceName"]),
-            state=state_of(body["state"]),
-            cost=money(body["totalCost"]),
-            created_at=moment(body["createdAt"]),
-            expires_at=moment(body["endsAt"]),
-            can_cancel=_may(body, "cancel", "canCancel"),
-            can_report=_may(body, "report", "canReport"),
+            state=parse_state(body["state"]),
+            cost=parse_amount(body["totalCost"]),
+            created_at=parse_time(body["createdAt"]),
+            expires_at=parse_time(body["endsAt"]),
+            can_cancel=_is_offered(body, "cancel", "canCancel"),
+            can_report=_is_offered(body, "report", "canReport"),
         )
 
 
-def _may(body: Any, action: str, flag: str) -> bool:
+def _is_offered(body: Any, action: str, flag: str) -> bool:
     """Whether the vendor offers an action just now; one that it does not mention can't be done."""
     offered = body.get(action)
     return isinstance(offered, dict) and offered.get(flag) is True
 
 
-def sale(row: Any) -> Sale:
-    with reading("list of verifications"):
+def parse_sale(row: Any) -> Sale:
+    with parsing("list of verifications"):
         return Sale(
-            provider_id=identifier(row["id"]),
-            phone_number=_phone(row["number"]),
+            provider_id=parse_id(row["id"]),
+            phone_number=_parse_phone(row["number"]),
             service=str(row["serviceName"]),
-            state=state_of(row["state"]),
-            cost=money(row["totalCost"]),
-            created_at=moment(row["createdAt"]),
+            state=parse_state(row["state"]),
+            cost=parse_amount(row["totalCost"]),
+            created_at=parse_time(row["createdAt"]),
             key=str(row.get("idempotencyKey") or ""),
         )
 
 
-def service(row: Any) -> ServiceListing:
-    with reading("list of services"):
+def parse_service(row: Any) -> ServiceListing:
+    with parsing("list of services"):
         name = row["serviceName"]
         if not isinstance(name, str) or not name:
             raise Unreadable("service")
         return ServiceListing(
-            name=writable(name),
+            name=storable(name),
             capability=_CAPABILITIES[row["capability"].casefold()],
-            title=writable(row.get("description")),
+            title=storable(row.get("description")),
         )
 
 
-def listed(body: Any) -> list[Any]:
+def parse_list(body: Any) -> list[Any]:
     if not isinstance(body, list):
         raise Unreadable("list")
     return body
 
 
-def readable(rows: Iterable[Any], read: Callable[[Any], T]) -> tuple[list[T], int]:
+def parse_rows(rows: Iterable[Any], read: Callable[[Any], T]) -> tuple[list[T], int]:
     """The rows that can be read, and how many can't."""
     found, unreadable = [], 0
     for row in rows:
@@ -210,45 +210,45 @@ def readable(rows: Iterable[Any], read: Callable[[Any], T]) -> tuple[list[T], in
     return found, unreadable
 
 
-def state_of(word: Any) -> NumberState:
+def parse_state(word: Any) -> NumberState:
     """Our word for one of the vendor's, "unknown" for one that we don't know."""
     if not isinstance(word, str):
         raise Unreadable("state")
     return _STATES.get(word.casefold(), "unknown")
 
 
-def writable(value: Any) -> str:
+def storable(value: Any) -> str:
     """A text that can be stored: JSON may carry NUL and, where a message was cut inside a character, half of one."""
     return _NOT_WRITABLE.sub("\ufffd", str(value or ""))
 
 
-def text(row: Any) -> Text:
-    with reading("message"):
+def parse_text(row: Any) -> Text:
+    with parsing("message"):
         return Text(
-            sender=writable(row.get("from"))[:40],
-            text=writable(row.get("smsContent")),
-            code=writable(row.get("parsedCode")),
-            received_at=moment(row["createdAt"]),
-            vendor_id=writable(row.get("id"))[:80],
+            sender=storable(row.get("from"))[:40],
+            text=storable(row.get("smsContent")),
+            code=storable(row.get("parsedCode")),
+            received_at=parse_time(row["createdAt"]),
+            vendor_id=storable(row.get("id"))[:80],
         )
 
 
-def spelled(mapping: Any) -> dict[str, Any]:
+def normalise_names(mapping: Any) -> dict[str, Any]:
     """The mapping with the document's spelling of its names: webhooks are also written in PascalCase."""
     if not isinstance(mapping, dict):
         raise Unreadable("object")
     return {_NAMES.get(str(name).casefold(), str(name)): value for name, value in mapping.items()}
 
 
-def text_for(row: Any, *, provider_id: str, phone_number: str) -> Text | None:
+def parse_text_for(row: Any, *, provider_id: str, phone_number: str) -> Text | None:
     """A message of `GET /sms?reservationId=`; None for another number's, should the filter ever fail."""
-    with reading("message"):
+    with parsing("message"):
         reservation, to = row.get("reservationId"), row.get("to")
         is_ours = (not reservation or reservation == provider_id) and (not to or _digits(to) == _digits(phone_number))
-    return text(row) if is_ours else None
+    return parse_text(row) if is_ours else None
 
 
-def _phone(value: Any) -> str:
+def _parse_phone(value: Any) -> str:
     if not isinstance(value, str) or not 5 <= len(value) <= 20:
         raise Unreadable("number")
     return value

@@ -1,4 +1,4 @@
-"""The vendor's words in ours."""
+"""The vendor's terms and shapes, mapped to ours."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from verifications.providers.base import (
     is_outage,
     outcome_of,
 )
-from verifications.providers.textverified import words
+from verifications.providers.textverified import mapping
 
 
 @pytest.mark.parametrize(
@@ -39,22 +39,22 @@ from verifications.providers.textverified import words
     ],
 )
 def test_each_refusal_has_one_meaning(status, code, error):
-    assert type(words.refusal(status, {"errorCode": code, "errorDescription": "No."})) is error
+    assert type(mapping.error_from(status, {"errorCode": code, "errorDescription": "No."})) is error
 
 
 @pytest.mark.parametrize("body", [None, [], "Unavailable", {"errorCode": None}, {"errorCode": ["Unavailable"]}])
 def test_a_refusal_without_a_code_is_still_a_refusal(body):
-    assert type(words.refusal(400, body)) is Rejected
+    assert type(mapping.error_from(400, body)) is Rejected
 
 
 def test_a_refusal_says_the_code_and_not_the_description():
-    assert str(words.refusal(400, {"errorCode": "Unavailable", "errorDescription": "2025550100 is gone"})) == (
+    assert str(mapping.error_from(400, {"errorCode": "Unavailable", "errorDescription": "2025550100 is gone"})) == (
         "400 Unavailable"
     )
 
 
 def test_a_code_that_is_no_word_is_not_repeated():
-    assert str(words.refusal(400, {"errorCode": "your code\n is 123456", "errorDescription": ""})) == "400"
+    assert str(mapping.error_from(400, {"errorCode": "your code\n is 123456", "errorDescription": ""})) == "400"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_code_that_is_no_word_is_not_repeated():
     ],
 )
 def test_the_wait_is_read_from_the_sentence(description, seconds):
-    assert words.wait_in(description) == seconds
+    assert mapping.seconds_in(description) == seconds
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_the_wait_is_read_from_the_sentence(description, seconds):
     ],
 )
 def test_times_are_aware_and_in_utc(text, moment):
-    assert words.moment(text) == moment
-    assert words.moment(text).tzinfo is UTC
+    assert mapping.parse_time(text) == moment
+    assert mapping.parse_time(text).tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -94,19 +94,19 @@ def test_times_are_aware_and_in_utc(text, moment):
     ],
 )
 def test_the_id_of_a_sale_is_the_end_of_its_link(body, location, found):
-    assert words.id_in_link(body, location) == found
+    assert mapping.parse_link(body, location) == found
 
 
 @pytest.mark.parametrize("body", [None, {}, {"href": ""}, {"href": "https://x.test/%2e%2e"}, {"href": 7}])
 def test_a_sale_without_a_link_is_unreadable(body):
-    with pytest.raises(words.Unreadable):
-        words.id_in_link(body, "")
+    with pytest.raises(mapping.Unreadable):
+        mapping.parse_link(body, "")
 
 
 @pytest.mark.parametrize("value", ["..", "a/b", "", "x" * 81, 7, None, "lr 1", "lr?1"])
 def test_an_id_that_would_change_the_path_is_none(value):
-    with pytest.raises(words.Unreadable):
-        words.identifier(value)
+    with pytest.raises(mapping.Unreadable):
+        mapping.parse_id(value)
 
 
 def details(**changes):
@@ -138,13 +138,13 @@ def details(**changes):
     ],
 )
 def test_details_that_are_not_as_documented_are_unreadable(changes):
-    with pytest.raises(words.Unreadable):
-        words.number(details(**changes))
+    with pytest.raises(mapping.Unreadable):
+        mapping.parse_number(details(**changes))
 
 
 @pytest.mark.parametrize("offered", [None, {}, {"canCancel": None}, {"canCancel": "true"}, []])
 def test_what_the_provider_does_not_offer_can_not_be_done(offered):
-    number = words.number(details(cancel=offered, report=offered))
+    number = mapping.parse_number(details(cancel=offered, report=offered))
     assert (number.can_cancel, number.can_report) == (False, False)
 
 
@@ -153,18 +153,18 @@ def test_what_the_provider_does_not_offer_can_not_be_done(offered):
     [("0.0375", "0.0375"), ("0.30000000000000004", "0.3"), ("0.03755", "0.0376"), ("1", "1")],
 )
 def test_amounts_are_kept_to_four_places(theirs, ours):
-    assert words.money(theirs) == Decimal(ours)
+    assert mapping.parse_amount(theirs) == Decimal(ours)
 
 
 def test_a_state_that_nobody_knows_is_unknown():
-    assert words.number(details(state="somethingNew")).state == "unknown"
+    assert mapping.parse_number(details(state="somethingNew")).state == "unknown"
 
 
 def test_words_are_compared_without_case():
-    assert words.number(details(state="VERIFICATIONCompleted")).state == "completed"
-    assert type(words.refusal(400, {"errorCode": "outOfSTOCK"})) is Rejected
-    assert type(words.refusal(400, {"errorCode": "UNAVAILABLE"})) is OutOfStock
-    assert words.service({"serviceName": "yahoo", "capability": "Sms"}).capability == "sms"
+    assert mapping.parse_number(details(state="VERIFICATIONCompleted")).state == "completed"
+    assert type(mapping.error_from(400, {"errorCode": "outOfSTOCK"})) is Rejected
+    assert type(mapping.error_from(400, {"errorCode": "UNAVAILABLE"})) is OutOfStock
+    assert mapping.parse_service({"serviceName": "yahoo", "capability": "Sms"}).capability == "sms"
 
 
 @pytest.mark.parametrize(
@@ -181,11 +181,11 @@ def test_words_are_compared_without_case():
     ],
 )
 def test_states_become_ours(theirs, ours):
-    assert words.number(details(state=theirs)).state == ours
+    assert mapping.parse_number(details(state=theirs)).state == ours
 
 
 def test_what_is_secret_is_not_in_the_repr():
-    message = words.text(
+    message = mapping.parse_text(
         {
             "from": "22395",
             "smsContent": "Your code is 123456",
@@ -193,7 +193,7 @@ def test_what_is_secret_is_not_in_the_repr():
             "createdAt": "2026-11-21T10:00:00Z",
         }
     )
-    shown = repr(replace(words.number(details()), messages=(message,)))
+    shown = repr(replace(mapping.parse_number(details()), messages=(message,)))
     assert not any(secret in shown for secret in ("2025550100", "123456", "22395"))
     assert "lr_1" in shown
 
@@ -201,14 +201,16 @@ def test_what_is_secret_is_not_in_the_repr():
 def test_a_message_of_another_reservation_or_number_is_not_ours():
     ours = {"provider_id": "lr_1", "phone_number": "2025550100"}
     message = {"createdAt": "2026-11-21T10:00:00Z"}
-    assert words.text_for({**message, "to": "+1 202 555 0100"}, **ours)
-    assert words.text_for({**message, "reservationId": "lr_1", "to": None}, **ours)
-    assert words.text_for({**message, "reservationId": "lr_2", "to": "2025550100"}, **ours) is None
-    assert words.text_for({**message, "to": "2025550199"}, **ours) is None
+    assert mapping.parse_text_for({**message, "to": "+1 202 555 0100"}, **ours)
+    assert mapping.parse_text_for({**message, "reservationId": "lr_1", "to": None}, **ours)
+    assert mapping.parse_text_for({**message, "reservationId": "lr_2", "to": "2025550100"}, **ours) is None
+    assert mapping.parse_text_for({**message, "to": "2025550199"}, **ours) is None
 
 
 def test_null_texts_and_codes_become_empty():
-    text = words.text({"from": None, "smsContent": None, "parsedCode": None, "createdAt": "2026-11-21T10:00:00Z"})
+    text = mapping.parse_text(
+        {"from": None, "smsContent": None, "parsedCode": None, "createdAt": "2026-11-21T10:00:00Z"}
+    )
     assert (text.sender, text.text, text.code) == ("", "", "")
 
 
@@ -225,4 +227,4 @@ def test_metrics_name_outcomes_in_snake_case():
 
 
 def test_amounts_are_exact():
-    assert words.money("0.95") == Decimal("0.95")
+    assert mapping.parse_amount("0.95") == Decimal("0.95")
