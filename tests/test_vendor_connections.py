@@ -66,8 +66,8 @@ def test_no_connection_is_held_while_a_vendor_is_asked(sandbox: RunningSandbox, 
     payment = payments.initiate(user=customer, amount=20_00, now=now)
     session = "GET /stripe/v1/checkout/sessions/"
     check_hanging(shop, ORDER, lambda: services.buy(user=customer, service_name="test_pending"))
-    check_hanging(shop, "/pricing/", lambda: services.quote_offer(offer=unpriced, now=now))
-    check_hanging(shop, "/pricing/", lambda: services.quote(service_name="test_pending", area_code="212"))
+    check_hanging(shop, "/pricing/", lambda: services.refresh_quote(offer=unpriced, now=now))
+    check_hanging(shop, "/pricing/", lambda: services.price_service(service_name="test_pending", area_code="212"))
     check_hanging(shop, CANCEL, lambda: services.cancel(user=customer, verification_id=bought(customer).pk))
     check_hanging(shop, number, lambda: services.poll_due(now=now + timedelta(seconds=4)))
     check_hanging(shop, number, lambda: provider_calls.fetch(waiting))

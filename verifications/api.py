@@ -143,9 +143,9 @@ class ServiceView(ApiView):
     )
     def get(self, request: Request, name: str) -> Response:
         """One service, with the price that a purchase would cost now; with an area code that costs more, that price."""
-        deal = services.quote(service_name=name, **self.given)
-        deal.offer.price = deal.price
-        return Response(ServiceSerializer(deal.offer).data)
+        priced = services.price_service(service_name=name, **self.given)
+        priced.offer.price = priced.price
+        return Response(ServiceSerializer(priced.offer).data)
 
 
 class FavouritesView(ApiView):

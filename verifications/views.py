@@ -87,7 +87,7 @@ def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
         else:
             return redirect("verification", purchase.verification.pk)
     try:
-        deal, area_code, area_error = _quote(name, area)
+        priced, area_code, area_error = _quote(name, area)
     except errors.UnknownService:
         return render(request, "errors/404.html", status=404)
     except DomainError as refusal:
@@ -95,15 +95,15 @@ def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
         return redirect("buy")
     wallet = wallets.balance_of(user=request.user)
     context = {
-        "service": deal.offer.service,
-        "offer": deal.offer,
+        "service": priced.offer.service,
+        "offer": priced.offer,
         "starred": _at_hand(request)["starred"],
-        "country": selectors.COUNTRY_NAMES.get(deal.offer.country, deal.offer.country),
-        "price": deal.price,
+        "country": selectors.COUNTRY_NAMES.get(priced.offer.country, priced.offer.country),
+        "price": priced.price,
         "accepted": accepted_policy(user=request.user),
         "wallet": wallet,
-        "left": wallet.available - deal.price,
-        "missing": deal.price - wallet.available,
+        "left": wallet.available - priced.price,
+        "missing": priced.price - wallet.available,
         "key": uuid.uuid4(),
         "error": error,
         "failed_id": failed_id,
@@ -114,19 +114,19 @@ def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
     return render(request, "verifications/confirm.html", context, status=status)
 
 
-def _quote(name: str, area: AreaCodeForm) -> tuple[services.Deal, str, str]:
+def _quote(name: str, area: AreaCodeForm) -> tuple[services.PricedOffer, str, str]:
     """Return the price, the area code that it is for ("" for any), and what is wrong with the one that was typed."""
     area_error = ""
     if not area.is_valid():
         area_error = str(next(iter(area.errors["area_code"])))
     elif area_code := area.cleaned_data["area_code"]:
         try:
-            return services.quote(service_name=name, area_code=area_code), area_code, ""
+            return services.price_service(service_name=name, area_code=area_code), area_code, ""
         except (errors.OutOfStock, errors.ProviderUnavailable):
             area_error = _(
                 "We can't get the price for area code {area_code} right now. Try another one, or none."
             ).format(area_code=area_code)
-    return services.quote(service_name=name), "", area_error
+    return services.price_service(service_name=name), "", area_error
 
 
 def _whole(text: str) -> int | None:

@@ -14,17 +14,17 @@ from verifications.services.end import report_by_id as report
 from verifications.services.expire import expire_due
 from verifications.services.favourites import add_favourite, remove_favourite
 from verifications.services.poll import poll_due
-from verifications.services.pricing import Deal, offer_with_price, quote
+from verifications.services.pricing import PricedOffer, price_service
 from verifications.services.progress import tell_progress
 from verifications.services.purge import purge
-from verifications.services.quotes import quote_offer
+from verifications.services.quotes import refresh_quote
 from verifications.services.receive import receive_webhook
 from verifications.services.reconcile import reconcile_nightly, reconcile_provider
 from verifications.services.recover import recover_due
 
 __all__ = [
     "Cancellation",
-    "Deal",
+    "PricedOffer",
     "Purchase",
     "Summary",
     "add_favourite",
@@ -34,13 +34,13 @@ __all__ = [
     "expire_due",
     "offer_with_price",
     "poll_due",
+    "price_service",
     "purge",
-    "quote",
-    "quote_offer",
     "receive_webhook",
     "reconcile_nightly",
     "reconcile_provider",
     "recover_due",
+    "refresh_quote",
     "refuse_below_cost",
     "remove_favourite",
     "report",

@@ -72,17 +72,17 @@ def buy(
     offer = pricing.offer_for_sale(service_name, country, capability)
     if not accepted_policy(user=user):
         raise PolicyNotAccepted
-    deal = pricing.deal_of(offer, area_code)
-    if max_price is not None and deal.price > max_price:
+    priced = pricing.price_offer(offer, area_code)
+    if max_price is not None and priced.price > max_price:
         raise errors.PriceMoved(
             _("The price is {price} now, above your limit of {limit}. Raise max_price to accept it.").format(
-                price=money.display(deal.price), limit=money.display(max_price)
+                price=money.display(priced.price), limit=money.display(max_price)
             ),
-            price=money.to_text(deal.price),
+            price=money.to_text(priced.price),
         )
     breaker = _refuse_while_broken(offer)
     try:
-        verification, replayed = _reserve(user, deal, area_code, key, fingerprint)
+        verification, replayed = _reserve(user, priced, area_code, key, fingerprint)
     except BaseException:
         breaker.release()
         raise
@@ -90,12 +90,12 @@ def buy(
         breaker.release()
         return _replay(verification, fingerprint)
     faults.point("buy.reserved")
-    return Purchase(_order(verification, deal), replayed=False)
+    return Purchase(_order(verification, priced), replayed=False)
 
 
 @transaction.atomic(durable=True)
 def _reserve(
-    user: User, deal: pricing.Deal, area_code: str, key: str | None, fingerprint: str
+    user: User, priced: pricing.PricedOffer, area_code: str, key: str | None, fingerprint: str
 ) -> tuple[Verification, bool]:
     """T1: the verification and the hold. The wallet's lock makes one customer's purchases stand in line."""
     now = timezone.now()
@@ -103,15 +103,15 @@ def _reserve(
     if key and (first := _first_with(user, key)):
         return first, True
     _refuse_frozen_or_over_limit(user, now)
-    offer = deal.offer
+    offer = priced.offer
     verification = Verification.objects.create(
         user=user,
         service=offer.service,
         country=offer.country,
         capability=offer.capability,
         area_code=area_code,
-        price=deal.price,
-        cost=deal.cost,
+        price=priced.price,
+        cost=priced.cost,
         currency=settings.CURRENCY,
         idempotency_key=key,
         fingerprint=fingerprint,
@@ -131,7 +131,7 @@ def _reserve(
     return verification, False
 
 
-def _order(verification: Verification, deal: pricing.Deal) -> Verification:
+def _order(verification: Verification, priced: pricing.PricedOffer) -> Verification:
     """The provider's answer, and T2. No transaction is open while it is asked."""
     try:
         number = provider_calls.purchase(verification)
@@ -152,7 +152,7 @@ def _order(verification: Verification, deal: pricing.Deal) -> Verification:
         if failed.status != Status.FAILED:  # recovery was quicker, and got one
             return failed
         if isinstance(error, base.PriceMoved):
-            pricing.ask_again(deal=deal, area_code=verification.area_code)
+            pricing.requote(priced=priced, area_code=verification.area_code)
         refusal.extra["verification_id"] = str(failed.pk)
         raise refusal from error
     faults.point("buy.answered")

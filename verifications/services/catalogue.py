@@ -22,7 +22,7 @@ from verifications.models import Category, Offer, Service, Verification
 from verifications.providers.base import OutOfStock, Provider
 from verifications.services import provider_calls
 from verifications.services.provider_calls import CallPolicy
-from verifications.services.quotes import note_quote, reprice, spec_of
+from verifications.services.quotes import save_quote, spec_of, update_prices
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ def sync_catalogue(*, now: datetime, force: bool = False) -> Summary:
     added, gone = (0, 0) if refused else _take_over(provider.name, names, now)
     if refused:
         _report_refused(provider.name, len(listings), refused, for_sale)
-    reprice()
+    update_prices()
     priced, stopped = _renew_prices(provider, now)
     update_success_rates(now=now)
     return Summary(
@@ -106,7 +106,7 @@ def save_service(*, service: Service, below_cost: bool = False) -> None:
     if not below_cost:
         refuse_below_cost(service=service)
     service.save()
-    reprice(service=service)
+    update_prices(service=service)
 
 
 def refuse_below_cost(*, service: Service) -> None:
@@ -183,17 +183,17 @@ def _renew_prices(provider: Provider, now: datetime) -> tuple[int, str]:
     priced = 0
     for offer in _due(provider.name, now):
         try:
-            note_quote(
+            save_quote(
                 offer=offer,
                 quote=provider_calls.quote(provider.name, spec_of(offer), policy=CallPolicy.BACKGROUND),
                 now=now,
             )
             priced += 1
         except OutOfStock:
-            note_quote(offer=offer, quote=None, now=now)
+            save_quote(offer=offer, quote=None, now=now)
         except Rejected as error:
             log.info("price_refused", service=offer.service.name, error=str(error))
-            note_quote(offer=offer, quote=None, now=now, unsold=True)
+            save_quote(offer=offer, quote=None, now=now, unsold=True)
         except RemoteError as error:
             log.warning("prices_stopped", priced=priced, error=f"{type(error).__name__} {error}")
             return priced, "throttled" if isinstance(error, Throttled) else "unavailable"

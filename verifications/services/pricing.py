@@ -19,7 +19,7 @@ from verifications.providers.base import OutOfStock as NoneLeft
 from verifications.providers.base import Spec
 from verifications.services import provider_calls
 from verifications.services.provider_calls import CallPolicy
-from verifications.services.quotes import note_quote, price_of, quote_offer, spec_of
+from verifications.services.quotes import compute_price, refresh_quote, save_quote, spec_of
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ AREA_COST_SECONDS = 300  # how long an answer for area codes is kept
 
 
 @dataclass(frozen=True)
-class Deal:
+class PricedOffer:
     """An offer as it is sold now: our price in cents, and the provider's cost that it was computed from."""
 
     offer: Offer
@@ -35,17 +35,19 @@ class Deal:
     price: int
 
 
-def quote(*, service_name: str, country: str = "US", capability: str = "sms", area_code: str = "") -> Deal:
+def price_service(
+    *, service_name: str, country: str = "US", capability: str = "sms", area_code: str = ""
+) -> PricedOffer:
     """The price of one number. May ask the provider: call outside a transaction.
 
     Raises UnknownService, ServiceBlocked, OutOfStock, ProviderUnavailable.
     """
-    return deal_of(offer_for_sale(service_name, country, capability), area_code)
+    return price_offer(offer_for_sale(service_name, country, capability), area_code)
 
 
 def offer_with_price(*, service_name: str, country: str = "US", capability: str = "sms") -> Offer:
     """The offer with its price of now, blocked or not. Raises UnknownService, OutOfStock, ProviderUnavailable."""
-    return deal_of(_offer(service_name, country, capability), "").offer
+    return price_offer(_offer(service_name, country, capability), "").offer
 
 
 def offer_for_sale(service_name: str, country: str, capability: str) -> Offer:
@@ -66,13 +68,13 @@ def offer_for_sale(service_name: str, country: str, capability: str) -> Offer:
     return offer
 
 
-def deal_of(offer: Offer, area_code: str) -> Deal:
+def price_offer(offer: Offer, area_code: str) -> PricedOffer:
     try:
         if area_code:
             cost = _area_cost(offer, area_code)
-            price = price_of(offer.service, cost)
+            price = compute_price(offer.service, cost)
         else:
-            offer = quote_offer(offer=offer, now=timezone.now())
+            offer = refresh_quote(offer=offer, now=timezone.now())
             cost, price = offer.cost or Decimal(0), offer.price
     except (NoneLeft, Rejected) as error:
         raise OutOfStock from error
@@ -83,21 +85,21 @@ def deal_of(offer: Offer, area_code: str) -> Deal:
         raise ProviderUnavailable(retry_after=30) from error
     if not price or price > settings.MAX_PRICE_CENTS:
         raise OutOfStock
-    return Deal(offer, cost, price)
+    return PricedOffer(offer, cost, price)
 
 
-def ask_again(*, deal: Deal, area_code: str) -> None:
+def requote(*, priced: PricedOffer, area_code: str) -> None:
     """The provider's price has moved: learn the new one, so that the next look at it is right. Best effort."""
-    cache.delete(_key(deal.offer))
+    cache.delete(_key(priced.offer))
     if area_code:
         return
     try:
-        found = provider_calls.quote(deal.offer.provider, spec_of(deal.offer), policy=CallPolicy.INTERACTIVE)
+        found = provider_calls.quote(priced.offer.provider, spec_of(priced.offer), policy=CallPolicy.INTERACTIVE)
     except RemoteError as error:
-        log.info("No new price for %s: %s %s", deal.offer.service.name, type(error).__name__, error)
-        Offer.objects.filter(pk=deal.offer.pk).update(quoted_at=None)
+        log.info("No new price for %s: %s %s", priced.offer.service.name, type(error).__name__, error)
+        Offer.objects.filter(pk=priced.offer.pk).update(quoted_at=None)
         return
-    note_quote(offer=deal.offer, quote=found, now=timezone.now())
+    save_quote(offer=priced.offer, quote=found, now=timezone.now())
 
 
 def _offer(service_name: str, country: str, capability: str) -> Offer:

@@ -25,7 +25,7 @@ from verifications.services.provider_calls import CallPolicy
 log = structlog.get_logger(__name__)
 
 
-def quote_offer(*, offer: Offer, now: datetime) -> Offer:
+def refresh_quote(*, offer: Offer, now: datetime) -> Offer:
     """The offer with a price not older than QUOTE_MAX_AGE_SECONDS, asked of the provider where ours is. No transaction.
 
     One asks for all who want to know. Where the provider gives no answer an older price stays: a purchase never costs
@@ -34,29 +34,29 @@ def quote_offer(*, offer: Offer, now: datetime) -> Offer:
     """
     if _is_fresh(offer, now):
         return offer
-    with _alone(offer, wait=offer.price is None) as mine:
+    with _single_flight(offer, wait=offer.price is None) as mine:
         current = Offer.objects.select_related("service__category").get(pk=offer.pk)
         if _is_fresh(current, now):
             return current
         if not mine:
-            return _or_older(current, Unavailable("being asked for"))
+            return _or_stale(current, Unavailable("being asked for"))
         try:
             quote = provider_calls.quote(current.provider, spec_of(current), policy=CallPolicy.INTERACTIVE)
         except OutOfStock:
-            return note_quote(offer=current, quote=None, now=now)
+            return save_quote(offer=current, quote=None, now=now)
         except Rejected:
-            return note_quote(offer=current, quote=None, now=now, unsold=True)
+            return save_quote(offer=current, quote=None, now=now, unsold=True)
         except RemoteError as error:
             log.warning("no_quote", service=current.service.name, error=f"{type(error).__name__} {error}")
-            return _or_older(current, error)
-        return note_quote(offer=current, quote=quote, now=now)
+            return _or_stale(current, error)
+        return save_quote(offer=current, quote=quote, now=now)
 
 
-def note_quote(*, offer: Offer, quote: Quote | None, now: datetime, unsold: bool = False) -> Offer:
+def save_quote(*, offer: Offer, quote: Quote | None, now: datetime, unsold: bool = False) -> Offer:
     """Write down what the provider said: a quote, None for out of stock, `unsold` where it has no price for it."""
     if quote is not None:
         offer.cost, offer.stock = quote.cost, quote.stock
-        offer.price = price_of(offer.service, quote.cost)
+        offer.price = compute_price(offer.service, quote.cost)
     elif unsold:
         offer.cost, offer.price, offer.stock = None, None, None
     else:
@@ -66,12 +66,12 @@ def note_quote(*, offer: Offer, quote: Quote | None, now: datetime, unsold: bool
     return offer
 
 
-def price_of(service: Service, cost: Decimal) -> int | None:
+def compute_price(service: Service, cost: Decimal) -> int | None:
     """In cents. None for a cost of nothing: then it is not for sale."""
     return service.fixed_price or money.price(cost, settings.MARKUP) or None
 
 
-def reprice(*, service: Service | None = None) -> int:
+def update_prices(*, service: Service | None = None) -> int:
     """Bring the prices of all offers (or one service's) in line with markup and fixed prices. How many changed."""
     in_cents = ExpressionWrapper(
         F("cost") * Value(settings.MARKUP) * 100, output_field=DecimalField(max_digits=20, decimal_places=8)
@@ -91,14 +91,14 @@ def _is_fresh(offer: Offer, now: datetime) -> bool:
     return offer.quoted_at is not None and offer.quoted_at > oldest
 
 
-def _or_older(offer: Offer, error: RemoteError) -> Offer:
+def _or_stale(offer: Offer, error: RemoteError) -> Offer:
     if offer.price is None:
         raise error
     return offer
 
 
 @contextlib.contextmanager
-def _alone(offer: Offer, *, wait: bool) -> Iterator[bool]:
+def _single_flight(offer: Offer, *, wait: bool) -> Iterator[bool]:
     """True for the one who asks, False for those who came meanwhile (after waiting for it, if so told).
 
     Without Redis everybody asks: a second question costs little, no answer costs a sale.

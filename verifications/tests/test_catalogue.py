@@ -226,12 +226,12 @@ def test_a_service_that_no_category_names_is_not_sold_until_staff_classify_it(sh
     assert unknown.category.blocked
     assert not services_for_sale().filter(service=unknown).exists()
     with pytest.raises(errors.ServiceBlocked, match="Numbers for Brandnew are not for sale yet"):
-        services.quote(service_name="brandnew")
+        services.price_service(service_name="brandnew")
 
     unknown.category = Category.objects.get(slug="shopping")
     services.save_service(service=unknown)
     assert services_for_sale().filter(service=unknown).exists()
-    assert services.quote(service_name="brandnew").price == 50
+    assert services.price_service(service_name="brandnew").price == 50
 
 
 def test_the_catch_all_services_are_blocked(shop):
@@ -240,7 +240,7 @@ def test_the_catch_all_services_are_blocked(shop):
     for name in ("servicenotlisted", "allservices"):
         make_offer(name)
         with pytest.raises(errors.ServiceBlocked):
-            services.quote(service_name=name)
+            services.price_service(service_name=name)
     assert for_sale() == 0
 
 
@@ -354,7 +354,7 @@ def test_the_price_is_the_cost_times_markup_rounded_up_to_a_cent(shop, settings,
 
 def test_a_fixed_price_wins(shop):
     found = make_offer("whatsapp", cost=None, price=None, quoted_at=None, fixed_price=333)
-    assert services.quote_offer(offer=found, now=NOW).price == 333
+    assert services.refresh_quote(offer=found, now=NOW).price == 333
 
 
 def test_staff_changing_the_fixed_price_changes_what_is_shown(shop):
@@ -368,46 +368,46 @@ def test_staff_changing_the_fixed_price_changes_what_is_shown(shop):
 
 
 def test_an_offer_without_a_price_is_quoted_when_asked(shop):
-    found = services.quote_offer(offer=make_offer("whatsapp", cost=None, price=None, quoted_at=None), now=NOW)
+    found = services.refresh_quote(offer=make_offer("whatsapp", cost=None, price=None, quoted_at=None), now=NOW)
     assert (found.cost, found.price, found.stock, found.quoted_at) == (Decimal("1.10"), 220, 500, NOW)
 
 
 def test_a_fresh_price_is_not_asked_for_again(shop):
-    services.quote_offer(offer=make_offer("whatsapp", quoted_at=NOW - timedelta(minutes=59)), now=NOW)
+    services.refresh_quote(offer=make_offer("whatsapp", quoted_at=NOW - timedelta(minutes=59)), now=NOW)
     assert shop.requests() == []
 
 
 def test_an_old_price_is_renewed(shop):
-    found = services.quote_offer(offer=make_offer("whatsapp", quoted_at=NOW - timedelta(minutes=61)), now=NOW)
+    found = services.refresh_quote(offer=make_offer("whatsapp", quoted_at=NOW - timedelta(minutes=61)), now=NOW)
     assert found.price == 220
 
 
 def test_an_old_price_stays_while_the_provider_does_not_answer(shop):
     shop.fault("/pricing/", "error_500")
-    assert services.quote_offer(offer=make_offer("whatsapp", quoted_at=None), now=NOW).price == 50
+    assert services.refresh_quote(offer=make_offer("whatsapp", quoted_at=None), now=NOW).price == 50
 
 
 def test_without_any_price_the_provider_s_silence_is_told(shop):
     shop.fault("/pricing/", "error_500")
     with pytest.raises(RemoteError):
-        services.quote_offer(offer=make_offer("whatsapp", cost=None, price=None, quoted_at=None), now=NOW)
+        services.refresh_quote(offer=make_offer("whatsapp", cost=None, price=None, quoted_at=None), now=NOW)
 
 
 def test_an_open_breaker_of_quotes_keeps_the_quote_from_waiting(shop):
     for _ in range(5):
         providers.operation_breaker("quote").failure()
-    assert services.quote_offer(offer=make_offer("whatsapp", quoted_at=None), now=NOW).price == 50
+    assert services.refresh_quote(offer=make_offer("whatsapp", quoted_at=None), now=NOW).price == 50
     assert shop.requests() == []
     providers.operation_breaker("quote").success()
 
 
 def test_a_service_that_they_do_not_price_has_none(shop):
-    found = services.quote_offer(offer=make_offer("nowhere", quoted_at=None), now=NOW)
+    found = services.refresh_quote(offer=make_offer("nowhere", quoted_at=None), now=NOW)
     assert (found.cost, found.price) == (None, None)
 
 
 def test_a_service_without_numbers_shows_no_stock(shop):
-    found = services.quote_offer(offer=make_offer("test_no_numbers", quoted_at=None), now=NOW)
+    found = services.refresh_quote(offer=make_offer("test_no_numbers", quoted_at=None), now=NOW)
     assert (found.price, found.stock) == (50, 0)
 
 
@@ -417,7 +417,7 @@ def test_twenty_who_want_one_price_ask_once(shop, in_threads, settings):
     settings.VENDOR_PLACES = {**settings.VENDOR_PLACES, "quote": 20}
     found = make_offer("whatsapp", cost=None, price=None, quoted_at=None)
     shop.fault("/pricing/", "slow:0.2")
-    answers = in_threads(lambda: services.quote_offer(offer=found, now=NOW).price, times=20)
+    answers = in_threads(lambda: services.refresh_quote(offer=found, now=NOW).price, times=20)
     assert answers == [220] * 20
     answered = [entry for entry in shop.request_log() if "/pricing/" in entry["path"] and entry["status"] == 200]
     assert len(answered) == 1
@@ -431,7 +431,8 @@ def test_without_redis_a_price_is_asked_for_all_the_same(shop, settings):
         }
     }
     assert (
-        services.quote_offer(offer=make_offer("whatsapp", cost=None, price=None, quoted_at=None), now=NOW).price == 220
+        services.refresh_quote(offer=make_offer("whatsapp", cost=None, price=None, quoted_at=None), now=NOW).price
+        == 220
     )
 
 
