@@ -197,17 +197,6 @@ def countries() -> list[dict[str, Any]]:
     ]
 
 
-def price_of(*, service_name: str, country: str = "US", capability: str = "sms") -> int | None:
-    """The price in cents that the catalogue shows, None where it has none yet (services.quote asks the provider)."""
-    return (
-        Offer.objects.filter(
-            service__name=service_name, country=country, capability=capability, provider=settings.PROVIDER, active=True
-        )
-        .values_list("price", flat=True)
-        .first()
-    )
-
-
 def code_of(verification: Verification) -> str:
     """The newest code that came, '' while there is none: who asked for another finds the first no longer taken."""
     return _code_in(verification.messages.all())
@@ -300,11 +289,3 @@ def _frame(verification: Verification, messages: list[Message]) -> dict[str, Any
 
 def _iso(moment: Any) -> str | None:
     return moment.isoformat() if moment else None
-
-
-def last_services(*, user: User, number: int = 4) -> list[Service]:
-    """The services that the user bought last, each once, newest first."""
-    recent = Verification.objects.filter(user=user).order_by("-created_at").values_list("service_id", flat=True)[:40]
-    wanted = list(dict.fromkeys(recent))[:number]
-    found = Service.objects.in_bulk(wanted)
-    return [found[pk] for pk in wanted]

@@ -32,7 +32,6 @@ __all__ = [
     "cancel",
     "ensure_categories",
     "expire_due",
-    "offer_with_price",
     "poll_due",
     "price_service",
     "purge",

@@ -45,11 +45,6 @@ def price_service(
     return price_offer(offer_for_sale(service_name, country, capability), area_code)
 
 
-def offer_with_price(*, service_name: str, country: str = "US", capability: str = "sms") -> Offer:
-    """The offer with its price of now, blocked or not. Raises UnknownService, OutOfStock, ProviderUnavailable."""
-    return price_offer(_offer(service_name, country, capability), "").offer
-
-
 def offer_for_sale(service_name: str, country: str, capability: str) -> Offer:
     """Raises UnknownService, ServiceBlocked."""
     offer = _offer(service_name, country, capability)
