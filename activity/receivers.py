@@ -355,7 +355,7 @@ def alert_catalogue(provider: str, listed: int, lacking: int, for_sale: int, **_
     )
 
 
-@receiver(verifications_signals.provider_float_low, dispatch_uid="activity.provider_float_low")
+@receiver(verifications_signals.provider_balance_low, dispatch_uid="activity.provider_float_low")
 def alert_float(provider: str, balance: Decimal, threshold: Decimal, **_kwargs: Any) -> None:
     """Once a day for each threshold."""
     services.raise_alert(

@@ -134,7 +134,7 @@ def test_everything_at_once_on_one_customer_neither_locks_up_nor_loses_a_cent(
         lambda _: services.poll_due(now=timezone.now() + timedelta(seconds=20)),
         lambda chance: services.expire_due(now=ended_at if chance.random() < 0.3 else timezone.now()),
         lambda _: services.recover_due(now=timezone.now() + timedelta(seconds=20)),
-        lambda _: services.tell_progress(now=timezone.now() + timedelta(seconds=121)),
+        lambda _: services.notify_progress(now=timezone.now() + timedelta(seconds=121)),
         lambda _: services.purge(now=timezone.now() + timedelta(hours=73)),
         lambda _: janitor.check_due(now=timezone.now() + timedelta(minutes=11)),
         lambda _: notifications.mark_read(user=user, all=True),

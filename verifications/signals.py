@@ -19,4 +19,4 @@ provider_orphan_found = Signal()  # provider, provider_id, details: a number sol
 provider_loss_booked = Signal()  # verification: refunded though the provider could not be reached
 provider_compared = Signal()  # provider, report (primitives; its book against ours found something), error (or "")
 catalogue_refused = Signal()  # provider, listed, lacking, for_sale: numbers of services; the list was not taken over
-provider_float_low = Signal()  # provider, balance (Decimal), threshold (Decimal)
+provider_balance_low = Signal()  # provider, balance (Decimal), threshold (Decimal)

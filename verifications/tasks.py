@@ -32,7 +32,7 @@ def expire() -> None:
 
 @shared_task
 def progress() -> None:
-    services.tell_progress(now=clock.now())
+    services.notify_progress(now=clock.now())
 
 
 @shared_task

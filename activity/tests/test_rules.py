@@ -85,7 +85,7 @@ def test_each_worry_about_provider_and_gateway_alerts_once() -> None:
             sender=Verification, provider="textverified", provider_id="lr_1", details={"cost": "0.25"}
         )
         verifications_signals.provider_loss_booked.send(sender=Verification, verification=verification)
-        verifications_signals.provider_float_low.send(
+        verifications_signals.provider_balance_low.send(
             sender=Verification, provider="textverified", balance=Decimal("9.10"), threshold=Decimal("10.00")
         )
 

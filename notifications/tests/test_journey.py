@@ -185,7 +185,7 @@ def test_a_long_wait_is_told_once(customer: User, settings: Any) -> None:
     later = timezone.now() + timedelta(seconds=settings.PROGRESS_AFTER_SECONDS + 1)
 
     for _ in range(2):
-        verifications.tell_progress(now=later)
+        verifications.notify_progress(now=later)
 
     assert told(customer)[3:] == [("verification_progress", "Still waiting for your Test_Pending code")]
 

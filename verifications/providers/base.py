@@ -115,7 +115,7 @@ class PriceMoved(RemoteError):
 
 
 class ProviderFunds(RemoteError):
-    """Our own float at the provider is too low. Nothing was bought."""
+    """Our balance at the provider is too low. Nothing was bought."""
 
 
 class Unexplained(OutcomeUnknown):
@@ -190,7 +190,7 @@ class Provider(Protocol):
         """All numbers sold to us since then, in no order that could be relied on."""
 
     def balance(self) -> Decimal:
-        """Our float at the provider."""
+        """Return our balance at the provider, in the currency's unit."""
 
     def parse_webhook(self, *, headers: Mapping[str, str], body: bytes) -> IncomingText | None:
         """The message in a webhook, None for news that don't concern us. Raises BadSignature, BadPayload."""

@@ -15,7 +15,7 @@ from verifications.services.expire import expire_due
 from verifications.services.favourites import add_favourite, remove_favourite
 from verifications.services.poll import poll_due
 from verifications.services.pricing import PricedOffer, price_service
-from verifications.services.progress import tell_progress
+from verifications.services.progress import notify_progress
 from verifications.services.purge import purge
 from verifications.services.quotes import refresh_quote
 from verifications.services.receive import receive_webhook
@@ -32,6 +32,7 @@ __all__ = [
     "cancel",
     "ensure_categories",
     "expire_due",
+    "notify_progress",
     "poll_due",
     "price_service",
     "purge",
@@ -45,6 +46,5 @@ __all__ = [
     "report",
     "save_service",
     "sync_catalogue",
-    "tell_progress",
     "update_success_rates",
 ]

@@ -53,7 +53,7 @@ class Summary:
 
 
 def sync_catalogue(*, now: datetime, force: bool = False) -> Summary:
-    """List the services, renew the prices that are due, look at our float. Safe to run at any time, and twice at once.
+    """List the services, renew the prices that are due, check our balance. Safe to run at any time, and twice at once.
 
     At most CATALOGUE_PRICES_PER_SYNC prices are asked for in a run; a 429 or an outage ends it with what it has.
     A list that lacks more than a fifth of what is for sale is not taken over, unless by `force`; staff are alerted.
@@ -80,7 +80,7 @@ def sync_catalogue(*, now: datetime, force: bool = False) -> Summary:
         refused=refused,
         priced=priced,
         stopped=stopped,
-        balance=_look_at_float(provider),
+        balance=_check_balance(provider),
     )
 
 
@@ -237,12 +237,12 @@ def _most_wanted(due: QuerySet[Offer], now: datetime) -> list[Offer]:
     return sorted(offers, key=place)
 
 
-def _look_at_float(provider: Provider) -> Decimal | None:
-    """Our balance there. Sends provider_float_low once for each threshold that it fell below."""
+def _check_balance(provider: Provider) -> Decimal | None:
+    """Return our balance at the provider. Send provider_balance_low once for each threshold that it fell below."""
     try:
         balance = provider.balance()
     except RemoteError as error:
-        log.warning("float_unknown", provider=provider.name, error=f"{type(error).__name__} {error}")
+        log.warning("provider_balance_unknown", provider=provider.name, error=f"{type(error).__name__} {error}")
         return None
     metrics.provider_float.labels(provider.name).set(float(balance))
     below = [threshold for threshold in settings.PROVIDER_FLOAT_THRESHOLDS if balance < threshold]
@@ -250,7 +250,7 @@ def _look_at_float(provider: Provider) -> Decimal | None:
     lowest, told = min(below, default=None), cache.get(key)
     if lowest is not None and (told is None or lowest < Decimal(told)):
         with transaction.atomic():
-            signals.provider_float_low.send(sender=Offer, provider=provider.name, balance=balance, threshold=lowest)
+            signals.provider_balance_low.send(sender=Offer, provider=provider.name, balance=balance, threshold=lowest)
     if lowest is None:
         cache.delete(key)
     else:

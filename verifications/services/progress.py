@@ -16,7 +16,7 @@ from verifications.services.transitions import lock
 BATCH = 1000
 
 
-def tell_progress(*, now: datetime) -> int:
+def notify_progress(*, now: datetime) -> int:
     """Tell everybody who has waited PROGRESS_AFTER_SECONDS, once. How many were told."""
     due = Verification.objects.filter(
         status=Status.WAITING,

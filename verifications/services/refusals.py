@@ -72,7 +72,7 @@ def refusal_of(error: remote.RemoteError) -> DomainError:
     """The same as an answer to the one who asked."""
     _kind, refusal, reason, advice, wait = _row(error)
     if isinstance(error, base.ProviderFunds):
-        log.critical("Our float at the provider is too low to sell: %s", error)
+        log.critical("Our balance at the provider is too low to sell: %s", error)
     if isinstance(error, remote.Throttled):
         wait = math.ceil(error.retry_after)
     extra = {} if wait is None else {"retry_after": wait}

@@ -41,9 +41,9 @@ def heard():
     def hear(**kwargs):
         news.append((kwargs["provider"], kwargs["balance"], kwargs["threshold"]))
 
-    signals.provider_float_low.connect(hear)
+    signals.provider_balance_low.connect(hear)
     yield news
-    signals.provider_float_low.disconnect(hear)
+    signals.provider_balance_low.disconnect(hear)
 
 
 def offer(name: str) -> Offer:
@@ -437,20 +437,20 @@ def test_without_redis_a_price_is_asked_for_all_the_same(shop, settings):
 
 
 @pytest.mark.parametrize(("balance", "told"), [("50.00", []), ("49.99", [50]), ("24.00", [25]), ("9.99", [10])])
-def test_a_low_float_is_told_by_its_lowest_threshold(shop, heard, balance, told):
+def test_a_low_balance_is_reported_by_its_lowest_threshold(shop, heard, balance, told):
     shop.settings(balance=balance)
     assert services.sync_catalogue(now=NOW).balance == Decimal(balance)
     assert heard == [("textverified", Decimal(balance), Decimal(threshold)) for threshold in told]
 
 
-def test_a_low_float_is_told_once_a_crossing(shop, heard):
+def test_a_low_balance_is_reported_once_a_crossing(shop, heard):
     for balance in ("40.00", "30.00", "20.00", "24.00", "40.00", "20.00", "100.00", "40.00"):
         shop.settings(balance=balance)
         services.sync_catalogue(now=NOW)
     assert [threshold for _, _, threshold in heard] == [50, 25, 25, 50]
 
 
-def test_a_float_that_cannot_be_asked_for_is_unknown(shop, heard):
+def test_a_balance_that_cannot_be_asked_for_is_unknown(shop, heard):
     shop.fault("/account/me", "error_500", times=2)
     assert services.sync_catalogue(now=NOW).balance is None
     assert heard == []

@@ -213,14 +213,14 @@ def test_those_who_wait_long_are_told_once(
     shop: RunningSandbox, waiting: Verification, django_capture_on_commit_callbacks: Any
 ) -> None:
     two_minutes = waiting.created_at + timedelta(seconds=120)
-    assert services.tell_progress(now=two_minutes - timedelta(seconds=1)) == 0
-    assert [services.tell_progress(now=two_minutes) for _ in range(3)] == [1, 0, 0]
+    assert services.notify_progress(now=two_minutes - timedelta(seconds=1)) == 0
+    assert [services.notify_progress(now=two_minutes) for _ in range(3)] == [1, 0, 0]
 
 
 def test_those_who_have_their_code_are_told_nothing(shop: RunningSandbox, waiting: Verification) -> None:
     shop.sms(waiting.phone_number, "111111 is your code")
     services.poll_due(now=timezone.now() + timedelta(seconds=3))
-    assert services.tell_progress(now=waiting.created_at + timedelta(seconds=200)) == 0
+    assert services.notify_progress(now=waiting.created_at + timedelta(seconds=200)) == 0
 
 
 def test_texts_and_codes_are_emptied_three_days_after_the_end(shop: RunningSandbox, waiting: Verification) -> None:

@@ -139,7 +139,7 @@ def test_a_locked_row_keeps_nobody_else_from_hearing_that_it_takes_longer(
     make_offer()
     (locked,), (other,) = bought(customer("ill")), bought(customer("well"))
     with hold_row(ROW, locked.pk):
-        assert services.tell_progress(now=timezone.now() + timedelta(minutes=3)) == 1
+        assert services.notify_progress(now=timezone.now() + timedelta(minutes=3)) == 1
     other.refresh_from_db()
     assert other.progress_told_at is not None
 

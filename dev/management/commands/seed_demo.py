@@ -186,7 +186,7 @@ def _unclear(demo: User, sandbox: Sandbox) -> None:
 
 def _cancelled(demo: User) -> None:
     bought = _buy(demo, "test_pending")
-    verifications.tell_progress(now=timezone.now() + timedelta(seconds=settings.PROGRESS_AFTER_SECONDS + 1))
+    verifications.notify_progress(now=timezone.now() + timedelta(seconds=settings.PROGRESS_AFTER_SECONDS + 1))
     verifications.cancel(user=demo, verification_id=bought.pk)
 
 
