@@ -39,7 +39,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "wallet": wallets.balance_of(user=user),
         "recent": wallets.transactions_of(user=user)[:6],
-        "running": verifications.at_hand(user=user, now=timezone.now()),
+        "running": verifications.open_or_just_completed(user=user, now=timezone.now()),
         "favourites": favourites.favourites_of(user=user)[:6],
         "bought_last": favourites.bought_last(user=user),
     }
@@ -48,7 +48,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _shop_window() -> dict[str, Any]:
     """What a number costs, as it is today, and one of them as the example of what happens to the money."""
-    offers, others = verifications.showcase()
+    offers, others = verifications.popular_offers()
     title, price = (offers[0].service.title, offers[0].price or 0) if offers else (_("Example service"), 1_00)
     example = {"title": title, "price": price, "left": 20_00 - price}
     return {"offers": offers, "others": others, "example": example, "least": settings.TOP_UP_MIN_CENTS}

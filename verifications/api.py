@@ -240,7 +240,7 @@ class CreateView(ApiView):
         form.is_valid(raise_exception=True)
         order = dict(form.validated_data)
         purchase = services.buy(user=_customer(request), key=order.pop("idempotency_key"), **order)
-        selectors.load_shown(purchase.verification, just_bought=not purchase.replayed)
+        selectors.prefetch_shown(purchase.verification, just_bought=not purchase.replayed)
         return Response(
             VerificationSerializer(purchase.verification).data,
             status=200 if purchase.replayed else 201,

@@ -217,7 +217,7 @@ class Verification(models.Model):
         return self.is_open and self.cancel_requested_at is not None
 
     @property
-    def at_hand_until(self) -> datetime | None:
+    def shown_until(self) -> datetime | None:
         """When the start page stops showing its code. None while it is open."""
         return self.ended_at and self.ended_at + timedelta(seconds=settings.CODE_AT_HAND_SECONDS)
 

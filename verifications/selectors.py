@@ -77,7 +77,7 @@ def open_verifications(*, user: User) -> QuerySet[Verification]:
     return verifications_of(user=user).filter(status__in=OPEN)
 
 
-def at_hand(*, user: User, now: datetime) -> QuerySet[Verification]:
+def open_or_just_completed(*, user: User, now: datetime) -> QuerySet[Verification]:
     """What the start page shows: open ones, and those whose text came in the last CODE_AT_HAND_SECONDS."""
     since = now - timedelta(seconds=settings.CODE_AT_HAND_SECONDS)
     # Nothing lives for a day: bounding `created_at` lets the index on it find the few.
@@ -134,33 +134,35 @@ def blocked_services(*, query: str, most: int = 3) -> list[Service]:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class CatalogueSection:
     """Some of the catalogue under one heading ('' where it is all that was found)."""
 
     title: str | Promise
     rows: list[tuple[Offer, str | Promise]]  # with a word on what it does, '' for most
 
 
-def shelves(*, country: str = "US", query: str = "", most: int = 60) -> tuple[list[Shelf], bool]:
+def catalogue_sections(*, country: str = "US", query: str = "", most: int = 60) -> tuple[list[CatalogueSection], bool]:
     """What the shop shows, and whether there is more: what is wanted most and what may be tried, before the rest."""
     offers = services_for_sale(country=country, query=query)
     if query.strip():
         found = list(offers.order_by(_WANTED_FIRST, Lower("service__title"), "pk")[: most + 1])
-        return [Shelf("", _with_notes(found[:most]))] if found else [], len(found) > most
+        return [CatalogueSection("", _with_notes(found[:most]))] if found else [], len(found) > most
     wanted = sorted(
         offers.filter(service__name__in=[*TEST_SERVICES, *POPULAR]), key=lambda offer: _rank(offer.service.name)
     )
+    tests = [offer for offer in wanted if offer.service.name in TEST_SERVICES]
+    popular = [offer for offer in wanted if offer.service.name not in TEST_SERVICES]
     others = offers.exclude(service__name__in=[*TEST_SERVICES, *POPULAR]).order_by(Lower("service__title"), "pk")
     rest = list(others[: most + 1])
-    found_shelves = [
-        Shelf(_("Most popular"), _with_notes(o for o in wanted if o.service.name not in TEST_SERVICES)),
-        Shelf(_("Try it out: test services"), _with_notes(o for o in wanted if o.service.name in TEST_SERVICES)),
-        Shelf(_("All other services, A to Z"), _with_notes(rest[:most])),
+    sections = [
+        CatalogueSection(_("Most popular"), _with_notes(popular)),
+        CatalogueSection(_("Try it out: test services"), _with_notes(tests)),
+        CatalogueSection(_("All other services, A to Z"), _with_notes(rest[:most])),
     ]
-    return [shelf for shelf in found_shelves if shelf.rows], len(rest) > most
+    return [section for section in sections if section.rows], len(rest) > most
 
 
-def showcase(*, country: str = "US", most: int = 8) -> tuple[list[Offer], int]:
+def popular_offers(*, country: str = "US", most: int = 8) -> tuple[list[Offer], int]:
     """Some of what is asked for most, each with its price, and how many more there are: for those who are new."""
     offers = services_for_sale(country=country).exclude(service__name__in=TEST_SERVICES)
     wanted = offers.filter(service__name__in=POPULAR, price__isnull=False)
@@ -235,7 +237,7 @@ FROM verifications_verification v WHERE v.id = %s
 """  # noqa: S608
 
 
-def load_shown(verification: Verification, *, just_bought: bool = False) -> None:
+def prefetch_shown(verification: Verification, *, just_bought: bool = False) -> None:
     """Load what is shown beside it. One that was bought just now and is still open has no messages and no refund."""
     if just_bought and verification.is_open:
         verification._prefetched_objects_cache = {"messages": [], "refunds": []}  # type: ignore[attr-defined]

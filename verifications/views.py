@@ -31,16 +31,16 @@ from wallet import selectors as wallets
 def buy(request: CustomerRequest) -> HttpResponse:
     """The catalogue, searched as one types (the list alone for htmx)."""
     query = request.GET.get("q", "").strip()[:80]
-    shelves, more = selectors.shelves(query=query)
+    sections, more = selectors.catalogue_sections(query=query)
     blocked = selectors.blocked_services(query=query)
-    context = {"query": query, "shelves": shelves, "more": more, "blocked": blocked, **_at_hand(request)}
+    context = {"query": query, "sections": sections, "more": more, "blocked": blocked, **_favourites_context(request)}
     if not query:
         context["bought_last"] = favourites.bought_last(user=request.user)
     partial = request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request")
     return render(request, "verifications/partials/services.html" if partial else "verifications/buy.html", context)
 
 
-def _at_hand(request: CustomerRequest) -> dict[str, Any]:
+def _favourites_context(request: CustomerRequest) -> dict[str, Any]:
     kept = list(favourites.favourites_of(user=request.user))
     return {"favourites": kept, "starred": {offer.service.name for offer in kept}}
 
@@ -60,7 +60,7 @@ def change_favourites(request: CustomerRequest) -> HttpResponse:
         return render(request, "errors/404.html", status=404)
     if not request.headers.get("HX-Request"):
         return redirect("buy-service", name) if request.POST.get("from") == "service" else redirect("buy")
-    context = {"service": Service.objects.filter(name=name).first(), **_at_hand(request)}
+    context = {"service": Service.objects.filter(name=name).first(), **_favourites_context(request)}
     return render(request, "verifications/partials/favourites_changed.html", context)
 
 
@@ -97,7 +97,7 @@ def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
     context = {
         "service": priced.offer.service,
         "offer": priced.offer,
-        "starred": _at_hand(request)["starred"],
+        "starred": _favourites_context(request)["starred"],
         "country": selectors.COUNTRY_NAMES.get(priced.offer.country, priced.offer.country),
         "price": priced.price,
         "accepted": accepted_policy(user=request.user),

@@ -14,7 +14,7 @@ from verifications import providers
 from verifications.models import Status, Verification
 from verifications.providers.base import Rows, Sale
 
-SLACK = timedelta(minutes=1)  # between the provider's clock and ours
+CLOCK_SKEW = timedelta(minutes=1)  # between the provider's clock and ours
 
 
 class Undecided(OutcomeUnknown):
@@ -29,7 +29,7 @@ class Ambiguous(Exception):
         self.candidates = list(candidates)
 
 
-class Book:
+class ProviderSales:
     """The providers' lists of what they sold us since a time, read when first asked for, once for all who ask."""
 
     def __init__(self, *, since: datetime) -> None:
@@ -37,7 +37,7 @@ class Book:
         self._lock = threading.Lock()
         self._read: dict[str, Rows[Sale] | RemoteError] = {}
 
-    def sales(self, provider: str) -> Rows[Sale]:
+    def of(self, provider: str) -> Rows[Sale]:
         """Raises RemoteError where the list can't be had."""
         with self._lock:
             if provider not in self._read:
@@ -51,23 +51,23 @@ class Book:
         return found
 
 
-def find(order: Verification, book: Book) -> Sale | None:
+def find_sale(order: Verification, provider_sales: ProviderSales) -> Sale | None:
     """Return the number that was sold for the order, None where the list proves that none was.
 
     By the key where the list shows it, else by service and time among the numbers that no verification has.
     Raises RemoteError (can't be read, or not yet decided) and Ambiguous.
     """
-    sales = book.sales(order.provider)
+    sales = provider_sales.of(order.provider)
     named = next((sale for sale in sales if sale.key == str(order.pk)), None)
     if named is not None:
         return named
-    candidates = _unowned(order.provider, [sale for sale in sales if not sale.key and may_be_of(order, sale)])
+    candidates = _unowned(order.provider, [sale for sale in sales if not sale.key and matches_order(order, sale)])
     if not candidates:
         if sales.unreadable:
             raise OutcomeUnknown(f"{sales.unreadable} rows of the list can't be read")
         return None
-    others = unknown_orders(order.provider).filter(service=order.service_id).exclude(pk=order.pk)
-    rivals = [other for other in others if any(may_be_of(other, sale) for sale in candidates)]
+    others = unresolved_orders(order.provider).filter(service=order.service_id).exclude(pk=order.pk)
+    rivals = [other for other in others if any(matches_order(other, sale) for sale in candidates)]
     if any(rival.status == Status.REQUESTED for rival in rivals):
         raise Undecided(f"{len(candidates)} numbers for {1 + len(rivals)} orders")
     if len(candidates) > 1 + len(rivals) and not settings.PROVIDER_ACCOUNT_EXCLUSIVE:
@@ -75,14 +75,14 @@ def find(order: Verification, book: Book) -> Sale | None:
     return min(candidates, key=lambda sale: abs(sale.created_at - order.created_at))
 
 
-def may_be_of(order: Verification, sale: Sale) -> bool:
+def matches_order(order: Verification, sale: Sale) -> bool:
     """Whether the sale is of the order's service, and of the time in which recovery repeats the order; edges count."""
     longest = timedelta(seconds=settings.RECOVER_GIVE_UP_SECONDS + settings.PROVIDER_TIMEOUT_SECONDS)
-    in_time = order.created_at - SLACK <= sale.created_at <= order.created_at + longest + SLACK
+    in_time = order.created_at - CLOCK_SKEW <= sale.created_at <= order.created_at + longest + CLOCK_SKEW
     return in_time and sale.service.casefold() == order.service.name.casefold()
 
 
-def unknown_orders(provider: str) -> QuerySet[Verification]:
+def unresolved_orders(provider: str) -> QuerySet[Verification]:
     """Orders that may have bought a number that we don't know of: open ones, and those given up and still looked for.
 
     Those given up are few: the partial index on `next_recovery_at` finds them.

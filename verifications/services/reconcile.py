@@ -41,7 +41,7 @@ def reconcile_provider(*, since: datetime, now: datetime, execute: bool, step: S
     listed = provider.recent(since=since)
     sales = {sale.provider_id: sale for sale in listed}
     ours = _owners(provider, sales)
-    recovering = list(lookup.unknown_orders(provider.name))
+    recovering = list(lookup.unresolved_orders(provider.name))
     for sale in sales.values():
         step()
         report.checked += 1
@@ -119,7 +119,7 @@ def _compare(
 def _missing(provider: Provider, report: Report, sales: Mapping[str, Sale], *, since: datetime, now: datetime) -> None:
     """What we bought and they don't list; at the edges of the time the two clocks may differ."""
     bought = Verification.objects.filter(
-        provider=provider.name, created_at__gte=since + lookup.SLACK, created_at__lt=now - SETTLED_AFTER
+        provider=provider.name, created_at__gte=since + lookup.CLOCK_SKEW, created_at__lt=now - SETTLED_AFTER
     ).exclude(provider_id="")
     for row in bought.exclude(provider_id__in=sales).select_related("service").order_by("created_at").iterator():
         report.add(
@@ -153,7 +153,7 @@ def _owners(provider: Provider, provider_ids: Iterable[str]) -> dict[str, Verifi
 
 def _may_be_adopted(sale: Sale, recovering: list[Verification]) -> bool:
     """Whether an order that is still open asked for such a number. Each order accounts for one."""
-    order = next((order for order in recovering if lookup.may_be_of(order, sale)), None)
+    order = next((order for order in recovering if lookup.matches_order(order, sale)), None)
     if order is not None:
         recovering.remove(order)
     return order is not None

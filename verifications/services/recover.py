@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 _LIST_SECONDS = 150  # what reading the provider's list may take, and a little more
-_LOOK_FOR = timedelta(hours=24)  # the nightly comparison with the provider's book finds what is left then
+_LOOK_FOR = timedelta(hours=24)  # the nightly comparison with the provider's list finds what is left then
 
 
 def recover_due(*, now: datetime) -> int:
@@ -33,10 +33,10 @@ def recover_due(*, now: datetime) -> int:
         .filter(next_recovery_at__lte=now)
         .order_by("next_recovery_at")[:BATCH]
     )
-    book = lookup.Book(since=min((row.created_at for row in due), default=now) - lookup.SLACK)
+    sales = lookup.ProviderSales(since=min((row.created_at for row in due), default=now) - lookup.CLOCK_SKEW)
     return worker_pool.run_in_threads(
         _within_reach(due),
-        lambda row: _recover(row, now, book),
+        lambda row: _recover(row, now, sales),
         name=lambda row: str(row.pk),
         put_aside=lambda rows: postpone(rows, field="next_recovery_at", now=now),
         label="recover",
@@ -65,13 +65,13 @@ def _breakers_of(row: Verification) -> tuple[str, ...]:
     return (f"{row.provider}:{'cancel' if row.status == Status.WAITING else 'fetch'}",)
 
 
-def _recover(row: Verification, now: datetime, book: lookup.Book) -> None:
+def _recover(row: Verification, now: datetime, sales: lookup.ProviderSales) -> None:
     if not _claim(row, now):
         return
     faults.point("recover.claimed")
     if row.status == Status.REQUESTED:
         if _is_too_late(row, now):
-            _give_up(row, now, book)
+            _give_up(row, now, sales)
         else:
             _sale(row, now)
     elif row.status == Status.WAITING and row.cancel_requested_at:
@@ -81,7 +81,7 @@ def _recover(row: Verification, now: datetime, book: lookup.Book) -> None:
     elif row.provider_id:
         end.give_back(verification=row, now=now)
     else:
-        _look_for_number(row, now, book)
+        _look_for_number(row, now, sales)
 
 
 def _is_too_late(row: Verification, now: datetime) -> bool:
@@ -122,11 +122,11 @@ def _settle(row: Verification, number: base.Number, now: datetime) -> None:
         receive.apply(verification=current, number=number, now=now)
 
 
-def _give_up(row: Verification, now: datetime, book: lookup.Book) -> None:
+def _give_up(row: Verification, now: datetime, sales: lookup.ProviderSales) -> None:
     """Too late to order again: free the customer's money, and give back what the provider lists as sold for it."""
     why = _("The provider did not respond.")
     try:
-        found = lookup.find(row, book)
+        found = lookup.find_sale(row, sales)
     except (remote.RemoteError, lookup.Ambiguous):
         purchase_outcome.abandon(verification=row, why=why, now=now)
         return
@@ -146,10 +146,10 @@ def _cancel(row: Verification, now: datetime) -> None:
         update_in_status(row, next_recovery_at=now + timedelta(seconds=max(1.0, error.retry_after)))
 
 
-def _look_for_number(row: Verification, now: datetime, book: lookup.Book) -> None:
+def _look_for_number(row: Verification, now: datetime, sales: lookup.ProviderSales) -> None:
     """Given up on, and perhaps sold all the same: look for the number in the provider's list, and give it back."""
     try:
-        found = lookup.find(row, book)
+        found = lookup.find_sale(row, sales)
         if found is None:
             log.info("No number was sold for %s", row.pk)
             update_in_status(row, next_recovery_at=None)

@@ -91,7 +91,7 @@ def test_what_is_at_hand_costs_the_same_however_much_it_is(
     for place in range(rows):
         number(user, code=f"00000{place}")
     with django_assert_num_queries(3):
-        found = list(selectors.at_hand(user=user, now=timezone.now()))
+        found = list(selectors.open_or_just_completed(user=user, now=timezone.now()))
         assert len({selectors.code_of(one) for one in found}) == rows
 
 

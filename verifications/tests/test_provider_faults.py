@@ -3,7 +3,7 @@
 import pytest
 
 from config.lib.remote.errors import OutcomeUnknown, Rejected, RemoteError, Throttled, Unavailable
-from verifications.providers import background
+from verifications.providers import event_loop
 from verifications.providers.base import Number, Spec, Unexplained
 from verifications.providers.textverified import TextVerified, client, mapping
 
@@ -265,7 +265,7 @@ def test_a_loop_that_does_not_answer_says_so_of_every_number(provider, monkeypat
         work.close()
         raise TimeoutError
 
-    monkeypatch.setattr(background, "run", silent)
+    monkeypatch.setattr(event_loop, "run", silent)
     assert type(raised(lambda: provider.fetch_many(["lr_1"], concurrency=1))) is Unavailable
 
 

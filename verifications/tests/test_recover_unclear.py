@@ -186,8 +186,8 @@ def test_the_window_of_an_order_ends_with_its_last_replay(settings: Any, seconds
     now = timezone.now()
     order = Verification(service=make_service("test_pending"), created_at=now)
     sale = Sale("lr_1", "2025550100", "Test_Pending", "waiting", Decimal("0.25"), now + timedelta(seconds=seconds))
-    assert lookup.may_be_of(order, sale) is fits
-    assert lookup.may_be_of(order, replace(sale, service="test_success")) is False
+    assert lookup.matches_order(order, sale) is fits
+    assert lookup.matches_order(order, replace(sale, service="test_success")) is False
 
 
 # --- whose number it is

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from config.lib import metrics
 from config.lib.remote.errors import NotFound, OutcomeUnknown, Rejected, RemoteError, Throttled, Unavailable
-from verifications.providers import background
+from verifications.providers import event_loop
 from verifications.providers.base import (
     IncomingText,
     Number,
@@ -164,7 +164,7 @@ class TextVerified:
     def _do(self, operation: str, work: Work[T], *, limit: float | None = None) -> T:
         limit = settings.PROVIDER_TIMEOUT_SECONDS if limit is None else limit
         try:
-            return background.run(self._timed(operation, work, limit), limit=limit)
+            return event_loop.run(self._timed(operation, work, limit), limit=limit)
         except TimeoutError:
             raise OutcomeUnknown(f"{operation}: the loop does not answer") from None
 
@@ -173,7 +173,7 @@ class TextVerified:
         rounds = 2 + len(works) // max(concurrency, 1)
         work = self._many(operation, works, concurrency)
         try:
-            return background.run(work, limit=rounds * settings.PROVIDER_TIMEOUT_SECONDS)
+            return event_loop.run(work, limit=rounds * settings.PROVIDER_TIMEOUT_SECONDS)
         except TimeoutError:
             raise Unavailable(f"{operation}: the loop does not answer") from None
 
@@ -244,12 +244,12 @@ class TextVerified:
             return self._client
         if self._client is not None and self._client_key is not None:
             if self._client_key[0] == key[0]:
-                background.spawn(self._client.close())
+                event_loop.spawn(self._client.close())
             else:
                 self._inherited.append(self._client)
         self._client = Client(key[1], connections=settings.POLL_CONCURRENCY + 50)
         self._client_key = key
-        background.at_close(self._client.close)
+        event_loop.at_close(self._client.close)
         return self._client
 
 

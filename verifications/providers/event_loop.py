@@ -1,4 +1,4 @@
-"""One event loop a process, in a thread of its own, behind the adapters' synchronous doors.
+"""The event loop of the adapters: one a process, in a thread of its own, behind synchronous functions.
 
 Fork-safe: a forked child (Celery's prefork) starts a loop of its own at its first call.
 """

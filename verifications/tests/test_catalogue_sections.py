@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from verifications import selectors
-from verifications.selectors import Shelf
+from verifications.selectors import CatalogueSection
 from verifications.tests.factories import make_offer
 
 pytestmark = pytest.mark.django_db
 
 
-def titles(shelves: list[Shelf]) -> list[list[str]]:
-    return [[offer.service.title for offer, _note in shelf.rows] for shelf in shelves]
+def titles(sections: list[CatalogueSection]) -> list[list[str]]:
+    return [[offer.service.title for offer, _note in section.rows] for section in sections]
 
 
 def test_popular_services_come_first_then_test_services_then_the_rest_by_title() -> None:
@@ -23,32 +23,32 @@ def test_popular_services_come_first_then_test_services_then_the_rest_by_title()
     make_offer("whatsapp", title="WhatsApp")
     make_offer("test_pending", title="Test Pending")
     make_offer("test_success", title="Test Success")
-    shelves, more = selectors.shelves()
-    assert titles(shelves) == [["WhatsApp", "Telegram"], ["Test Success", "Test Pending"], ["Airbnb", "eBay", "Zoom"]]
+    sections, more = selectors.catalogue_sections()
+    assert titles(sections) == [["WhatsApp", "Telegram"], ["Test Success", "Test Pending"], ["Airbnb", "eBay", "Zoom"]]
     assert not more
 
 
 def test_what_is_searched_stands_on_one_shelf_the_wanted_first() -> None:
     make_offer("googlevoice", title="A Google Voice")
     make_offer("google", title="Google")
-    assert titles(selectors.shelves(query="goog")[0]) == [["Google", "A Google Voice"]]
+    assert titles(selectors.catalogue_sections(query="goog")[0]) == [["Google", "A Google Voice"]]
 
 
 def test_nothing_found_is_no_shelf() -> None:
-    assert selectors.shelves(query="nothing") == ([], False)
+    assert selectors.catalogue_sections(query="nothing") == ([], False)
 
 
 def test_it_says_when_there_is_more() -> None:
     for number in range(3):
         make_offer(f"other{number}", title=f"Other {number}")
-    shelves, more = selectors.shelves(most=2)
-    assert titles(shelves) == [["Other 0", "Other 1"]]
+    sections, more = selectors.catalogue_sections(most=2)
+    assert titles(sections) == [["Other 0", "Other 1"]]
     assert more
 
 
 def test_test_services_say_what_they_do() -> None:
     make_offer("test_success")
-    ((_offer, note),) = selectors.shelves()[0][0].rows
+    ((_offer, note),) = selectors.catalogue_sections()[0][0].rows
     assert str(note) == "A code arrives after 3 seconds"
 
 
@@ -57,7 +57,7 @@ def test_the_shop_asks_the_same_however_much_it_sells(django_assert_num_queries)
         make_offer(f"other{number}")
     make_offer("whatsapp")
     with django_assert_num_queries(2):
-        titles(selectors.shelves()[0])
+        titles(selectors.catalogue_sections()[0])
 
 
 def test_who_is_new_sees_what_is_asked_for_most_with_its_price(django_assert_num_queries: Any) -> None:
@@ -71,6 +71,6 @@ def test_who_is_new_sees_what_is_asked_for_most_with_its_price(django_assert_num
     ):
         make_offer(name, **fields)
     with django_assert_num_queries(2):
-        offers, others = selectors.showcase()
+        offers, others = selectors.popular_offers()
     assert [(offer.service.name, offer.price) for offer in offers] == [("whatsapp", 220), ("telegram", 210)]
     assert others == 2
