@@ -7,7 +7,6 @@ import secrets
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -18,16 +17,10 @@ from django.utils.translation import gettext_lazy as _
 from accounts import signals, zones
 from accounts.errors import SuperuserNotPaused, TooManyKeys
 from accounts.models import ApiKey, PolicyAcceptance, User
-from config.lib.errors.base import DomainError, Forbidden, NotFound
+from config.lib.errors.base import Forbidden, InvalidField, NotFound
 
 KEY_PREFIX = "rf_"
 _LAST_USED_EVERY = timedelta(minutes=1)
-
-
-class InvalidSetting(DomainError):
-    code = "validation_error"
-    status = 400
-    title = _("Invalid request")
 
 
 def digest(secret: str) -> str:
@@ -47,7 +40,7 @@ def create_api_key(
     """A new key and its secret, which is shown this once.
 
     `by` is the key that asks for it, where a program does: the new one can do no more than that, for no longer; what
-    is left out (scopes, end) is then as with that, and it ends with that. Raises InvalidSetting, TooManyKeys, and
+    is left out (scopes, end) is then as with that, and it ends with that. Raises InvalidField, TooManyKeys, and
     Forbidden for more than `by` has, or where that was revoked meanwhile.
     """
     if scopes is None:
@@ -56,11 +49,11 @@ def create_api_key(
         expires_at = by.expires_at
     name = _one_line("name", name)
     if not name:
-        raise _invalid("name", _("Give the key a name."))
+        raise InvalidField("name", _("Give the key a name."))
     if not scopes or not set(scopes) <= set(ApiKey.SCOPES):
-        raise _invalid("scopes", _("A key's scopes are one or more of read, buy, pay and manage."))
+        raise InvalidField("scopes", _("A key's scopes are one or more of read, buy, pay and manage."))
     if expires_at is not None and expires_at <= timezone.now():
-        raise _invalid("expires_at", _("Enter an expiry time in the future."))
+        raise InvalidField("expires_at", _("Enter an expiry time in the future."))
     if by:
         _refuse_more_than(by, scopes=scopes, expires_at=expires_at)
     _refuse_too_many_keys(user)
@@ -111,12 +104,8 @@ def _lock_live(key: ApiKey) -> None:
 def _one_line(field: str, text: str) -> str:
     """Names end up in lists, logs and mails: one line without control characters."""
     if any(unicodedata.category(character) == "Cc" for character in text):
-        raise _invalid(field, _("Use one line without control characters."))
+        raise InvalidField(field, _("Use one line without control characters."))
     return text.strip()
-
-
-def _invalid(field: str, sentence: Any) -> InvalidSetting:
-    return InvalidSetting(sentence, errors={field: [str(sentence)]})
 
 
 @transaction.atomic
@@ -188,9 +177,9 @@ def accept_policy(*, user: User, ip_address: str | None) -> PolicyAcceptance:
 
 @transaction.atomic
 def update_profile(*, user: User, name: str, time_zone: str) -> User:
-    """Name and time zone. Raises InvalidSetting for a zone that the IANA list does not have."""
+    """Name and time zone. Raises InvalidField for a zone that the IANA list does not have."""
     if not zones.is_known(time_zone):
-        raise _invalid("time_zone", _("Choose a time zone from the list."))
+        raise InvalidField("time_zone", _("Choose a time zone from the list."))
     name = _one_line("name", name)
     changed = [field for field, value in (("name", name), ("time_zone", time_zone)) if getattr(user, field) != value]
     user.name, user.time_zone = name, time_zone

@@ -25,7 +25,7 @@ _CLEANUP_BATCH = 5_000
 class AlertIsClosed(DomainError):
     code = "already_ended"
     status = 409
-    title = _("This alert is resolved already.")
+    detail = _("This alert is resolved already.")
 
 
 def record(

@@ -13,89 +13,66 @@ from django.template.loader import render_to_string
 from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 
-from config.lib.errors.codes import DATABASE_IS_BACK_IN, REFUSALS
-from config.lib.errors.problems import not_found_json, problem_json, why_unavailable
+from config.lib.errors.base import DomainError, Forbidden, InvalidRequest
+from config.lib.errors.framework import (
+    DATABASE_IS_BACK_IN,
+    DatabaseUnavailable,
+    MethodNotAllowed,
+    RowLocked,
+    ServerError,
+    TooLarge,
+)
+from config.lib.errors.problem_details import address_not_found, problem_response
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
-        return _refusal(
-            request, 413, "too_large", _("The request is too large"), _("Send a smaller request. Nothing was saved.")
-        )
-    return _refusal(
-        request,
-        400,
-        "validation_error",
-        _("We couldn't read that request"),
-        _("The address or the form was incomplete. Nothing was done. Go back and try again."),
-    )
+        return _answer(request, TooLarge())
+    error = InvalidRequest(_("The address or the form was incomplete. Nothing was done. Go back and try again."))
+    return _answer(request, error, title=_("We couldn't read that request"))
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _refusal(
-        request,
-        403,
-        "forbidden",
-        _("You don't have access to this page"),
-        _("You may be signed in with a different account than you meant to use."),
-    )
+    error = Forbidden(_("You may be signed in with a different account than you meant to use."))
+    return _answer(request, error, title=_("You don't have access to this page"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _refusal(
-        request,
-        403,
-        "forbidden",
-        _("This page expired"),
+    error = Forbidden(
         _(
             "Nothing was saved. Open the page again and resend the form. "
             "If this keeps happening, allow cookies for this site."
-        ),
-        again=_("Open the page again"),
-        icon="history",
+        )
     )
+    return _answer(request, error, title=_("This page expired"), try_again=_("Open the page again"), icon="history")
 
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     if _is_api(request):
-        return not_found_json(request.path)
+        return address_not_found(request.path)
     return render(request, "errors/404.html", status=404)
 
 
 def wrong_method(request: HttpRequest) -> HttpResponse:
-    return _refusal(
-        request,
-        405,
-        "method_not_allowed",
-        _("Use the form to do this"),
-        _("Nothing was done. Go to the page with the form and submit it there."),
-    )
+    error = MethodNotAllowed(_("Nothing was done. Go to the page with the form and submit it there."))
+    return _answer(request, error, title=_("Use the form to do this"))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Needs neither the database nor the session, which may be what is broken."""
-    return _refusal(
-        request,
-        500,
-        "server_error",
-        str(REFUSALS["server_error"].title),
-        str(REFUSALS["server_error"].detail),
-        again=_("Try again"),
-    )
+    return _answer(request, ServerError(), try_again=_("Try again"))
 
 
-def database_away(request: HttpRequest, *, locked: bool = False) -> HttpResponse:
-    """503 with Retry-After; needs neither the database nor the session."""
-    response = _refusal(
-        request,
-        503,
-        "unavailable",
-        str(REFUSALS["unavailable"].title),
-        why_unavailable(locked=True)
+def database_unavailable(request: HttpRequest, *, locked: bool = False) -> HttpResponse:
+    """Return 503 with Retry-After; needs neither the database nor the session."""
+    error = (
+        RowLocked()
         if locked
-        else _("Our database did not respond. Your money is safe: anything in progress is finished or undone."),
-        again=_("Try again"),
+        else DatabaseUnavailable(
+            _("Our database did not respond. Your money is safe: anything in progress is finished or undone.")
+        )
     )
+    response = _answer(request, error, try_again=_("Try again"))
     response["Retry-After"] = str(DATABASE_IS_BACK_IN)
     return response
 
@@ -134,29 +111,26 @@ class OwnPagesMiddleware:
         return page_not_found(request) if isinstance(exception, Http404) else None
 
 
-def _refusal(
-    request: HttpRequest, status: int, code: str, title: str, detail: str, *, again: str = "", icon: str = ""
+def _answer(
+    request: HttpRequest, error: DomainError, *, title: str = "", try_again: str = "", icon: str = ""
 ) -> HttpResponse:
-    """A page that needs nothing but the templates; `again` is what leads back to where one was, where that helps."""
+    """Return a page that needs nothing but the templates, or under /api/ the problem document.
+
+    `title` is the page's own, where it is not the error's. `try_again` is the label of the link back to the page that
+    was asked for, where trying again helps.
+    """
     if _is_api(request):
-        return problem_json(status, code, detail)
-    page = _page_before(request) if again else ""
+        return problem_response(error)
     context = {
-        "status": status,
-        "title": title,
-        "detail": detail,
-        "page": page,
-        "again": again,
-        "icon": icon or _icon(status),
+        "status": error.status,
+        "title": title or str(error.title),
+        "detail": error.detail,
+        "page": _page_before(request) if try_again else "",
+        "again": try_again,
+        "icon": icon or ("warn" if error.status >= 500 else "lock" if error.status == 403 else "info"),
         "support_email": settings.SUPPORT_EMAIL,
     }
-    return HttpResponse(render_to_string("errors/refusal.html", context), status=status)
-
-
-def _icon(status: int) -> str:
-    if status >= 500:
-        return "warn"
-    return "lock" if status == 403 else "info"
+    return HttpResponse(render_to_string("errors/refusal.html", context), status=error.status)
 
 
 def _page_before(request: HttpRequest) -> str:

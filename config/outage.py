@@ -16,7 +16,7 @@ from django.core.signals import got_request_exception
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
-from config.failures import database_away
+from config.failures import database_unavailable
 from config.lib.postgres import limits
 
 
@@ -37,4 +37,4 @@ class OutageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         locked = getattr(request, "row_was_locked", None)
-        return response if locked is None else database_away(request, locked=locked)
+        return response if locked is None else database_unavailable(request, locked=locked)

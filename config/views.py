@@ -19,8 +19,8 @@ from redis.exceptions import RedisError
 
 from config import heartbeats
 from config.lib import shared_metrics
-from config.lib.errors.codes import REFUSALS
-from config.lib.errors.problems import not_found_json
+from config.lib.errors.problem_details import address_not_found
+from config.lib.errors.registry import documented_errors
 from verifications import favourites
 from verifications import selectors as verifications
 from wallet import selectors as wallets
@@ -56,7 +56,10 @@ def _shop_window() -> dict[str, Any]:
 
 @require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/help.html", {"refusals": REFUSALS, "least": settings.TOP_UP_MIN_CENTS})
+    errors = [
+        {"code": code, "status": error.status, "remedy": error.remedy} for code, error in documented_errors().items()
+    ]
+    return render(request, "site/help.html", {"errors": errors, "least": settings.TOP_UP_MIN_CENTS})
 
 
 @csrf_exempt  # another method is 405, not a matter of tokens
@@ -100,4 +103,4 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 @csrf_exempt  # nothing is done here, and programs have no CSRF token
 def api_not_found(request: HttpRequest) -> JsonResponse:
-    return not_found_json(request.path)
+    return address_not_found(request.path)

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from config.lib import money
+from config.lib.errors.base import InvalidField
 from payments import services
 
 CHOICES = (10_00, 20_00, 50_00, 100_00)
@@ -35,7 +36,7 @@ class TopUpForm(forms.Form):
                 services.check_amount(self.cents)
             except ValueError as error:
                 self.add_error("amount", str(error))
-            except services.InvalidTopUp as refusal:
+            except InvalidField as refusal:
                 self.add_error("amount", str(refusal.detail))
         return data
 

@@ -7,7 +7,8 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from config.lib.errors.problems import problem_json
+from config.lib.errors.base import BadWebhook
+from config.lib.errors.problem_details import problem_response
 from payments import services
 
 
@@ -17,6 +18,6 @@ def receive(request: HttpRequest, gateway: str) -> JsonResponse:
     """200 once the event is kept, whether or not it could be applied; 400 for what the gateway didn't sign."""
     try:
         services.receive_webhook(gateway=gateway, headers=request.headers, body=request.body, now=timezone.now())
-    except services.WebhookRefused as refusal:
-        return problem_json(refusal.status, refusal.code, str(refusal.detail))
+    except BadWebhook as refusal:
+        return problem_response(refusal)
     return JsonResponse({"received": True})

@@ -12,4 +12,4 @@ class NothingToRefund(DomainError):
 
     code = "nothing_to_refund"
     status = 409
-    title = _("Nothing was charged for this verification, so there is nothing to refund.")
+    detail = _("Nothing was charged for this verification, so there is nothing to refund.")

@@ -15,8 +15,8 @@ from rest_framework.test import APIClient
 
 from accounts.models import PolicyAcceptance
 from activity.models import Activity
-from config.lib.api.openapi import problem_example
-from config.lib.errors.codes import REFUSALS
+from config.lib.errors.problem_details import example_document
+from config.lib.errors.registry import documented_errors
 from dev.sandbox.testing import RunningSandbox
 from dev.stack.environment import ROOT
 from notifications import catalog
@@ -109,20 +109,24 @@ def test_its_parameters_have_words_and_bounds(operation: dict[str, Any]) -> None
             assert {"maxLength", "enum", "format", "pattern"} & shape.keys(), parameter["name"]
 
 
+def example(code: str) -> dict[str, Any]:
+    return example_document(documented_errors()[code])
+
+
 def test_the_examples_of_problems_are_problems() -> None:
-    for code, refusal in REFUSALS.items():
-        example = problem_example(code)
-        jsonschema.validate(example, json_schema(SCHEMA["components"]["schemas"]["Problem"]))
-        assert (example["status"], example["detail"][-1]) == (refusal.status, ".")
+    for code, error in documented_errors().items():
+        document = example(code)
+        jsonschema.validate(document, json_schema(SCHEMA["components"]["schemas"]["Problem"]))
+        assert (document["status"], document["detail"][-1]) == (error.status, ".")
 
 
 def test_what_else_a_problem_may_have_is_described() -> None:
     described = SCHEMA["components"]["schemas"]["Problem"]["properties"].keys()
-    assert [code for code in REFUSALS if not problem_example(code).keys() <= described] == []
-    assert problem_example("price_moved")["price"] == "2.70"
-    funds = problem_example("insufficient_funds")
+    assert [code for code in documented_errors() if not example(code).keys() <= described] == []
+    assert example("price_moved")["price"] == "2.70"
+    funds = example("insufficient_funds")
     assert (funds["available"], funds["required"]) == ("1.00", "12.50")
-    assert problem_example("in_progress")["retry_after"] == 8
+    assert example("in_progress")["retry_after"] == 8
 
 
 @every_operation
@@ -163,14 +167,14 @@ def test_the_example_of_a_notification_is_as_one_is() -> None:
 def test_the_front_page_has_a_quick_start_and_every_code() -> None:
     text = SCHEMA["info"]["description"]
     assert "## Quick start" in text
-    assert all(f"| `{code}` | {refusal.status} |" in text for code, refusal in REFUSALS.items())
+    assert all(f"| `{code}` | {error.status} |" in text for code, error in documented_errors().items())
     assert "600 a minute" in text
     assert "20 a second" in text
 
 
 def test_the_guide_has_the_same_codes() -> None:
     table = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+) \|$", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
-    assert table == [(code, str(refusal.status), str(refusal.remedy)) for code, refusal in REFUSALS.items()]
+    assert table == [(code, str(error.status), str(error.remedy)) for code, error in documented_errors().items()]
 
 
 # --- who may

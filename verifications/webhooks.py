@@ -7,7 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from config.lib.errors.base import DomainError
-from config.lib.errors.problems import problem_json
+from config.lib.errors.problem_details import problem_response
 from verifications import services
 
 
@@ -18,5 +18,5 @@ def receive(request: HttpRequest, provider: str) -> JsonResponse:
     try:
         services.receive_webhook(provider=provider, headers=request.headers, body=request.body)
     except DomainError as refusal:
-        return problem_json(refusal.status, refusal.code, str(refusal.detail))
+        return problem_response(refusal)
     return JsonResponse({"received": True})

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from config.lib import money
-from config.lib.errors.base import DomainError
+from config.lib.errors.base import DomainError, KeyReused
 
 
 class NotInTransaction(RuntimeError):
@@ -18,7 +18,14 @@ class InsufficientFunds(DomainError):
 
     code = "insufficient_funds"
     status = 402
-    title = _("Not enough money in the wallet")
+    title = _("Not enough money")
+    detail = _("Not enough money in the wallet")
+    remedy = _("Top up. Nothing was set aside or charged.")
+    example = {
+        "detail": "You have $1.00 available, and this costs $12.50. Top up $11.50 or more.",
+        "available": "1.00",
+        "required": "12.50",
+    }
 
     def __init__(self, *, available: int, required: int) -> None:
         missing = max(required - available, settings.TOP_UP_MIN_CENTS)
@@ -30,12 +37,8 @@ class InsufficientFunds(DomainError):
         super().__init__(sentence, available=money.to_text(available), required=money.to_text(required))
 
 
-class ReferenceReused(DomainError):
+class ReferenceReused(KeyReused):
     """The reference names another movement already."""
-
-    code = "key_reused"
-    status = 422
-    title = _("Reference used before")
 
     def __init__(self, reference: str) -> None:
         super().__init__(_("%(reference)s names a different movement of money already.") % {"reference": reference})
@@ -46,10 +49,10 @@ class AlreadyResolved(DomainError):
 
     code = "already_ended"
     status = 409
-    title = _("This was settled before.")
+    detail = _("This was settled before.")
 
 
 class AlreadyReversed(AlreadyResolved):
     """The journal row was undone before, under another reference."""
 
-    title = _("This was reversed before.")
+    detail = _("This was reversed before.")

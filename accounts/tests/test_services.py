@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts import selectors, services, signals
 from accounts.models import ApiKey, PolicyAcceptance, User
 from accounts.tests.factories import make_user
-from config.lib.errors.base import DomainError, Forbidden, NotFound
+from config.lib.errors.base import DomainError, Forbidden, InvalidField, NotFound
 
 pytestmark = pytest.mark.django_db
 
@@ -106,7 +106,7 @@ def test_use_is_noted_at_most_once_a_minute(django_assert_num_queries: Any) -> N
 
 @pytest.mark.parametrize("scopes", [[], ["read", "admin"], ["READ"]])
 def test_a_key_with_other_scopes_than_ours_is_not_made(scopes: list[str]) -> None:
-    with pytest.raises(services.InvalidSetting) as error:
+    with pytest.raises(InvalidField) as error:
         services.create_api_key(user=make_user(), name="CI", scopes=scopes)
     assert refusal(error) == (
         "validation_error",
@@ -117,13 +117,13 @@ def test_a_key_with_other_scopes_than_ours_is_not_made(scopes: list[str]) -> Non
 
 
 def test_a_key_is_not_made_expired() -> None:
-    with pytest.raises(services.InvalidSetting):
+    with pytest.raises(InvalidField):
         services.create_api_key(user=make_user(), name="CI", expires_at=timezone.now())
 
 
 @pytest.mark.parametrize("name", ["CI\r\nBcc: all@example.test", "a\x00b", "\x1b[31m", "   "])
 def test_a_name_is_one_plain_line(name: str) -> None:
-    with pytest.raises(services.InvalidSetting) as error:
+    with pytest.raises(InvalidField) as error:
         services.create_api_key(user=make_user(), name=name)
     assert list(error.value.extra["errors"]) == ["name"]
 
@@ -187,7 +187,7 @@ def test_only_what_changed_of_a_profile_is_news() -> None:
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "America"])
 def test_a_time_zone_is_one_that_exists(zone: str) -> None:
     user = make_user()
-    with pytest.raises(services.InvalidSetting) as error:
+    with pytest.raises(InvalidField) as error:
         services.update_profile(user=user, name="Ada", time_zone=zone)
     assert refusal(error) == ("validation_error", 400, {"time_zone": ["Choose a time zone from the list."]})
     user.refresh_from_db()

@@ -14,7 +14,7 @@ from django.db.utils import OperationalError
 from django.test import Client
 
 from accounts.models import User
-from config.lib.errors.codes import REFUSALS
+from config.lib.errors.registry import documented_errors
 from config.tests.routes import PUBLIC, belongings, routes
 from config.tests.test_queues import everybody_is_heard
 
@@ -243,7 +243,7 @@ def test_help_has_every_error_code_in_a_list_that_a_link_opens(client: Client) -
     assert "<details class" in folded
     assert "<details open" not in folded
     assert 'id="errors"' in folded
-    assert [code for code in REFUSALS if f'id="{code}"' not in folded] == []
+    assert [code for code in documented_errors() if f'id="{code}"' not in folded] == []
     assert "Wait <code>retry_after</code> seconds" in folded
     assert "`" not in folded
     assert ">Write to support.</a>" in folded

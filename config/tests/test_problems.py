@@ -15,20 +15,15 @@ from rest_framework.renderers import JSONRenderer
 
 from accounts.tests.factories import make_user
 from config import failures
-from config.lib.api.common import TooLarge
 from config.lib.errors.base import DomainError
-from config.lib.errors.codes import REFUSALS
-from config.lib.errors.problems import problem_handler
-
-
-class OutOfStock(DomainError):
-    code = "out_of_stock"
-    status = 409
-    title = "Out of stock"
+from config.lib.errors.framework import TooLarge
+from config.lib.errors.problem_details import exception_handler
+from config.lib.errors.registry import documented_errors
+from verifications.errors import OutOfStock
 
 
 def answer(error: Exception) -> tuple[int, Any]:
-    response = problem_handler(error, {})
+    response = exception_handler(error, {})
     assert response is not None
     assert response.content_type == "application/problem+json"
     return response.status_code, response.data
@@ -58,7 +53,7 @@ def test_a_refusal_of_ours_has_its_code_and_its_sentence() -> None:
 
 
 def test_when_to_try_again_is_a_header_too() -> None:
-    response = problem_handler(OutOfStock(retry_after=2.2), {})
+    response = exception_handler(OutOfStock(retry_after=2.2), {})
     assert response is not None
     assert response["Retry-After"] == "3"
 
@@ -106,7 +101,7 @@ def test_refusals_of_the_framework_have_codes_of_ours(error: Exception, status: 
 def test_a_code_has_one_title_whatever_the_occurrence(errors: tuple[Exception, ...], title: str) -> None:
     bodies = [answer(error)[1] for error in errors]
     assert [body["title"] for body in bodies] == [title, title]
-    assert [body["title"] for body in bodies] == [str(REFUSALS[body["code"]].title) for body in bodies]
+    assert [body["title"] for body in bodies] == [str(documented_errors()[body["code"]].title) for body in bodies]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +130,7 @@ def test_the_particular_is_in_the_sentence(error: Exception, sentence: str) -> N
 
 def test_a_code_outside_the_table_is_called_as_its_status() -> None:
     class Odd(DomainError):
-        code, status, title = "odd", 418, "Short and stout"
+        code, status, detail = "odd", 418, "Short and stout"
 
     _status, body = answer(Odd("A teapot, number 7."))
     assert (body["title"], body["detail"]) == ("I'm a Teapot", "A teapot, number 7.")
@@ -148,7 +143,7 @@ def kinds(of: type[DomainError] = DomainError) -> set[type[DomainError]]:
 def test_every_refusal_of_the_product_is_in_the_table_with_its_status() -> None:
     ours = {kind for kind in kinds() if ".tests." not in kind.__module__ and kind.code != "nothing_to_refund"}
     assert len(ours) > 20
-    known = {(code, refusal.status) for code, refusal in REFUSALS.items()}
+    known = {(code, error.status) for code, error in documented_errors().items()}
     assert {(kind.code, kind.status) for kind in ours} - known == set()  # (nothing_to_refund no call can meet)
 
 
@@ -158,7 +153,7 @@ def test_a_field_that_is_wrong_is_named_in_the_sentence() -> None:
 
 
 def test_a_bug_is_no_refusal() -> None:
-    assert problem_handler(ZeroDivisionError(), {}) is None
+    assert exception_handler(ZeroDivisionError(), {}) is None
 
 
 @pytest.mark.django_db
@@ -259,7 +254,7 @@ class TestOverHttp:
         (failures.page_not_found, 404, "not_found"),
         (failures.server_error, 500, "server_error"),
         (failures.wrong_method, 405, "method_not_allowed"),
-        (failures.database_away, 503, "unavailable"),
+        (failures.database_unavailable, 503, "unavailable"),
     ],
 )
 def test_what_goes_wrong_outside_the_framework_is_a_problem_under_api(view: Any, status: int, code: str) -> None:
@@ -269,6 +264,6 @@ def test_what_goes_wrong_outside_the_framework_is_a_problem_under_api(view: Any,
     assert (body["status"], body["code"], body["title"], set(body)) == (
         status,
         code,
-        REFUSALS[code].title,
+        documented_errors()[code].title,
         {"type", "title", "status", "detail", "code", "errors"},
     )

@@ -27,7 +27,10 @@ TOGETHER = 100  # their inboxes are locked for the moment that it takes
 class WorkersUnreachable(DomainError):
     code = "workers_unavailable"
     status = 503
-    title = _("The announcement was not sent: the workers can't be reached. Try again in a minute.")
+    title = _("The announcement can't be sent right now")
+    detail = _("The announcement was not sent: the workers can't be reached. Try again in a minute.")
+    remedy = _("For staff: send the announcement again in a minute.")
+    table_order = 2
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,15 @@
 
 from payments.services.check import check_due, reconcile
 from payments.services.checkout import GatewayUnavailable
-from payments.services.events import PayloadPurged, WebhookRefused, receive_webhook, replay_event, retry_events
-from payments.services.initiate import InvalidTopUp, KeyReused, OverLimit, check_amount, initiate
+from payments.services.events import PayloadPurged, receive_webhook, replay_event, retry_events
+from payments.services.initiate import check_amount, initiate
 from payments.services.purge import purge_events
 from payments.services.resume import open_payment_of, resume_or_initiate
 from payments.services.settle import settle
 
 __all__ = [
     "GatewayUnavailable",
-    "InvalidTopUp",
-    "KeyReused",
-    "OverLimit",
     "PayloadPurged",
-    "WebhookRefused",
     "check_amount",
     "check_due",
     "initiate",

@@ -28,7 +28,15 @@ class GatewayUnavailable(DomainError):
 
     code = "gateway_unavailable"
     status = 503
-    title = gettext_lazy("The payment gateway does not answer")
+    title = gettext_lazy("The payment gateway can't be reached right now")
+    detail = gettext_lazy("The payment gateway does not answer")
+    remedy = gettext_lazy("Try again with the same `Idempotency-Key`: it continues the same payment.")
+    example = {
+        "detail": "The payment gateway isn't responding right now. Nothing was charged. Please try again in a minute.",
+        "retry_after": 30,
+        "reference": "pay_5f0c1d2e3a4b5c6d7e8f",
+    }
+    table_order = 1
 
 
 def open_checkout(*, payment: Payment, now: datetime) -> Payment:

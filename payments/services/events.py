@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from config.lib import faults
-from config.lib.errors.base import DomainError, NotFound
+from config.lib.errors.base import BadWebhook, DomainError, NotFound
 from config.lib.metrics import gateway_events_total
 from config.lib.postgres import limits
 from config.lib.remote.errors import BadPayload, BadSignature, OutcomeUnknown, RemoteError, Throttled, Unavailable
@@ -32,15 +32,10 @@ LATER = timedelta(days=1)
 LEASE = timedelta(seconds=90)
 
 
-class WebhookRefused(DomainError):
-    code = "bad_webhook"
-    title = gettext_lazy("The webhook was refused")
-
-
 class PayloadPurged(DomainError):
     code = "already_ended"
     status = 409
-    title = gettext_lazy("The event's content is deleted already")
+    detail = gettext_lazy("The event's content is deleted already")
 
 
 class Unapplied(Exception):
@@ -60,10 +55,10 @@ def receive_webhook(*, gateway: str, headers: Mapping[str, str], body: bytes, no
         data = gateways.by_name(gateway).parse_webhook(headers=headers, body=body, now=now)
     except BadSignature as error:
         _refuse(gateway, error)
-        raise WebhookRefused(_("The webhook's signature does not fit its body, or its time.")) from error
+        raise BadWebhook(_("The webhook's signature does not fit its body, or its time.")) from error
     except BadPayload as error:
         _refuse(gateway, error)
-        raise WebhookRefused(_("The webhook's body could not be read: %(why)s") % {"why": error}) from error
+        raise BadWebhook(_("The webhook's body could not be read: %(why)s") % {"why": error}) from error
     event, created = GatewayEvent.objects.get_or_create(
         gateway=gateway,
         event_id=data.id,

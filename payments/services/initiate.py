@@ -9,11 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from config.lib import faults, money
-from config.lib.errors.base import DomainError
+from config.lib.errors.base import InvalidField, KeyReused, OverLimit
 from payments import gateways, signals
 from payments.models import Payment, PaymentStatus
 from payments.services.checkout import OPENING_TAKES, open_for_customer
@@ -23,35 +22,11 @@ _HOUR = timedelta(hours=1)
 _LONGEST_KEY = 255
 
 
-class InvalidTopUp(DomainError):
-    """`errors` names the field."""
-
-    code = "validation_error"
-    title = gettext_lazy("Invalid request")
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence, errors={field: [sentence]})
-
-
-class KeyReused(DomainError):
-    code = "key_reused"
-    status = 422
-    title = gettext_lazy("The idempotency key was used for something else")
-
-
-class OverLimit(DomainError):
-    """`retry_after` in seconds."""
-
-    code = "over_limit"
-    status = 429
-    title = gettext_lazy("Too many top-ups")
-
-
 def initiate(*, user: User, amount: int, gateway: str | None = None, key: str | None = None, now: datetime) -> Payment:
     """A payment with an open checkout at the gateway. `amount` in cents; the same `key` never begins two.
 
     A known key answers with its payment (`.replayed`), and opens its checkout where that didn't work before. Raises
-    InvalidTopUp, KeyReused and OverLimit before anything is written, and GatewayUnavailable (with the `reference`)
+    InvalidField, KeyReused and OverLimit before anything is written, and GatewayUnavailable (with the `reference`)
     after: the payment stays, and the same key or the janitor goes on with it.
     """
     gateway = gateway or settings.GATEWAY
@@ -68,10 +43,10 @@ def initiate(*, user: User, amount: int, gateway: str | None = None, key: str | 
 
 
 def check_amount(amount: Any) -> None:
-    """Raise InvalidTopUp unless this is an amount in cents that can be topped up."""
+    """Raise InvalidField unless this is an amount in cents that can be topped up."""
     least, most = settings.TOP_UP_MIN_CENTS, settings.TOP_UP_MAX_CENTS
     if isinstance(amount, bool) or not isinstance(amount, int) or not least <= amount <= most:
-        raise InvalidTopUp(
+        raise InvalidField(
             "amount",
             _("Enter an amount from %(least)s to %(most)s.")
             % {"least": money.display(least), "most": money.display(most)},
@@ -82,9 +57,9 @@ def _check(*, amount: Any, gateway: str, key: str | None) -> None:
     check_amount(amount)
     if gateway not in gateways.GATEWAYS:
         names = ", ".join(gateways.GATEWAYS)
-        raise InvalidTopUp("gateway", _("The gateway is one of: %(names)s.") % {"names": names})
+        raise InvalidField("gateway", _("The gateway is one of: %(names)s.") % {"names": names})
     if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
-        raise InvalidTopUp("Idempotency-Key", _("An idempotency key has 1 to 255 plain characters."))
+        raise InvalidField("Idempotency-Key", _("An idempotency key has 1 to 255 plain characters."))
 
 
 def _known(*, user: User, amount: int, gateway: str, key: str | None) -> Payment | None:

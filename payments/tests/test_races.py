@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
+from config.lib.errors.base import OverLimit
 from payments import gateways, services
 from payments.models import GatewayEvent, Payment
 from payments.tests.factories import make_event
@@ -76,7 +77,7 @@ def test_eleven_top_ups_at_once_begin_no_more_than_the_limit(customer, sandbox, 
             for n in range(11)
         ]
     )
-    refused = [answer for answer in answers if isinstance(answer, services.OverLimit)]
+    refused = [answer for answer in answers if isinstance(answer, OverLimit)]
     assert (Payment.objects.count(), len(refused)) == (3, 8), answers
 
 

@@ -19,6 +19,7 @@ from accounts.errors import PolicyNotAccepted, PurchasesFrozen
 from accounts.models import User
 from accounts.selectors import accepted_policy
 from config.lib import faults, money
+from config.lib.errors.base import KeyReused, OverLimit
 from config.lib.remote import errors as remote
 from config.lib.remote.breaker import Breaker, Open
 from verifications import errors, providers, signals
@@ -187,7 +188,7 @@ def _refuse_frozen_or_over_limit(user: User, now: datetime) -> None:
     if frozen_at is not None:
         raise PurchasesFrozen
     if pending >= settings.MAX_PENDING:
-        raise errors.OverLimit(
+        raise OverLimit(
             _(
                 "You have {count} active numbers, the most you can have at once. Cancel one, or wait until one ends."
             ).format(count=pending),
@@ -196,7 +197,7 @@ def _refuse_frozen_or_over_limit(user: User, now: datetime) -> None:
     if bought >= settings.MAX_BUYS_PER_HOUR:
         recent = Verification.objects.filter(user=user, created_at__gt=now - hour).order_by("-created_at")
         oldest = recent.values_list("created_at", flat=True)[settings.MAX_BUYS_PER_HOUR - 1]
-        raise errors.OverLimit(
+        raise OverLimit(
             _("You have bought {count} numbers in an hour, the most you can. Try again later.").format(
                 count=settings.MAX_BUYS_PER_HOUR
             ),
@@ -210,7 +211,7 @@ def _first_with(user: User, key: str) -> Verification | None:
 
 def _replay(first: Verification, fingerprint: str) -> Purchase:
     if first.fingerprint != fingerprint:
-        raise errors.KeyReused
+        raise KeyReused
     left = first.created_at + timedelta(seconds=settings.IN_PROGRESS_SECONDS) - timezone.now()
     if first.answered_at is None and left > timedelta(0):
         raise errors.InProgress(retry_after=max(1, math.ceil(left.total_seconds())))

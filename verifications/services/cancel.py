@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import User
 from config.lib import faults, money
-from config.lib.errors.base import NotFound
+from config.lib.errors.base import NotFound, OverLimit
 from config.lib.remote import errors as remote
 from verifications import errors, signals
 from verifications.models import Status, Verification
@@ -155,7 +155,7 @@ def _refuse_over_limit(user: User, now: datetime) -> None:
         asked += [min(not_before or now, now)] * times
     if len(asked) >= limit:
         oldest = sorted([*asked, now])[-limit - 1]
-        raise errors.OverLimit(
+        raise OverLimit(
             _(
                 "You have cancelled {count} numbers in an hour, the most you can. Without a code you are refunded."
             ).format(count=limit),

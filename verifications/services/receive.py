@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from config.lib import faults
+from config.lib.errors.base import BadWebhook
 from config.lib.remote import errors as remote
 from verifications import errors, providers, signals
 from verifications.models import Message, Status, Verification
@@ -33,7 +34,7 @@ def receive_webhook(*, provider: str, headers: Mapping[str, str], body: bytes) -
     except remote.BadSignature as error:
         raise errors.BadSignature from error
     except remote.BadPayload as error:
-        raise errors.BadWebhook from error
+        raise BadWebhook from error
     if incoming is None:
         return
     known = Verification.objects.filter(provider=provider, provider_id=incoming.provider_id).first()

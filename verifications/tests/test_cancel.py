@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import make_user
-from config.lib.errors.base import NotFound
+from config.lib.errors.base import NotFound, OverLimit
 from dev.sandbox.testing import RunningSandbox
 from verifications import errors, services
 from verifications.models import Status, Verification
@@ -174,7 +174,7 @@ def test_cancels_an_hour_are_limited(shop: RunningSandbox, waiting: Verification
     settings.MAX_CANCELS_PER_HOUR = 1
     services.cancel(user=waiting.user, verification_id=waiting.pk)
     second = services.buy(user=waiting.user, service_name="test_pending").verification
-    with pytest.raises(errors.OverLimit) as caught:
+    with pytest.raises(OverLimit) as caught:
         services.cancel(user=waiting.user, verification_id=second.pk)
     assert 3590 <= caught.value.extra["retry_after"] <= 3600
     assert Verification.objects.get(pk=second.pk).cancel_requested_at is None
@@ -202,7 +202,7 @@ def test_cancels_that_are_too_early_count_against_the_limit(
         with pytest.raises(errors.TooEarly):
             services.cancel(user=waiting.user, verification_id=waiting.pk)
         Verification.objects.update(cancel_not_before=timezone.now())
-    with pytest.raises(errors.OverLimit) as caught:
+    with pytest.raises(OverLimit) as caught:
         services.cancel(user=waiting.user, verification_id=waiting.pk)
     assert 3590 <= caught.value.extra["retry_after"] <= 3600
     assert sum("cancel" in line for line in shop.requests()) == 3

@@ -23,7 +23,8 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from config.lib import money
-from config.lib.errors import sentences
+from config.lib.errors import field_messages
+from config.lib.errors.framework import TooLarge
 
 _DIGITS = re.compile(r"-?[0-9]{1,30}")
 
@@ -59,20 +60,20 @@ class PositiveMoneyField(MoneyField):
 
 
 class _InputSerializer(serializers.Serializer):
-    """What is sent to us; what is refused of it is refused in our sentences."""
+    """What is sent to us; what is refused of it is refused in our field_messages."""
 
-    default_error_messages = {"invalid": sentences.NO_OBJECT}
+    default_error_messages = {"invalid": field_messages.NO_OBJECT}
 
     def get_fields(self) -> dict[str, serializers.Field]:
         fields: dict[str, serializers.Field] = super().get_fields()
         for field in fields.values():
-            sentences.give_ours(field)
+            field_messages.replace_messages(field)
         return fields
 
     def run_validation(self, data: Any = empty) -> Any:
         """Refuse null, which is no object either, and each name that is no field: a misspelt one must not mean none."""
         if data is None:
-            raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [sentences.NO_OBJECT]})
+            raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [field_messages.NO_OBJECT]})
         if isinstance(data, Mapping):
             refuse_unknown(data, known=self.fields)
         return super().run_validation(data)
@@ -106,7 +107,7 @@ class QuerySerializer(_InputSerializer):
         """Take a whole number as digits alone: DRF would read "0.0" as one too."""
         if isinstance(data, Mapping):
             wrong = {
-                name: [sentences.NO_WHOLE_NUMBER]
+                name: [field_messages.NO_WHOLE_NUMBER]
                 for name, field in self.fields.items()
                 if isinstance(field, serializers.IntegerField)
                 and isinstance(data.get(name), str)
@@ -184,16 +185,16 @@ def _wrong_type(field: serializers.Field, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(field, serializers.BooleanField):
-        return "" if isinstance(value, bool) else str(sentences.NO_BOOLEAN)
+        return "" if isinstance(value, bool) else str(field_messages.NO_BOOLEAN)
     if isinstance(field, serializers.IntegerField):
         whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        return "" if whole and not isinstance(value, bool) else str(sentences.NO_WHOLE_NUMBER)
+        return "" if whole and not isinstance(value, bool) else str(field_messages.NO_WHOLE_NUMBER)
     if isinstance(field, serializers.ListField):
         if not isinstance(value, list):
-            return str(sentences.NO_LIST)
+            return str(field_messages.NO_LIST)
         return next((sentence for one in value if (sentence := _wrong_type(field.child, one))), "")
     if isinstance(field, serializers.MultipleChoiceField):
-        return "" if isinstance(value, list) else str(sentences.NO_LIST)
+        return "" if isinstance(value, list) else str(field_messages.NO_LIST)
     if isinstance(field, serializers.CharField | serializers.ChoiceField | serializers.DateTimeField):
         if not isinstance(value, str):
             return _("Send a text.")
@@ -209,7 +210,7 @@ _A_TIME = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string
 class StartField(serializers.DateTimeField):
     """A time, or a day: its beginning."""
 
-    default_error_messages = {"invalid": sentences.A_TIME_OR_A_DAY}
+    default_error_messages = {"invalid": field_messages.A_TIME_OR_A_DAY}
 
 
 _LEAST = timedelta(microseconds=1)  # as exact as our times are
@@ -219,7 +220,7 @@ _LEAST = timedelta(microseconds=1)  # as exact as our times are
 class EndField(serializers.DateTimeField):
     """The last moment of a range, or its last day. In Python: the first moment that is no longer in it."""
 
-    default_error_messages = {"invalid": sentences.A_TIME_OR_A_DAY}
+    default_error_messages = {"invalid": field_messages.A_TIME_OR_A_DAY}
 
     def to_internal_value(self, value: Any) -> datetime:
         moment: datetime = super().to_internal_value(value)
@@ -255,12 +256,6 @@ class Negotiation(DefaultContentNegotiation):
             return super().filter_renderers(renderers, format)
         except Http404 as error:
             raise exceptions.NotAcceptable(available_renderers=renderers) from error
-
-
-class TooLarge(exceptions.APIException):
-    status_code = 413
-    default_code = "too_large"
-    default_detail = _lazy("The request is too large.")
 
 
 class BoundedJSONParser(JSONParser):

@@ -6,7 +6,7 @@ key, no scope, bad fields, too many calls) is added here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -16,7 +16,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_lib_doc_excludes
 from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter
 
-from config.lib.errors.codes import REFUSALS
+from config.lib.errors.problem_details import example_document
+from config.lib.errors.registry import documented_errors
 
 _CODES = "x-error-codes"
 
@@ -66,7 +67,6 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "description": "How to authenticate.",
     },
 }
-_WITH_RETRY = {code for code, refusal in REFUSALS.items() if "retry_after" in dict(refusal.more)}
 
 TAGS = {
     "catalogue": "What may be bought, where, for how much.",
@@ -169,26 +169,27 @@ class Schema(AutoSchema):
 
 
 def _complete(operation: dict[str, Any]) -> None:
-    codes = sorted({*_any_call(operation), *operation.get(_CODES, ())}, key=lambda code: (REFUSALS[code].status, code))
-    operation[_CODES] = codes
+    """Add the refusals that any call may meet, and the headers of every answer."""
+    codes = {"validation_error", "not_authenticated", "forbidden", "throttled", "not_acceptable", "unavailable"}
+    if "requestBody" in operation:
+        codes |= {"too_large", "unsupported_media_type"}
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
+        codes.add("not_found")
+    errors = documented_errors()
+    ordered = sorted({*codes, *operation.get(_CODES, ())}, key=lambda code: (errors[code].status, code))
+    operation[_CODES] = ordered
     for answer in operation["responses"].values():
         answer["headers"] = {**answer.get("headers", {}), **_header_refs("X-Request-ID")}
         answer["description"] = answer.get("description") or "Done."
-    by_status: dict[int, list[str]] = {}
-    for code in codes:
-        by_status.setdefault(REFUSALS[code].status, []).append(code)
-    for status, these in by_status.items():
+    for status, these in _by_status(ordered).items():
         operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_name(these)}"}
 
 
-def _any_call(operation: dict[str, Any]) -> list[str]:
-    parameters = operation.get("parameters", [])
-    codes = ["validation_error", "not_authenticated", "forbidden", "throttled", "not_acceptable", "unavailable"]
-    if "requestBody" in operation:
-        codes += ["too_large", "unsupported_media_type"]
-    if any(parameter["in"] == "path" for parameter in parameters):
-        codes.append("not_found")
-    return codes
+def _by_status(codes: Iterable[str]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for code in codes:
+        found.setdefault(documented_errors()[code].status, []).append(code)
+    return found
 
 
 def _name(codes: Sequence[str]) -> str:
@@ -209,10 +210,7 @@ def describe(result: dict[str, Any], generator: Any, request: Any, public: bool)
     for operations in result["paths"].values():
         for operation in operations.values():
             used.update(operation.get("tags", ()))
-            by_status: dict[int, list[str]] = {}
-            for code in operation.get(_CODES, ()):
-                by_status.setdefault(REFUSALS[code].status, []).append(code)
-            for codes in by_status.values():
+            for codes in _by_status(operation.get(_CODES, ())).values():
                 answers[_name(codes)] = _answer(codes)
     components["responses"] = dict(sorted(answers.items()))
     result["tags"] = [{"name": name, "description": about} for name, about in TAGS.items() if name in used]
@@ -221,23 +219,11 @@ def describe(result: dict[str, Any], generator: Any, request: Any, public: bool)
     return result
 
 
-def problem_example(code: str) -> dict[str, Any]:
-    refusal = REFUSALS[code]
-    return {
-        "type": f"{settings.PUBLIC_URL}/help#{code}",
-        "title": str(refusal.title),
-        "status": refusal.status,
-        "detail": str(refusal.detail),
-        "code": code,
-        "errors": {},
-        **dict(refusal.more),
-    }
-
-
 def _answer(codes: Sequence[str]) -> dict[str, Any]:
-    status = REFUSALS[codes[0]].status
+    errors = [documented_errors()[code] for code in codes]
+    status = errors[0].status
     headers = ["X-Request-ID"]
-    if _WITH_RETRY & set(codes):
+    if any("retry_after" in error.example for error in errors):
         headers.append("Retry-After")
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append("WWW-Authenticate")
@@ -247,7 +233,7 @@ def _answer(codes: Sequence[str]) -> dict[str, Any]:
         "content": {
             "application/problem+json": {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {code: {"value": problem_example(code)} for code in codes},
+                "examples": {error.code: {"value": example_document(error)} for error in errors},
             }
         },
     }
@@ -255,7 +241,7 @@ def _answer(codes: Sequence[str]) -> dict[str, Any]:
 
 def front_page() -> str:
     """What stands above the operations, as Markdown."""
-    rows = "\n".join(f"| `{code}` | {one.status} | {one.remedy} |" for code, one in REFUSALS.items())
+    rows = "\n".join(f"| `{code}` | {one.status} | {one.remedy} |" for code, one in documented_errors().items())
     rates: dict[str, Any] = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]  # type: ignore[assignment]
     words = {name: f"{rate.partition('/')[0]} a {_SPANS[rate.partition('/')[2][0]]}" for name, rate in rates.items()}
     return _FRONT_PAGE.format(url=settings.PUBLIC_URL, rows=rows, **words)

@@ -1,4 +1,4 @@
-"""What a field of the API says instead of DRF's sentences, where those leave out what would be right."""
+"""The API's messages about wrong fields, in place of those of REST framework's that leave out what would be right."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ NO_BOOLEAN = _lazy("Send true or false.")
 NO_WHOLE_NUMBER = _lazy("Send a whole number.")
 NO_LIST = _lazy("Send a list.")
 
-# Of each kind of field: the error, and our sentence. A field's own `error_messages` win.
-_SENTENCES: tuple[tuple[type[serializers.Field], str, Promise], ...] = (
+# For each kind of field: the error, and our message. A field's own `error_messages` win.
+_MESSAGES: tuple[tuple[type[serializers.Field], str, Promise], ...] = (
     (serializers.BooleanField, "invalid", NO_BOOLEAN),
     (serializers.IntegerField, "invalid", NO_WHOLE_NUMBER),
     (serializers.DateTimeField, "invalid", A_TIME),
@@ -24,22 +24,22 @@ _SENTENCES: tuple[tuple[type[serializers.Field], str, Promise], ...] = (
 )
 
 
-def give_ours(field: serializers.Field) -> None:
-    """Replace those of DRF's sentences in the field, and in the fields of its list, that it has still."""
-    for kind, error, sentence in _SENTENCES:
+def replace_messages(field: serializers.Field) -> None:
+    """Put our messages in place of REST framework's defaults, in the field and in the fields of its list."""
+    for kind, error, message in _MESSAGES:
         if isinstance(field, kind):
-            _replace(field, error, sentence)
+            _replace(field, error, message)
     if isinstance(field, serializers.ChoiceField):
         choices = ", ".join(str(choice) for choice in field.choices).replace("{", "{{").replace("}", "}}")
         _replace(field, "invalid_choice", _("Send one of: {choices}.").format(choices=choices))
     if isinstance(field, serializers.MultipleChoiceField):
         _replace(field, "empty", _("Send at least one of: {choices}.").format(choices=choices))
     if isinstance(field, serializers.ListField):
-        give_ours(field.child)
+        replace_messages(field.child)
 
 
-def _replace(field: serializers.Field, error: str, sentence: str | Promise) -> None:
-    drfs = (kind for kind in type(field).__mro__ if kind.__module__.startswith("rest_framework."))
-    has = field.error_messages[error]
-    if any(has is vars(kind).get("default_error_messages", {}).get(error) for kind in drfs):
-        field.error_messages[error] = sentence  # type: ignore[assignment]  # lazy ones are meant as well
+def _replace(field: serializers.Field, error: str, message: str | Promise) -> None:
+    framework_classes = (kind for kind in type(field).__mro__ if kind.__module__.startswith("rest_framework."))
+    current = field.error_messages[error]
+    if any(current is vars(kind).get("default_error_messages", {}).get(error) for kind in framework_classes):
+        field.error_messages[error] = message  # type: ignore[assignment]  # lazy ones are meant as well
