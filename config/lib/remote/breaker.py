@@ -2,7 +2,8 @@
 
     guard = breaker("textverified:purchase:whatsapp", counts=is_outage)
     guard.check()                     # raises Open, before anything is written
-    number = guard.call(purchase)     # never refuses; tells the breaker how it went
+    with guard.calling():             # never refuses; records how the call goes
+        number = provider.purchase(spec)
 
 A name is `vendor:operation`, or `vendor:operation:part` for one part of it, such as a service. Closed: all pass. Open
 after BREAKER_FAILURES failures in a row that concern at least BREAKER_SUBJECTS different subjects (numbers, services):
@@ -16,7 +17,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
@@ -146,7 +148,7 @@ class Breaker:
         self._was: StateName = "closed"
 
     def check(self) -> None:
-        """Raises Open. Half-open, it hands out the one trial: then `call` or `release` it."""
+        """Raise Open where the breaker refuses. Half-open it grants the one trial: make the call then, or `release` it."""
         rows, granted, _ = self._apply("check")
         if not granted:
             breaker, wait = max(
@@ -156,9 +158,18 @@ class Breaker:
             raise Open(breaker.name, retry_after=wait)
 
     def call(self, work: Callable[[], T], *, subject: str = "") -> T:
-        """What `work` returns or raises, counted. Does not ask whether the breaker is open: `check` does."""
+        """Return what `work` returns, inside `calling`."""
+        with self.calling(subject=subject):
+            return work()
+
+    @contextmanager
+    def calling(self, *, subject: str = "") -> Iterator[None]:
+        """Record how the call in the block goes: a failure where it raises what `counts` counts, else a success.
+
+        Does not ask whether the breaker is open: `check` does.
+        """
         try:
-            result = work()
+            yield
         except Exception as error:
             if self._counts(error):
                 self.failure(subject)
@@ -169,7 +180,6 @@ class Breaker:
             self.release()
             raise
         self.success()
-        return result
 
     def success(self) -> None:
         """The other side answered, whatever it said."""
