@@ -56,3 +56,11 @@ def test_many_at_once_after_a_restart_all_get_one(restarted: set[int], naps: lis
     assert set(pids).isdisjoint(restarted)
     assert len(set(pids)) == IDLE
     assert sum(naps) < 2 * IDLE, "each of them looked twice at most"
+
+
+def test_a_living_connection_is_lent_without_a_round_trip(monkeypatch: pytest.MonkeyPatch, in_threads: Any) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(psycopg_pool.ConnectionPool, "check_connection", staticmethod(asked.append))
+    for _ in range(3):
+        in_threads(backend, times=1)
+    assert asked == []
