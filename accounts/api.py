@@ -19,10 +19,11 @@ from accounts.serializers import (
     NewApiKeySerializer,
     PolicySerializer,
 )
-from config.lib.api.common import PageSerializer, page
+from config.lib.api.common import PageSerializer
 from config.lib.api.openapi import answered, asked, refusals
 from config.lib.api.view import ApiView
 from config.lib.http import client_ip
+from config.lib.paging import list_page
 
 _KEY = {
     "id": 7,
@@ -50,7 +51,7 @@ class KeysView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Your live keys, newest first."""
-        total, keys = page(request, selectors.keys_of(user=selectors.customer(request)))
+        total, keys = list_page(selectors.keys_of(user=selectors.customer(request)), self.given)
         return Response({"total": total, "keys": ApiKeySerializer(keys, many=True).data})
 
     @extend_schema(

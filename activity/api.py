@@ -22,9 +22,10 @@ from activity.serializers import (
     FeedQuerySerializer,
     OverviewSerializer,
 )
-from config.lib.api.common import RangeSerializer, between, page
+from config.lib.api.common import RangeSerializer
 from config.lib.api.openapi import answered, asked, refusals
 from config.lib.api.view import ApiView
+from config.lib.paging import list_page
 
 _EVENT = {
     "id": 911,
@@ -56,10 +57,12 @@ def _filters(given: dict[str, Any]) -> dict[str, Any]:
 
 def _page(request: Request, rows: QuerySet[Activity], given: dict[str, Any]) -> Response:
     user = _customer(request)
-    places = {
-        name: selectors.activity_of(user=user, activity_id=given[name]) for name in ("before", "after") if name in given
-    }
-    total, shown = page(request, rows, between=between(rows, **places), upward="after" in given)
+    total, shown = list_page(
+        rows,
+        given,
+        *selectors.NEWEST_FIRST,
+        find=lambda activity_id: selectors.activity_of(user=user, activity_id=activity_id),
+    )
     return Response({"total": total, "activities": [selectors.render(row) for row in shown]})
 
 

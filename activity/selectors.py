@@ -16,6 +16,8 @@ from activity.events import CUSTOMER, VOCABULARY
 from activity.models import Activity
 from config.lib.errors.base import NotFound
 
+NEWEST_FIRST = ("-created_at", "-id")
+
 
 def feed(
     *,
@@ -27,10 +29,9 @@ def feed(
     start: datetime | None = None,
     end: datetime | None = None,
     q: str = "",
-    before: Activity | None = None,
 ) -> QuerySet[Activity]:
-    """The user's events, newest first. `before` goes on below a row without counting over those above it."""
-    rows = Activity.objects.filter(user=user).order_by("-created_at", "-id")
+    """Return the user's events, newest first."""
+    rows = Activity.objects.filter(user=user).order_by(*NEWEST_FIRST)
     given = {"activity_type": activity_type, "resource_type": resource_type, "status": status}
     rows = rows.filter(**{field: value for field, value in given.items() if value})
     if activity_types:
@@ -41,10 +42,6 @@ def feed(
         rows = rows.filter(created_at__lt=end)
     for word in q.split():
         rows = rows.filter(Q(title__icontains=word) | Q(description__icontains=word) | Q(resource_id__icontains=word))
-    if before:
-        rows = rows.filter(created_at__lte=before.created_at).filter(
-            Q(created_at__lt=before.created_at) | Q(pk__lt=before.pk)
-        )
     return rows
 
 
@@ -77,7 +74,7 @@ def pause_of(*, user: User) -> Pause:
 def of_resource(*, user: User, resource_type: str, resource_id: str) -> QuerySet[Activity]:
     """What happened to one verification, payment, …, newest first."""
     return Activity.objects.filter(user=user, resource_type=resource_type, resource_id=resource_id).order_by(
-        "-created_at", "-id"
+        *NEWEST_FIRST
     )
 
 

@@ -23,6 +23,6 @@ def activity(request: CustomerRequest) -> HttpResponse:
         "types": chosen.fields["type"].choices,  # type: ignore[attr-defined]
         "chosen": request.GET,
         "filtered": bool(chosen.cleaned_data and any(chosen.cleaned_data.values())),
-        "page": keyset_page(request, rows, key="id"),
+        "page": keyset_page(request, rows, "-id"),
     }
     return render(request, "activity/activity.html", context)

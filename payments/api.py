@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from config.lib.api.common import between, key_of, page
+from config.lib.api.common import key_of
 from config.lib.api.openapi import REPLAYED, answered, asked, idempotency_key, refusals
 from config.lib.api.view import ApiView
+from config.lib.paging import list_page
 from payments import selectors, services
 from payments.serializers import (
     InitializedSerializer,
@@ -100,14 +101,13 @@ class PaymentsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Your payments, newest first."""
-        user, given = _customer(request), self.given
-        rows = selectors.payments_of(user=user)
-        places = {
-            name: selectors.payment_of(user=user, reference=given[name])
-            for name in ("before", "after")
-            if name in given
-        }
-        total, payments = page(request, rows, between=between(rows, **places), upward="after" in given)
+        user = _customer(request)
+        total, payments = list_page(
+            selectors.payments_of(user=user),
+            self.given,
+            *selectors.NEWEST_FIRST,
+            find=lambda reference: selectors.payment_of(user=user, reference=reference),
+        )
         return Response({"total": total, "payments": PaymentSerializer(payments, many=True).data})
 
 

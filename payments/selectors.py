@@ -9,6 +9,8 @@ from accounts.models import User
 from config.lib.errors.base import NotFound
 from payments.models import Payment
 
+NEWEST_FIRST = ("-created_at", "-id")
+
 
 def payment_of(*, user: User, reference: str) -> Payment:
     """The user's payment. Raises NotFound, for another's too."""
@@ -20,4 +22,4 @@ def payment_of(*, user: User, reference: str) -> Payment:
 
 def payments_of(*, user: User) -> QuerySet[Payment]:
     """The user's payments, newest first."""
-    return Payment.objects.filter(user=user).order_by("-created_at", "-id")
+    return Payment.objects.filter(user=user).order_by(*NEWEST_FIRST)

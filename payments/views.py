@@ -91,7 +91,7 @@ def _purchase_for(request: CustomerRequest, reference: str) -> str:
 @login_required
 @require_safe
 def payments(request: CustomerRequest) -> HttpResponse:
-    page = keyset_page(request, selectors.payments_of(user=request.user), key="id")
+    page = keyset_page(request, selectors.payments_of(user=request.user), "-id")
     return render(request, "payments/payments.html", {"page": page})
 
 

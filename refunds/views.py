@@ -16,7 +16,7 @@ from refunds import selectors
 @login_required
 @require_safe
 def refunds(request: CustomerRequest) -> HttpResponse:
-    page = keyset_page(request, selectors.refunds_of(user=request.user), key="id")
+    page = keyset_page(request, selectors.refunds_of(user=request.user), "-id")
     return render(request, "refunds/refunds.html", {"page": page})
 
 

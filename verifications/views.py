@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import BadRequest
-from django.db.models import Q, QuerySet
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -19,10 +16,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.http import CustomerRequest
 from accounts.selectors import accepted_policy
 from config.lib.errors.base import DomainError, NotFound
-from config.lib.paging import PAGE_SIZE, page_of
+from config.lib.paging import keyset_page
 from verifications import errors, favourites, selectors, services
 from verifications.forms import AreaCodeForm
-from verifications.models import Service, Status, Verification
+from verifications.models import Service, Status
 from wallet import selectors as wallets
 
 
@@ -194,33 +191,6 @@ def history(request: CustomerRequest) -> HttpResponse:
         rows = rows.filter(status=status)
     if query:
         rows = selectors.matching(rows, query)
-    rows = rows.order_by("-created_at", "-id")
-    after = _older_than(rows, request.GET.get("before", ""))
-    page = page_of(
-        request,
-        list(after[: PAGE_SIZE + 1]),
-        size=PAGE_SIZE,
-        first=after is rows,
-        cursor=lambda row: f"{row.created_at.isoformat()}|{row.pk}",
-    )
+    page = keyset_page(request, rows, "-created_at", "-id")
     context = {"page": page, "status": status, "query": query, "statuses": Status.choices}
     return render(request, "verifications/history.html", context)
-
-
-def _older_than(rows: QuerySet[Verification], cursor: str) -> QuerySet[Verification]:
-    """Below the row that the cursor names; a cursor that names none is the first page.
-
-    Raises BadRequest for a time that only exists in its own zone: no row was made then, and PostgreSQL can't hold it.
-    """
-    when, _bar, pk = cursor.partition("|")
-    try:
-        moment, row = datetime.fromisoformat(when), uuid.UUID(pk)
-    except ValueError:
-        return rows
-    if moment.tzinfo is None:
-        return rows
-    try:
-        moment = moment.astimezone(UTC)
-    except OverflowError:
-        raise BadRequest("a cursor before or after all time") from None
-    return rows.filter(Q(created_at__lt=moment) | Q(created_at=moment, id__lt=row))

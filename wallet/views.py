@@ -31,7 +31,7 @@ def wallet(request: CustomerRequest) -> HttpResponse:
         "chosen": request.GET,
         "filtered": bool(chosen.cleaned_data and any(chosen.cleaned_data.values())),
         "export": _export_query(**bounds),
-        "page": keyset_page(request, rows, key="sequence"),
+        "page": keyset_page(request, rows, "-sequence"),
     }
     return render(request, "wallet/wallet.html", context)
 

@@ -13,10 +13,11 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from config.lib import money
-from config.lib.api.common import FormatIsAField, page
+from config.lib.api.common import FormatIsAField
 from config.lib.api.openapi import answered, asked
 from config.lib.api.view import ApiView
 from config.lib.metrics import notification_polls_total
+from config.lib.paging import list_page
 from notifications.inbox import exports, selectors, services
 from notifications.inbox.serializers import (
     EXPORTED,
@@ -118,14 +119,13 @@ class InboxView(ApiView):
 
         Newest first; with `after` the oldest first, so that whoever polls goes on from the last `seq` it got.
         """
-        given, user = self.given, _customer(request)
-        if "after" in given:
+        given, user = dict(self.given), _customer(request)
+        after = given.pop("after", None)
+        if after is not None:
             notification_polls_total.inc()
-        rows = selectors.after(user=user, seq=given["after"]) if "after" in given else selectors.visible(user=user)
+        rows = selectors.visible(user=user) if after is None else selectors.after(user=user, seq=after)
         position = selectors.position_of(user=user, rows=rows)  # before the rows and all else
-        if "before" in given:
-            rows = rows.filter(seq__lt=given["before"])
-        shown = rows[given["skip"] : given["skip"] + given["limit"]]
+        _total, shown = list_page(rows, given, "-seq", total=position.total)
         waiting = verifications.open_verifications(user=user).prefetch_related(None).prefetch_related("messages")
         return Response(
             {
@@ -155,12 +155,7 @@ class CentreView(ApiView):
         """The inbox by category, read state and time."""
         user = _customer(request)
         inbox, given = selectors.inbox_of(user=user), self.given
-        found = between = _listing(request, {**given, "before": None})
-        if "before" in given:
-            between = between.filter(seq__lt=given["before"])
-        if "after" in given:
-            between = between.filter(seq__gt=given["after"])
-        total, rows = page(request, found, between=between, upward="after" in given)
+        total, rows = list_page(_listing(request, {**given, "before": None}), given, "-seq")
         return Response(
             {
                 "total": total,
@@ -212,10 +207,10 @@ class SearchView(ApiView):
         """
         given, user = self._given(request), _customer(request)
         found = selectors.search(user=user, query=given["query"])
-        rows = list(found[given["skip"] : given["skip"] + given["limit"]])
+        total, rows = list_page(found, given)
         return Response(
             {
-                "total": found.count(),
+                "total": total,
                 "suggestions": selectors.suggestions(rows),
                 "notifications": selectors.render_all(rows, user=user),
             }

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
-from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +17,7 @@ from accounts.middleware import zone
 from accounts.models import User
 from activity import wording
 from activity.models import Activity
+from config.lib import paging
 from config.lib.errors.base import NotFound
 from config.lib.secrets.encryption import DOTS
 from notifications import catalog
@@ -24,7 +25,8 @@ from notifications.models import Inbox, Notification
 from verifications.models import Message
 
 PURGED = DOTS
-SORTS = ("newest", "oldest", "unread")
+ORDERS = {"newest": ("-seq",), "oldest": ("seq",), "unread": ("was_read", "-seq")}
+SORTS = tuple(ORDERS)
 
 
 class Shown(TypedDict):
@@ -100,7 +102,7 @@ def listing(
     query: str = "",
     is_archived: bool = False,
 ) -> QuerySet[Notification]:
-    """The centre's list. `before` (a seq) goes on below a row without counting over those above it."""
+    """Return the centre's list, in the order of its sort. `before` (a seq): only what is older."""
     rows = archived(user=user) if is_archived else visible(user=user)
     rows = _with_words(rows, query)
     if category:
@@ -113,37 +115,27 @@ def listing(
         rows = rows.filter(created_at__lt=end)
     if before is not None:
         rows = rows.filter(seq__lt=before)
-    if sort == "oldest":
-        return rows.order_by("seq")
     if sort == "unread":
-        return rows.order_by(Case(When(read_at=None, then=Value(0)), default=Value(1)), "-seq")
-    return rows
+        rows = rows.annotate(was_read=ExpressionWrapper(Q(read_at__isnull=False), output_field=BooleanField()))
+    return rows.order_by(*ORDERS[sort])
 
 
 _PLACE = re.compile(r"([ru])([0-9]{1,18})", re.ASCII)
 
 
 def place_of(notification: Notification) -> str:
-    """Names a row as the end of a page, for `beyond`."""
+    """Return the name of a row as the end of a page, for `beyond`."""
     return f"{'r' if notification.read_at else 'u'}{notification.seq}"
 
 
 def beyond(rows: QuerySet[Notification], *, place: str, sort: str) -> QuerySet[Notification]:
-    """What of a `listing` of that sort comes after a place, without counting over what comes before it.
-
-    A place that is none is the beginning.
-    """
+    """Return what of a `listing` of that sort comes after a place. A place that is none is the beginning."""
     found = _PLACE.fullmatch(place)
     if found is None:
         return rows
-    was_read, seq = found[1] == "r", int(found[2])
-    if sort == "oldest":
-        return rows.filter(seq__gt=seq)
-    if sort != "unread":
-        return rows.filter(seq__lt=seq)
-    if was_read:
-        return rows.filter(read_at__isnull=False, seq__lt=seq)
-    return rows.filter(Q(read_at=None, seq__lt=seq) | Q(read_at__isnull=False))
+    values = {"was_read": found[1] == "r", "seq": int(found[2])}
+    order = ORDERS[sort]
+    return paging.beyond(rows, [values[name.removeprefix("-")] for name in order], *order)
 
 
 def search(*, user: User, query: str) -> QuerySet[Notification]:
