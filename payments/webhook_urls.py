@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from payments import webhooks
+from payments import gateways, webhooks
 
-urlpatterns = [path("stripe", webhooks.receive, {"gateway": "stripe"}, name="webhook-stripe")]
+urlpatterns = [path(name, webhooks.receive, {"gateway": name}, name=f"webhook-{name}") for name in gateways.GATEWAYS]

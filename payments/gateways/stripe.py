@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hmac
-import json
 import logging
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import Any
 
 import requests
 import stripe
@@ -28,6 +26,7 @@ from config.lib.remote.errors import (
     Throttled,
     Unavailable,
 )
+from config.lib.remote.retry_after import retry_after
 from payments.gateways.base import (
     CheckoutRequest,
     CheckoutSession,
@@ -36,6 +35,7 @@ from payments.gateways.base import (
     GatewayState,
     GatewayStatus,
     asking,
+    read_json,
 )
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,6 @@ EVENTS: dict[str, EventKind] = {
 
 # Stripe takes 30 minutes to 24 hours from when it gets the request; a minute is for the way there.
 SHORTEST, LONGEST = timedelta(minutes=31), timedelta(hours=23, minutes=59)
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _SIGNED_AT = re.compile(r"(?:^|,)t=(\d{1,12})(?:,|$)")
 
 
@@ -105,7 +104,7 @@ class Stripe:
         }
         if request.email:
             params["customer_email"] = request.email
-        with asking(self.name, "checkout"), _changing():
+        with asking(self.name, "checkout"), _mapped_errors(unclear=OutcomeUnknown):
             session = _client().v1.checkout.sessions.create(
                 params,  # type: ignore[arg-type]
                 {"idempotency_key": request.reference},
@@ -115,23 +114,16 @@ class Stripe:
             )
 
     def fetch(self, gateway_id: str) -> GatewayState:
-        with asking(self.name, "payment"), _reading():
+        with asking(self.name, "payment"), _mapped_errors(unclear=Unavailable):  # nothing was learnt, and nothing done
             return _state(_client().v1.checkout.sessions.retrieve(gateway_id))
 
     def expire(self, gateway_id: str) -> GatewayState:
-        with asking(self.name, "payment"), _changing():
+        with asking(self.name, "payment"), _mapped_errors(unclear=OutcomeUnknown):
             return _state(_client().v1.checkout.sessions.expire(gateway_id))
 
     def parse_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> GatewayEventData:
         _verify(header=headers.get("Stripe-Signature", ""), body=body, now=now)
-        try:
-            # PostgreSQL's jsonb knows neither NaN, nor infinity ("1e999"), nor the NUL character.
-            payload = _writable(json.loads(body, parse_constant=_refuse_constant, parse_float=_finite))
-            if _NUL.search(body):
-                raise BadPayload("The body contains a NUL character.")
-        except (ValueError, RecursionError) as error:
-            raise BadPayload("The body is not JSON.") from error
-        return self.read_event(payload)
+        return self.read_event(read_json(body))
 
     def read_event(self, payload: Mapping[str, Any]) -> GatewayEventData:
         try:
@@ -163,7 +155,7 @@ def _client() -> stripe.StripeClient:
 
 @lru_cache(maxsize=8)
 def _make_client(key: str, base: str, timeout: float) -> stripe.StripeClient:
-    """One for a process: its HTTP client keeps a session for each thread."""
+    """Return the process's client: its HTTP client keeps a session for each thread."""
     return stripe.StripeClient(
         key,
         base_addresses={"api": base},
@@ -175,10 +167,16 @@ def _make_client(key: str, base: str, timeout: float) -> stripe.StripeClient:
 def _state(session: stripe.checkout.Session) -> GatewayState:
     status: GatewayStatus
     reason = ""
-    if (session.status, session.payment_status) == ("complete", "unpaid"):
-        status, reason = _unpaid(session)
-    else:
+    if (session.status, session.payment_status) != ("complete", "unpaid"):
         status = SESSIONS[session.status or "", session.payment_status]
+    elif session.payment_intent is None:
+        status = "processing"
+    else:  # the money is still on its way, or never comes
+        intent = session.payment_intent
+        if isinstance(intent, str):
+            intent = _client().v1.payment_intents.retrieve(intent)
+        status = INTENTS[intent.status]
+        reason = getattr(getattr(intent, "last_payment_error", None), "message", None) or ""
     return GatewayState(
         status=status,
         amount=int(session.amount_total or 0),
@@ -188,79 +186,47 @@ def _state(session: stripe.checkout.Session) -> GatewayState:
     )
 
 
-def _unpaid(session: stripe.checkout.Session) -> tuple[GatewayStatus, str]:
-    """Whether the money is still on its way, or never comes, and why."""
-    intent = session.payment_intent
-    if intent is None:
-        return "processing", ""
-    found = intent if not isinstance(intent, str) else _client().v1.payment_intents.retrieve(intent)
-    error = getattr(found, "last_payment_error", None)
-    return INTENTS[found.status], (getattr(error, "message", None) or "")
-
-
 @contextmanager
-def _changing() -> Iterator[None]:
-    """Stripe's errors in our words, for a request that changes something."""
-    with _answering(unclear=OutcomeUnknown):
-        yield
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    """The same for one that doesn't: without an answer nothing was learnt, and nothing done."""
-    with _answering(unclear=Unavailable):
-        yield
-
-
-@contextmanager
-def _answering(*, unclear: Callable[[str], RemoteError]) -> Iterator[None]:
+def _mapped_errors(*, unclear: Callable[[str], RemoteError]) -> Iterator[None]:
+    """Raise Stripe's errors as ours. `unclear` is the one for a request that has no readable answer."""
     try:
         yield
     except stripe.RateLimitError as error:
-        raise Throttled(_words(error), retry_after=_retry_after(error)) from error
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        raise Throttled(_message(error), retry_after=retry_after(headers.get("retry-after", ""))) from error
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        log.error("Stripe refuses our key: %s", _words(error))
-        raise Unavailable(_words(error)) from error
+        log.error("Stripe refuses our key: %s", _message(error))
+        raise Unavailable(_message(error)) from error
     except stripe.IdempotencyError as error:  # before Rejected: an earlier request under this key did something
-        raise unclear(_words(error)) from error
+        raise unclear(_message(error)) from error
     except (stripe.InvalidRequestError, stripe.CardError) as error:
-        raise (NotFound if error.http_status == 404 else Rejected)(_words(error)) from error
+        raise (NotFound if error.http_status == 404 else Rejected)(_message(error)) from error
     except stripe.APIConnectionError as error:
-        _raise_connection(error, unclear)
+        cause = error.__cause__
+        message = f"{type(cause).__name__ if cause else 'APIConnectionError'}: no answer from Stripe"
+        # "Connection refused" and "no such host" arrive as a ConnectionError around a NewConnectionError.
+        unsent = isinstance(cause, requests.exceptions.ConnectTimeout | requests.exceptions.SSLError) or (
+            isinstance(cause, requests.exceptions.ConnectionError) and "NewConnectionError" in repr(cause)
+        )
+        raise (Unavailable if unsent else unclear)(message) from error
     except stripe.StripeError as error:
-        raise unclear(_words(error)) from error
+        raise unclear(_message(error)) from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        # A 2xx that is not the object we asked for.
+        # A 2xx whose body is not the object that was requested.
         raise unclear(f"Stripe's answer could not be read: {type(error).__name__} {error}"[:300]) from error
 
 
-def _raise_connection(error: stripe.APIConnectionError, unclear: Callable[[str], RemoteError]) -> NoReturn:
-    cause = error.__cause__
-    words = f"{type(cause).__name__ if cause else 'APIConnectionError'}: no answer from Stripe"
-    if isinstance(cause, requests.exceptions.ConnectTimeout | requests.exceptions.SSLError):
-        raise Unavailable(words) from error
-    # "Connection refused" and "no such host" arrive as a ConnectionError around this one: nothing was sent.
-    if isinstance(cause, requests.exceptions.ConnectionError) and "NewConnectionError" in repr(cause):
-        raise Unavailable(words) from error
-    raise unclear(words) from error
-
-
-def _words(error: stripe.StripeError) -> str:
-    """For logs and staff: what happened, without the body."""
+def _message(error: stripe.StripeError) -> str:
+    """Return what happened, without the body: for logs and staff."""
     text = (error.user_message or type(error).__name__).split("(HTTP response code")[0]
     return f"{error.http_status or ''} {text}".strip()[:300]
 
 
-def _retry_after(error: stripe.StripeError) -> float:
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    try:
-        return min(max(float(headers.get("retry-after", "5")), 1.0), 300.0)
-    except ValueError:
-        return 5.0
-
-
 def _verify(*, header: str, body: bytes, now: datetime) -> None:
-    """https://docs.stripe.com/webhooks#verify-manually, and the tolerance both ways (the SDK's looks back only)."""
+    """Raise BadSignature unless Stripe signed the body a short while ago.
+
+    https://docs.stripe.com/webhooks#verify-manually, but with a tolerance both ways: the SDK's looks back only.
+    """
     secret = settings.STRIPE_WEBHOOK_SECRET
     signed_at = _SIGNED_AT.search(header)
     if not secret or signed_at is None:
@@ -272,19 +238,3 @@ def _verify(*, header: str, body: bytes, now: datetime) -> None:
         raise BadSignature("No signature fits the body.")
     if abs(now.timestamp() - int(signed_at[1])) > settings.WEBHOOK_TOLERANCE_SECONDS:
         raise BadSignature("The signature is too old, or ahead of our clock.")
-
-
-def _writable(payload: Any) -> Any:
-    """Half a character, as of a name cut inside an emoji, is none to PostgreSQL: a question mark stands for it."""
-    return json.loads(json.dumps(payload, ensure_ascii=False).encode(errors="replace"))
-
-
-def _finite(text: str) -> float:
-    """Return the number. Raises ValueError where it is larger than a float can be."""
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text:.40} is no number that can be kept")
-    return number
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -116,7 +116,7 @@ def test_two_janitors_share_the_payments_and_ask_once_each(customer, sandbox, in
 def test_the_gateway_is_asked_outside_of_transactions_and_after_the_row_is_committed(
     customer, sandbox, deliver, monkeypatch
 ):
-    asked, stripe = [], type(gateways.current())
+    asked, stripe = [], type(gateways.by_name("stripe"))
     for name in ("create", "fetch", "expire"):
         ask = getattr(stripe, name)
 
