@@ -1,4 +1,4 @@
-"""Top-ups and what the gateways told us."""
+"""Top-ups, and the events that the gateways sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PaymentStatus(models.TextChoices):
 class Payment(models.Model):
     """A top-up. Money that arrives counts, whatever state it finds the payment in."""
 
-    MOVES: ClassVar[dict[PaymentStatus, set[PaymentStatus]]] = {
+    TRANSITIONS: ClassVar[dict[PaymentStatus, set[PaymentStatus]]] = {
         PaymentStatus.INITIATED: {PaymentStatus.COMPLETED, PaymentStatus.FAILED, PaymentStatus.EXPIRED},
         PaymentStatus.FAILED: {PaymentStatus.COMPLETED},
         PaymentStatus.EXPIRED: {PaymentStatus.COMPLETED},
@@ -78,15 +78,15 @@ class Payment(models.Model):
 
     @property
     def paid_instead(self) -> str:
-        """What came in place of what was asked for, as people read it; '' where nothing did."""
+        """Return the amount that was paid instead of the requested one, for display; '' where none was."""
         if not self.mismatch:
             return ""
         return money.display(money.to_cents(self.mismatch["paid_amount"]), self.mismatch["paid_currency"])
 
     @classmethod
-    def before(cls, status: PaymentStatus) -> list[PaymentStatus]:
-        """The states that may become this one."""
-        return [old for old, allowed in cls.MOVES.items() if status in allowed]
+    def states_before(cls, status: PaymentStatus) -> list[PaymentStatus]:
+        """Return the states from which there is a transition to this one."""
+        return [old for old, allowed in cls.TRANSITIONS.items() if status in allowed]
 
 
 class GatewayEvent(models.Model):

@@ -1,4 +1,4 @@
-"""Where the gateways report. Verified over the raw body, so nothing may read or change it before."""
+"""Webhooks of the gateways. Signatures are verified over the raw body, so nothing may read or change it before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from payments import services
 @csrf_exempt
 @require_POST
 def receive(request: HttpRequest, gateway: str) -> JsonResponse:
-    """200 once the event is kept, whether or not it could be applied; 400 for what the gateway didn't sign."""
+    """Answer 200 once the event is kept, whether or not it could be applied; 400 for what the gateway didn't sign."""
     try:
         services.receive_webhook(gateway=gateway, headers=request.headers, body=request.body, now=timezone.now())
     except BadWebhook as refusal:

@@ -1,4 +1,4 @@
-"""The checkout at the gateway that belongs to a payment: opened once, whoever asks and however often."""
+"""Open the checkout of a payment at its gateway, once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from config.lib import faults, money
+from config.lib.backoff import Backoff
 from config.lib.errors.base import DomainError
 from config.lib.remote.errors import OutcomeUnknown, Rejected, Throttled, Unavailable
 from payments import gateways
@@ -19,8 +20,9 @@ from payments.services.outcome import end
 
 log = logging.getLogger(__name__)
 
-# Less than this after its birth a payment without a checkout may still be in its first request's hands.
+# For so long after it was created, the first request may still be opening the payment's checkout.
 OPENING_TAKES = timedelta(seconds=60)
+_CHECKS = Backoff(base=OPENING_TAKES.total_seconds(), longest=3600)
 
 
 class GatewayUnavailable(DomainError):
@@ -40,29 +42,48 @@ class GatewayUnavailable(DomainError):
 
 
 def open_checkout(*, payment: Payment, now: datetime) -> Payment:
-    """Ask the gateway for the checkout of an initiated payment that has none yet, and note it.
+    """Ask the gateway for the checkout of an initiated payment that has none yet, and save it.
 
-    A refusal ends the payment. Raises Unavailable, Throttled and OutcomeUnknown: nothing is noted then, and it may be
+    A refusal ends the payment. Raises Unavailable, Throttled and OutcomeUnknown: nothing is saved then, and it may be
     asked again, since the reference is the gateway's idempotency key.
     """
+    page = f"{settings.PUBLIC_URL}/payments/{payment.reference}"
+    request = CheckoutRequest(
+        reference=payment.reference,
+        amount=payment.amount,
+        currency=payment.currency,
+        description=f"Ringfence top-up of {money.display(payment.amount)}",
+        success_url=f"{page}?returned=1",
+        cancel_url=f"{page}?cancelled=1",
+        created_at=payment.created_at,
+        expires_at=payment.expires_at,
+        email=payment.user.email,
+    )
     try:
-        session = gateways.by_name(payment.gateway).create(_request(payment))
+        session = gateways.by_name(payment.gateway).create(request)
     except Rejected as error:
-        return _refused(payment=payment, error=error, now=now)
+        log.error("The gateway refused the checkout of payment %s: %s", payment.reference, error)
+        if now >= payment.expires_at:  # asked too late for a checkout; there never was one to pay at
+            return end(payment=payment, status=PaymentStatus.EXPIRED, reason="", now=now)
+        reason = _("The payment gateway refused to open a checkout.")
+        return end(payment=payment, status=PaymentStatus.FAILED, reason=reason, now=now)
     faults.point("topup.opened")
-    _note(payment=payment, session=session)
+    _save_session(payment=payment, session=session)
     faults.point("topup.noted")
     payment.refresh_from_db()
     return payment
 
 
 def open_for_customer(*, payment: Payment, now: datetime) -> Payment:
-    """The same while somebody waits: an unclear outcome is asked once more at once.
+    """Open the checkout while the customer waits: an unclear outcome is asked once more at once.
 
-    Raises GatewayUnavailable; the janitor finishes what was begun, and so does the same key.
+    Raises GatewayUnavailable; the regular check finishes what was begun, and so does the same key.
     """
     try:
-        payment = _twice(payment=payment, now=now)
+        try:
+            payment = open_checkout(payment=payment, now=now)
+        except OutcomeUnknown:
+            payment = open_checkout(payment=payment, now=now)
     except (Unavailable, Throttled, OutcomeUnknown) as error:
         payment.refresh_from_db()  # another request with the same key may have had more luck
         if payment.gateway_id:
@@ -82,37 +103,14 @@ def open_for_customer(*, payment: Payment, now: datetime) -> Payment:
 
 
 def next_check(*, payment: Payment, now: datetime) -> datetime:
-    """When the gateway is asked again: ever more rarely as the payment ages, and the moment that it should expire."""
-    delay = min(max((now - payment.created_at) / 2, OPENING_TAKES), timedelta(hours=1))
-    if now < payment.expires_at:
-        return min(now + delay, payment.expires_at)
-    return now + delay
+    """Return when the gateway is asked again: less and less often as the payment ages, and when it should expire."""
+    age = (now - payment.created_at).total_seconds()
+    turn = now + timedelta(seconds=_CHECKS.at_age(age, share=1 / 2))
+    return min(turn, payment.expires_at) if now < payment.expires_at else turn
 
 
-def _twice(*, payment: Payment, now: datetime) -> Payment:
-    try:
-        return open_checkout(payment=payment, now=now)
-    except OutcomeUnknown:
-        return open_checkout(payment=payment, now=now)
-
-
-def _request(payment: Payment) -> CheckoutRequest:
-    page = f"{settings.PUBLIC_URL}/payments/{payment.reference}"
-    return CheckoutRequest(
-        reference=payment.reference,
-        amount=payment.amount,
-        currency=payment.currency,
-        description=f"Ringfence top-up of {money.display(payment.amount)}",
-        success_url=f"{page}?returned=1",
-        cancel_url=f"{page}?cancelled=1",
-        created_at=payment.created_at,
-        expires_at=payment.expires_at,
-        email=payment.user.email,
-    )
-
-
-def _note(*, payment: Payment, session: CheckoutSession) -> None:
-    """Keep the session. A webhook may have told us its id already; a payment never changes its session."""
+def _save_session(*, payment: Payment, session: CheckoutSession) -> None:
+    """Save the session. A webhook may have brought its id already; a payment never changes its session."""
     check_at = payment.created_at + timedelta(seconds=settings.PAYMENT_CHECK_AFTER_SECONDS)
     kept = Payment.objects.filter(pk=payment.pk, gateway_id__in=["", session.id]).update(
         gateway_id=session.id, checkout_url=session.url
@@ -122,11 +120,3 @@ def _note(*, payment: Payment, session: CheckoutSession) -> None:
     Payment.objects.filter(
         pk=payment.pk, gateway_id=session.id, status=PaymentStatus.INITIATED, next_check_at__lt=check_at
     ).update(next_check_at=check_at)
-
-
-def _refused(*, payment: Payment, error: Rejected, now: datetime) -> Payment:
-    log.error("The gateway refused the checkout of payment %s: %s", payment.reference, error)
-    if now >= payment.expires_at:  # asked too late for a checkout; there never was one to pay at
-        return end(payment=payment, status=PaymentStatus.EXPIRED, reason="", now=now)
-    reason = _("The payment gateway refused to open a checkout.")
-    return end(payment=payment, status=PaymentStatus.FAILED, reason=reason, now=now)

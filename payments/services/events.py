@@ -1,4 +1,4 @@
-"""Webhooks of the gateways: verified, kept once, answered, then applied; what can't be applied stays and is retried."""
+"""Webhooks of the gateways: each event is verified, stored once, and applied; what can't be applied is retried."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from config.lib import faults
+from config.lib.backoff import Backoff
 from config.lib.errors.base import BadWebhook, DomainError, NotFound
 from config.lib.metrics import gateway_events_total
 from config.lib.postgres import limits
 from config.lib.remote.errors import BadPayload, BadSignature, OutcomeUnknown, RemoteError, Throttled, Unavailable
+from config.lib.sweep import Rows, claim, sweep
 from payments import gateways, signals
-from payments.gateways.base import GatewayEventData
 from payments.models import GatewayEvent, Payment, PaymentStatus
 from payments.services.outcome import apply
-from payments.services.sweeping import sweep
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 12  # about a day, all pauses together; after that staff decide
-PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
+RETRIES = Backoff(base=60, longest=6 * 3600)
 LATER = timedelta(days=1)
-# Longer than one attempt takes: while it runs, nobody else claims the event.
+# Longer than one attempt takes: while it runs, no other worker claims the event.
 LEASE = timedelta(seconds=90)
+# A run of retries ends before the next one begins.
+SWEEP_SECONDS, MOST = 45.0, 1000
+_PASSED_ON = (Unavailable, Throttled, OutcomeUnknown)  # to the sweep, which stops asking a silent gateway
 
 
 class PayloadPurged(DomainError):
@@ -43,13 +46,13 @@ class Unapplied(Exception):
 
 
 class NotHandledYet(Unapplied):
-    """The event belongs to something that this version does not do; it is kept for the one that does."""
+    """The event belongs to a feature that this version lacks; it is kept for the one that has it."""
 
 
 def receive_webhook(*, gateway: str, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-    """Keep the event and apply it. Only a body that the gateway didn't sign, or that can't be read, is refused.
+    """Store the event and apply it. Refuse only a body that the gateway didn't sign, or that can't be read.
 
-    A duplicate changes nothing; an event that fails is kept with its error, and tried again.
+    A duplicate changes nothing; an event that fails is kept with its error, and retried.
     """
     try:
         data = gateways.by_name(gateway).parse_webhook(headers=headers, body=body, now=now)
@@ -76,12 +79,35 @@ def receive_webhook(*, gateway: str, headers: Mapping[str, str], body: bytes, no
 
 
 def retry_events(*, now: datetime) -> int:
-    """Try every kept event whose turn it is again; several at once share the work. How many were tried."""
-    return sweep(claim=lambda: _claim(now=now), work=lambda event: _retry(event=event, now=now), owner=_owner)
+    """Retry every stored event that is due; several workers share them. Return how many were tried."""
+
+    def retry(event: GatewayEvent) -> None:
+        error = _attempt(event=event, now=now)
+        if error is not None and (isinstance(error, _PASSED_ON) or limits.is_lock_timeout(error)):
+            raise error
+
+    def owner(event: GatewayEvent) -> object:
+        """Return whose payment the event is about, or the event itself where that isn't known."""
+        try:
+            data = gateways.by_name(event.gateway).read_event(event.payload or {})
+        except BadPayload:
+            return event.event_id
+        payments = Payment.objects.filter(gateway=event.gateway, gateway_id=data.gateway_id).exclude(gateway_id="")
+        return payments.values_list("user_id", flat=True).first() or event.event_id
+
+    due = GatewayEvent.objects.filter(processed_at=None, next_attempt_at__lte=now).order_by("next_attempt_at")
+    rows = Rows(retry, label="gatewayevent", owner=owner)
+    return sweep(
+        claim=lambda: claim(due, lambda event: {"attempts": event.attempts + 1, "next_attempt_at": now + LEASE}),
+        work=rows.one_by_one,
+        stop=rows.vendor_is_silent,
+        seconds=SWEEP_SECONDS,
+        most=MOST,
+    )
 
 
 def replay_event(*, event_id: int, now: datetime) -> GatewayEvent:
-    """Apply one event (again), now, whatever its state. Safe: what it says counts once.
+    """Apply one event now, whatever its state. Safe to repeat: what it says counts once.
 
     Raises NotFound, PayloadPurged.
     """
@@ -101,46 +127,18 @@ def replay_event(*, event_id: int, now: datetime) -> GatewayEvent:
     return event
 
 
-@transaction.atomic
-def _claim(*, now: datetime) -> GatewayEvent | None:
-    due = GatewayEvent.objects.filter(processed_at=None, next_attempt_at__lte=now).order_by("next_attempt_at")
-    event = due.select_for_update(skip_locked=True).first()
-    if event is not None:
-        event.attempts, event.next_attempt_at = event.attempts + 1, now + LEASE
-        event.save(update_fields=["attempts", "next_attempt_at"])
-    return event
-
-
-def _owner(event: GatewayEvent) -> object:
-    """Return whose payment the event is about, or the event itself where nobody knows."""
-    try:
-        data = gateways.by_name(event.gateway).read_event(event.payload or {})
-    except BadPayload:
-        return event.event_id
-    payments = Payment.objects.filter(gateway=event.gateway, gateway_id=data.gateway_id).exclude(gateway_id="")
-    return payments.values_list("user_id", flat=True).first() or event.event_id
-
-
-def _retry(*, event: GatewayEvent, now: datetime) -> None:
-    """As `_attempt`, but a silent gateway and a locked row are passed on, so that the sweep can stop asking."""
-    error = _attempt(event=event, now=now)
-    silent = isinstance(error, Unavailable | Throttled | OutcomeUnknown)
-    if error is not None and (silent or limits.is_lock_timeout(error)):
-        raise error
-
-
 def _attempt(*, event: GatewayEvent, now: datetime) -> Exception | None:
-    """Apply a claimed event and note how it went. Never raises: the gateway's redelivery wouldn't help."""
+    """Apply a claimed event and record how it went. Return the error instead of raising it: redelivery can't help."""
     try:
         outcome = _apply(event=event, now=now)
         faults.point("event.applied")
     except NotHandledYet as error:
-        _note_error(event, str(error), again_at=now + LATER, now=now)
+        _record_error(event, str(error), again_at=now + LATER, now=now)
         _count(event, "kept")
         return None
     except (Unapplied, RemoteError) as error:
         log.warning("Event %s is not applied: %s: %s", event.event_id, type(error).__name__, error)
-        _note_error(event, f"{type(error).__name__}: {error}", again_at=_again_at(event, now), now=now)
+        _record_error(event, f"{type(error).__name__}: {error}", again_at=_again_at(event, now), now=now)
         _count(event, "error")
         return error
     except Exception as error:
@@ -148,7 +146,7 @@ def _attempt(*, event: GatewayEvent, now: datetime) -> Exception | None:
             log.warning("Event %s waits: a row that it changes is locked", event.event_id)
         else:
             log.exception("Event %s could not be applied", event.event_id)
-        _note_error(event, f"{type(error).__name__}: {error}", again_at=_again_at(event, now), now=now)
+        _record_error(event, f"{type(error).__name__}: {error}", again_at=_again_at(event, now), now=now)
         _count(event, "error")
         return error
     GatewayEvent.objects.filter(pk=event.pk).update(processed_at=now, outcome=outcome, error="", next_attempt_at=None)
@@ -157,14 +155,20 @@ def _attempt(*, event: GatewayEvent, now: datetime) -> Exception | None:
 
 
 def _apply(*, event: GatewayEvent, now: datetime) -> GatewayEvent.Outcome:
-    """What an event says is asked back by the API: events come late and out of order, the gateway knows how it is."""
+    """Ask the API for the state of the event's checkout, since events come late and out of order, and apply that."""
     gateway = gateways.by_name(event.gateway)
     data = gateway.read_event(event.payload or {})
     if data.kind == "ignored":
         return GatewayEvent.Outcome.IGNORED
     if data.kind == "later":
         raise NotHandledYet(f"Refunds and disputes are not handled yet; this {data.type} is kept until they are.")
-    payment = _payment(event.gateway, data)
+    payments = Payment.objects.filter(gateway=event.gateway)
+    payment = payments.filter(gateway_id=data.gateway_id).first()
+    if payment is None and data.reference:  # the event was quicker than `open_checkout`, which saves the checkout's id
+        payments.filter(reference=data.reference, gateway_id="").update(gateway_id=data.gateway_id)
+        payment = payments.filter(gateway_id=data.gateway_id).first()
+    if payment is None:
+        raise Unapplied(f"No payment of ours has the checkout {data.gateway_id}.")
     if payment.status == PaymentStatus.COMPLETED:
         return GatewayEvent.Outcome.APPLIED
     state = gateway.fetch(payment.gateway_id)
@@ -174,22 +178,9 @@ def _apply(*, event: GatewayEvent, now: datetime) -> GatewayEvent.Outcome:
     return GatewayEvent.Outcome.APPLIED
 
 
-def _payment(gateway: str, data: GatewayEventData) -> Payment:
-    """The payment of this checkout. Its event may be quicker than our note of the checkout's id."""
-    found = Payment.objects.filter(gateway=gateway, gateway_id=data.gateway_id).first()
-    if found is None and data.reference:
-        Payment.objects.filter(gateway=gateway, reference=data.reference, gateway_id="").update(
-            gateway_id=data.gateway_id
-        )
-        found = Payment.objects.filter(gateway=gateway, gateway_id=data.gateway_id).first()
-    if found is None:
-        raise Unapplied(f"No payment of ours has the checkout {data.gateway_id}.")
-    return found
-
-
 @transaction.atomic
-def _note_error(event: GatewayEvent, sentence: str, *, again_at: datetime | None, now: datetime) -> None:
-    """Keep why it failed and when its next turn is. None gives it up, which staff are alerted to."""
+def _record_error(event: GatewayEvent, sentence: str, *, again_at: datetime | None, now: datetime) -> None:
+    """Record why it failed and when it is retried. None gives it up, and staff are alerted."""
     event.error, event.next_attempt_at = sentence[:500], again_at
     event.save(update_fields=["error", "next_attempt_at"])
     if again_at is None:
@@ -199,7 +190,7 @@ def _note_error(event: GatewayEvent, sentence: str, *, again_at: datetime | None
 def _again_at(event: GatewayEvent, now: datetime) -> datetime | None:
     if event.attempts >= ATTEMPTS:
         return None
-    return now + min(PAUSE * 2 ** (event.attempts - 1), LONGEST_PAUSE)
+    return now + timedelta(seconds=RETRIES.after(event.attempts))
 
 
 def _count(event: GatewayEvent, outcome: str) -> None:

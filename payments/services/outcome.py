@@ -1,4 +1,4 @@
-"""What the gateway says becomes what we say: credited once, to the payment's owner, and exactly what was paid."""
+"""Apply what the gateway says: credit what was paid, once, to the payment's owner, or end the payment."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from wallet import services as wallet
 
 
 def apply(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
-    """Move the payment to where the gateway says it stands. Again, late or out of order changes nothing.
+    """Bring the payment to the state that the gateway reports. Idempotent, and safe when late or out of order.
 
     Money that arrived counts whatever the payment's state; `failed` and `expired` end only what is still initiated.
     """
     if state.status == "paid":
-        return _paid(payment=payment, state=state, now=now)
+        return _credit(payment=payment, state=state, now=now)
     if state.status == "failed":
         reason = state.failure_reason or _("The payment did not go through.")
         return end(payment=payment, status=PaymentStatus.FAILED, reason=reason, now=now)
@@ -33,27 +33,27 @@ def apply(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
 
 @transaction.atomic
 def end(*, payment: Payment, status: PaymentStatus, reason: str, now: datetime) -> Payment:
-    """`failed` or `expired`, if it is still initiated."""
-    moved = Payment.objects.filter(pk=payment.pk, status__in=Payment.before(status)).update(
+    """End it as `failed` or `expired`, if it is still initiated."""
+    ended = Payment.objects.filter(pk=payment.pk, status__in=Payment.states_before(status)).update(
         status=status, failure_reason=reason[:200], next_check_at=None
     )
     payment.refresh_from_db()
-    if moved:
-        news = signals.payment_failed if status == PaymentStatus.FAILED else signals.payment_expired
-        news.send(sender=Payment, payment=payment)
+    if ended:
+        signal = signals.payment_failed if status == PaymentStatus.FAILED else signals.payment_expired
+        signal.send(sender=Payment, payment=payment)
     return payment
 
 
 @transaction.atomic
-def _paid(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
-    asked = (payment.amount, payment.currency.upper(), payment.gateway_id)
-    if (state.amount, state.currency, state.gateway_id) != asked:
-        return _mismatched(payment=payment, state=state)
-    moved = Payment.objects.filter(pk=payment.pk, status__in=Payment.before(PaymentStatus.COMPLETED)).update(
+def _credit(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
+    requested = (payment.amount, payment.currency.upper(), payment.gateway_id)
+    if (state.amount, state.currency, state.gateway_id) != requested:
+        return _record_mismatch(payment=payment, state=state)
+    completed = Payment.objects.filter(pk=payment.pk, status__in=Payment.states_before(PaymentStatus.COMPLETED)).update(
         status=PaymentStatus.COMPLETED, completed_at=now, failure_reason="", next_check_at=None
     )
     payment.refresh_from_db()
-    if not moved:
+    if not completed:
         return payment
     faults.committed("topup.credited")
     title = gateways.by_name(payment.gateway).title
@@ -73,8 +73,8 @@ def _paid(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
     return payment
 
 
-def _mismatched(*, payment: Payment, state: GatewayState) -> Payment:
-    """Something else was paid than was asked for: nothing is credited, and people have to look. Told once."""
+def _record_mismatch(*, payment: Payment, state: GatewayState) -> Payment:
+    """Record that something else was paid than was requested, and alert staff once. Nothing is credited."""
     details: dict[str, Any] = {
         "reference": payment.reference,
         "gateway_id": state.gateway_id,

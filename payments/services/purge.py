@@ -1,4 +1,4 @@
-"""Delete what the gateways sent, once it has served its purpose: webhooks hold people's names and addresses."""
+"""Delete the payloads of old events: webhooks hold people's names and addresses."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _BATCH = 1_000
 
 
 def purge_events(*, now: datetime) -> int:
-    """Delete the payloads of events that were applied and came more than PURGE_EVENTS_DAYS ago. How many.
+    """Delete the payloads of events that were applied and came more than PURGE_EVENTS_DAYS ago. Return how many.
 
-    The rows stay, so that a late duplicate is still known. An event that was not applied keeps its payload until it
-    is: staff were alerted to it.
+    The rows stay, so that a late duplicate is still recognised. An event that was not applied keeps its payload until
+    it is: staff were alerted to it.
     """
     before = now - timedelta(days=settings.PURGE_EVENTS_DAYS)
     due = GatewayEvent.objects.filter(processed_at__isnull=False, payload__isnull=False, received_at__lt=before)

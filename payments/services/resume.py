@@ -1,4 +1,4 @@
-"""Go on with a top-up that was begun and not paid, rather than leave it and begin another."""
+"""Resume a top-up that was begun and not paid, instead of beginning another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from payments.services.settle import settle
 
 log = logging.getLogger(__name__)
 
-# A checkout with less time than this is not gone on with: it could close while the card's details are typed.
+# A checkout with less time left is not resumed: it could close while the card's details are typed.
 TIME_TO_PAY = timedelta(minutes=5)
 
 
@@ -31,7 +31,7 @@ def resume_or_initiate(*, user: User, amount: int, key: str | None = None, now: 
         try:
             payment = settle(payment=payment, now=now)
         except GatewayUnavailable:
-            log.info("Going on with payment %s without knowing how it stands", payment.reference)
+            log.info("Resuming payment %s without knowing how it stands", payment.reference)
         if payment.status in (PaymentStatus.INITIATED, PaymentStatus.COMPLETED):
             return payment
     return initiate(user=user, amount=amount, key=key, now=now)

@@ -1,4 +1,4 @@
-"""Ask the gateway how a payment stands, and let that count."""
+"""Ask the gateway how a payment stands, and apply its answer, while the customer waits."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ log = logging.getLogger(__name__)
 
 
 def settle(*, payment: Payment, now: datetime) -> Payment:
-    """For the customer who waits: the return page and the verify call. What is completed isn't asked again.
+    """Return the payment as the gateway says it stands: for the return page and the verify call.
 
-    A payment whose checkout never opened gets it here. Raises GatewayUnavailable; nothing is lost by that, since the
-    webhook and the janitor settle it too.
+    A completed one isn't asked about again, and one whose checkout never opened gets it here. Raises
+    GatewayUnavailable; nothing is lost by that, since the webhook and the regular check settle it too.
     """
     if payment.status == PaymentStatus.COMPLETED:
         return payment
     if not payment.gateway_id:
         if payment.status != PaymentStatus.INITIATED or now >= payment.expires_at:
-            return payment  # there is nothing to ask about; the janitor ends it
+            return payment  # there is nothing to ask about; the regular check ends it
         payment = open_for_customer(payment=payment, now=now)
     try:
         state = gateways.by_name(payment.gateway).fetch(payment.gateway_id)

@@ -350,7 +350,7 @@ def test_an_event_that_is_given_up_is_announced_once(sandbox):
         event, now = make_event(), timezone.now()
         for _ in range(events.ATTEMPTS + 2):
             services.retry_events(now=now)
-            now += events.LONGEST_PAUSE
+            now += timedelta(seconds=events.RETRIES.longest)
     finally:
         gateway_event_given_up.disconnect(hear)
     event.refresh_from_db()
