@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import QuerySet
 
 HOUR = timedelta(hours=1)
 
 # Times, newest first: a query for one column (of which one row is read), or a list.
-Times = Sequence[datetime] | QuerySet[object, datetime]
+Times = Sequence[datetime] | QuerySet[Any, datetime]
 
 
 def seconds_to_wait(times: Times, *, limit: int, now: datetime, per: timedelta = HOUR) -> int:

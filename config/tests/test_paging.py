@@ -24,7 +24,7 @@ NEWEST_FIRST = ("-accepted_at", "-id")
 @pytest.fixture
 def rows() -> QuerySet[PolicyAcceptance]:
     """Five, of which the second, third and fourth have the same time."""
-    user = make_user()
+    user = make_user(accepted=False)
     for number, minutes in enumerate((4, 2, 2, 2, 1)):
         PolicyAcceptance.objects.create(user=user, version=str(number), accepted_at=NOW - timedelta(minutes=minutes))
     return PolicyAcceptance.objects.order_by(*NEWEST_FIRST)

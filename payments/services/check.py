@@ -29,7 +29,7 @@ def check_due(*, now: datetime) -> int:
     """
     due = Payment.objects.filter(status=PaymentStatus.INITIATED, next_check_at__lte=now)
     due = due.order_by("next_check_at").select_related("user")
-    rows = Rows(lambda payment: check(payment=payment, now=now), label="payment")
+    rows: Rows[Payment] = Rows(lambda payment: check(payment=payment, now=now), label="payment")
     return sweep(
         claim=lambda: claim(due, lambda payment: {"next_check_at": next_check(payment=payment, now=now)}),
         work=rows.one_by_one,

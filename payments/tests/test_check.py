@@ -100,8 +100,8 @@ def test_a_payment_is_not_expired_before_the_gateway_closed_it(begun, sandbox, f
 
 
 def test_a_checkout_paid_while_it_is_being_closed_is_credited(begun, customer, sandbox, monkeypatch):
-    from payments import gateways
     from config.lib.remote.errors import Rejected
+    from payments import gateways
 
     def too_late(self, gateway_id):
         sandbox.pay(begun.reference)
