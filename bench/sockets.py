@@ -30,6 +30,7 @@ from dev.stack.process import kill_group
 from notifications.announcements import services
 from notifications.realtime import frames, publish
 from wallet import services as wallet
+from wallet.models import Transaction
 
 RATE = 200
 PRODUCERS = 8
@@ -241,7 +242,7 @@ def _floor(context: Context, ids: Sequence[int], seconds: float) -> tuple[Measur
         pids = {"server": [server.pid], "clients": [others.pid], "Redis": _redis_pids()}
         client = redis_client.Redis.from_url(os.environ["REDIS_URL"])
         push = _measure(others, "floor:*", pids, lambda _: _bare_pushes(ids, seconds), "balance_update")
-        body = json.dumps(_frame(0), separators=(",", ":"))
+        body = frames.encode(_frame(0))
         to_all = _to_all(others, len(ids), lambda: client.publish("floor:all", body))
         client.close()
     return push, to_all, a_socket
@@ -341,7 +342,7 @@ def _bare_pushes(ids: Sequence[int], seconds: float) -> Produced:
     client = redis_client.Redis.from_url(os.environ["REDIS_URL"])
 
     def send(number: int) -> float:
-        body = json.dumps(_frame(number), separators=(",", ":"))
+        body = frames.encode(_frame(number))
         now = time.monotonic()
         client.publish(f"floor:{ids[number * 7919 % len(ids)]}", body)
         return now
@@ -349,9 +350,10 @@ def _bare_pushes(ids: Sequence[int], seconds: float) -> Produced:
     return _paced(int(RATE * seconds), send, threads=1)
 
 
-def _frame(number: int) -> dict[str, Any]:
-    told = {"id": number, "description": f"bench:{number}", "amount": "1.00"}
-    return frames.balance_update(balance=100, held=0, version=1, now=timezone.now(), transaction=told)
+def _frame(number: int) -> frames.BalanceUpdate:
+    now = timezone.now()
+    row = Transaction(pk=number, sequence=1, amount=100, type="bonus", description=f"bench:{number}", created_at=now)
+    return frames.balance_update(balance=100, held=0, version=1, now=now, transaction=row)
 
 
 def _to_all(others: Clients, count: int, publish: Callable[[], object]) -> float:

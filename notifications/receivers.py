@@ -13,7 +13,6 @@ from accounts.models import User
 from activity import selectors as activity_selectors
 from activity import signals as activity_signals
 from activity.models import Activity, Alert
-from config.lib import money
 from notifications.inbox import services
 from notifications.realtime import frames, hints
 from payments import signals as payments_signals
@@ -28,17 +27,17 @@ from wallet.models import Transaction, Wallet
 @receiver(activity_signals.activity_recorded, dispatch_uid="notifications.activity_recorded")
 def tell(activity: Activity, **_kwargs: Any) -> None:
     services.notify(activity=activity)
-    hints.push(user_id=activity.user_id, build=lambda: {"type": "activity", **activity_selectors.render(activity)})
+    hints.push(user_id=activity.user_id, build=lambda: frames.activity(activity_selectors.render(activity)))
 
 
 @receiver(activity_signals.activities_recorded, dispatch_uid="notifications.activities_recorded")
 def tell_all(activities: Sequence[Activity], **_kwargs: Any) -> None:
     services.notify_all(activities=activities)
 
-    def frames_of_all() -> Iterator[tuple[int, dict[str, Any]]]:
+    def frames_of_all() -> Iterator[tuple[int, frames.Activity]]:
         shown = activity_selectors.render(activities[0])
         for activity in activities:
-            yield activity.user_id, {"type": "activity", **shown, "id": activity.pk}
+            yield activity.user_id, frames.activity({**shown, "id": activity.pk})
 
     hints.push_many(build=frames_of_all)
 
@@ -58,7 +57,7 @@ def push_balance(wallet: Wallet, transaction: Transaction | None = None, **_kwar
         held=wallet.held,
         version=wallet.version,
         now=timezone.now(),
-        transaction=_journal_row(transaction) if transaction else None,
+        transaction=transaction,
     )
     hints.push(user_id=wallet.user_id, build=lambda: frame)
 
@@ -66,20 +65,8 @@ def push_balance(wallet: Wallet, transaction: Transaction | None = None, **_kwar
 @receiver(wallet_signals.transaction_posted, dispatch_uid="notifications.transaction_posted")
 def push_transaction(transaction: Transaction, **_kwargs: Any) -> None:
     """For the console, which follows every customer's money."""
-    frame = {"type": "transaction", "user_id": transaction.wallet.user_id, **_journal_row(transaction)}
+    frame = frames.transaction(transaction)
     hints.push_staff(build=lambda: frame)
-
-
-def _journal_row(transaction: Transaction) -> dict[str, Any]:
-    return {
-        "id": transaction.pk,
-        "sequence": transaction.sequence,
-        "amount": money.to_text(transaction.amount),
-        "transaction_type": transaction.type,
-        "description": transaction.description,
-        "service": transaction.service,
-        "created_at": frames.iso(transaction.created_at),
-    }
 
 
 @receiver(verifications_signals.verification_requested, dispatch_uid="notifications.verification_requested")
@@ -103,26 +90,11 @@ def push_verification(verification: Verification, **_kwargs: Any) -> None:
 @receiver(payments_signals.payment_expired, dispatch_uid="notifications.payment_expired")
 @receiver(payments_signals.payment_mismatched, dispatch_uid="notifications.payment_mismatched")
 def push_payment(payment: Payment, **_kwargs: Any) -> None:
-    frame = {
-        "type": "payment",
-        "reference": payment.reference,
-        "status": payment.status,
-        "amount": money.to_text(payment.amount),
-        "failure_reason": payment.failure_reason,
-    }
+    frame = frames.payment(payment)
     hints.push(user_id=payment.user_id, build=lambda: frame)
 
 
 @receiver(activity_signals.alert_raised, dispatch_uid="notifications.alert_raised")
 def push_alert(alert: Alert, **_kwargs: Any) -> None:
-    frame = {
-        "type": "alert",
-        "id": alert.pk,
-        "rule": alert.rule,
-        "severity": alert.severity,
-        "cause": alert.cause,
-        "user_id": alert.user_id,
-        "state": alert.state,
-        "created_at": frames.iso(alert.created_at),
-    }
+    frame = frames.alert(alert)
     hints.push_staff(build=lambda: frame)

@@ -5,14 +5,15 @@ All of a transaction leave together, in one round trip to Redis after the last o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.db import transaction
 
 from notifications.realtime import publish
+from notifications.realtime.frames import ServerFrame
 
-Build = Callable[[], Mapping[str, Any]]
+Build = Callable[[], ServerFrame]
 
 
 def push(*, user_id: int, build: Build) -> None:
@@ -30,18 +31,18 @@ def access_ended(*, user_id: int) -> None:
     transaction.on_commit(lambda: publish.publish_access_ended(user_id=user_id), robust=True)
 
 
-def push_many(*, build: Callable[[], Iterable[tuple[int, Mapping[str, Any]]]]) -> None:
+def push_many(*, build: Callable[[], Iterable[tuple[int, ServerFrame]]]) -> None:
     """The same for many customers: `build` makes pairs of a user's id and a frame."""
 
-    def publish() -> None:
+    def publish_each() -> None:
         for user_id, frame in build():
             publish.publish(user_id=user_id, frame=frame)
 
-    _after_commit(publish)
+    _after_commit(publish_each)
 
 
-def _after_commit(publish: Callable[[], None]) -> None:
-    transaction.on_commit(_Hint(publish).leave, robust=True)
+def _after_commit(work: Callable[[], None]) -> None:
+    transaction.on_commit(_Hint(work).leave, robust=True)
 
 
 class _Hint:
@@ -52,8 +53,8 @@ class _Hint:
     frame leaves at once.
     """
 
-    def __init__(self, publish: Callable[[], None]) -> None:
-        self._publish = publish
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._publish = work
         self._callbacks: list[Any] = transaction.get_connection().run_on_commit
         self._place = len(self._callbacks)
         last = next(_hints(reversed(self._callbacks)), None)

@@ -25,6 +25,7 @@ from redis.retry import Retry
 
 from config.lib.metrics import websocket_messages_total
 from notifications.realtime import frames
+from notifications.realtime.frames import ServerFrame
 
 log = logging.getLogger(__name__)
 
@@ -41,17 +42,17 @@ def user_group(user_id: int) -> str:
     return f"user.{user_id}"
 
 
-def publish(*, user_id: int, frame: Mapping[str, Any]) -> None:
+def publish(*, user_id: int, frame: ServerFrame) -> None:
     """A hint for every socket of a user. Call inside `on_commit(..., robust=True)`."""
     _publish(user_group(user_id), frame)
 
 
-def publish_staff(frame: Mapping[str, Any]) -> None:
+def publish_staff(frame: ServerFrame) -> None:
     """For every open console."""
     _publish(STAFF, frame)
 
 
-def publish_all(frame: Mapping[str, Any]) -> None:
+def publish_all(frame: ServerFrame) -> None:
     """For every customer's socket."""
     _publish(ALL, frame)
 
@@ -61,15 +62,15 @@ def publish_access_ended(*, user_id: int) -> None:
     send([Ready(ACCESS, "access_ended", {"user_id": user_id})])
 
 
-def message(frame: Mapping[str, Any]) -> dict[str, Any]:
-    """A frame as it travels: encoded once, whoever many sockets get it. Raises BadFrame."""
-    declared = frames.check(frame)
+def message(frame: ServerFrame) -> dict[str, Any]:
+    """Return a frame with where it belongs: encoded once, however many sockets get it. Raises BadFrame."""
+    text = frames.encode(frame)
     return {
-        "channel": declared.channel,
-        "topic": frames.topic(frame),
-        "seq": frame["seq"] if frame["type"] == "notification" else 0,
-        "version": frame.get("version", 0),
-        "text": json.dumps(frame, ensure_ascii=False, separators=(",", ":")),
+        "channel": frame.channel,
+        "topic": frame.topic,
+        "seq": frame.seq if isinstance(frame, frames.Notification) else 0,
+        "version": getattr(frame, "version", 0),
+        "text": text,
     }
 
 
@@ -104,13 +105,13 @@ def collecting(into: list[Ready]) -> Iterator[None]:
 _collected = threading.local()
 
 
-def _publish(group: str, frame: Mapping[str, Any]) -> None:
+def _publish(group: str, frame: ServerFrame) -> None:
     try:
         told = message(frame)
     except frames.BadFrame as error:
-        log.error("frame_refused", extra={"frame_type": str(frame.get("type")), "reason": str(error)})
+        log.error("frame_refused", extra={"frame_type": type(frame).__name__, "reason": str(error)})
         return
-    ready = Ready(group, frame["type"], told)
+    ready = Ready(group, frame.type, told)
     into: list[Ready] | None = getattr(_collected, "into", None)
     if into is None:
         send([ready])

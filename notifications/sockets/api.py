@@ -15,7 +15,7 @@ from accounts.models import ApiKey, User
 from config.lib.api.openapi import answered
 from config.lib.api.view import ApiView
 from notifications.realtime import publish
-from notifications.sockets import hub, tickets
+from notifications.sockets import hub, redis_link, tickets
 
 _TAGS = ["websocket"]
 
@@ -81,7 +81,7 @@ class StatusView(ApiView):
         """How many sockets are open, and how many frames were published."""
         here, shared = hub.connections(), publish.shared_counts()
         sockets, published = shared or ({}, {})
-        elsewhere = sum(count for process, count in sockets.items() if process != hub.process_name())
+        elsewhere = sum(count for process, count in sockets.items() if process != redis_link.process_name())
         return Response(
             {
                 "connections": here + elsewhere,

@@ -1,4 +1,4 @@
-"""Who is at the other end of a socket, and whether they still may be."""
+"""Which user a socket belongs to, and whether their session or key is still good."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from django.utils.crypto import constant_time_compare
 from accounts import services as accounts
 from accounts import staff
 from accounts.models import ApiKey, User
+from notifications.realtime import frames
 from notifications.sockets import tickets
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A user as proven by a session or a key. A ticket stands for what it was made with."""
+    """A user, and the session or API key that proves it. A ticket stands for the one that it was made with."""
 
     user_id: int
     watches_console: bool
@@ -38,16 +39,8 @@ class Identity:
         return scope in self.scopes
 
 
-@dataclass(frozen=True)
-class Standing:
-    """Where a user's inbox and journal are now."""
-
-    seq: int
-    version: int
-
-
-def of_session(session_key: str) -> Identity | None:
-    """The user signed in with this session, checked as Django's middleware does, but changing nothing."""
+def from_session(session_key: str) -> Identity | None:
+    """Return the user signed in with this session, checked as Django's middleware does, but changing nothing."""
     session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     backend = session.get(BACKEND_SESSION_KEY)
     if backend not in settings.AUTHENTICATION_BACKENDS or SESSION_KEY not in session:
@@ -67,26 +60,26 @@ def of_session(session_key: str) -> Identity | None:
     )
 
 
-def of_key(secret: str) -> Identity | None:
+def from_key(secret: str) -> Identity | None:
     key = accounts.authenticate_key(secret=secret)
-    return _of_key(key) if key else None
+    return _identity_of_key(key) if key else None
 
 
-def of_ticket(secret: str, *, now: datetime) -> Identity | None:
-    """Uses the ticket up. Its key or session must still be good."""
+def from_ticket(secret: str, *, now: datetime) -> Identity | None:
+    """Use the ticket up. Return the identity of its key or session, None where that is no longer good."""
     ticket = tickets.redeem(secret=secret, now=now)
     if ticket is None:
         return None
     if ticket.api_key is not None:
-        identity: Identity | None = _of_key(ticket.api_key)
+        identity: Identity | None = _identity_of_key(ticket.api_key)
     else:
-        identity = of_session(ticket.session_key)
+        identity = from_session(ticket.session_key)
     if identity is None or identity.user_id != ticket.user_id:
         return None
-    return identity if identity in standings([identity], now=now) else None
+    return identity if identity in pongs_of([identity], now=now) else None
 
 
-def _of_key(key: ApiKey) -> Identity:
+def _identity_of_key(key: ApiKey) -> Identity:
     return Identity(
         key.user_id, staff.may(key.user, staff.WATCH_CONSOLE), api_key_id=key.pk, scopes=frozenset(key.scopes)
     )
@@ -96,11 +89,11 @@ def _session_hashes(user: User) -> list[str]:
     return [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
 
 
-def standings(identities: Collection[Identity], *, now: datetime) -> Mapping[Identity, Standing]:
-    """Position of each that may stay: signed out, revoked, expired, changed and deactivated ones are left out.
+def pongs_of(identities: Collection[Identity], *, now: datetime) -> Mapping[Identity, frames.Pong]:
+    """Return the position of each that may stay. Signed out, revoked, expired and deactivated ones are left out.
 
-    Three statements, however many, and a fourth for those who watch the console. Sessions stand in the database (the
-    default engine).
+    It takes three statements, however many they are, and a fourth for those who watch the console. Sessions are in the
+    database (the default engine).
     """
     users = {
         row["pk"]: row
@@ -134,13 +127,13 @@ def standings(identities: Collection[Identity], *, now: datetime) -> Mapping[Ide
         return one.session_key in sessions and one.session_hash in _session_hashes(User(password=row["password"]))
 
     return {
-        one: Standing(users[one.user_id]["inbox__seq"] or 0, users[one.user_id]["wallet__version"] or 0)
+        one: frames.pong(seq=users[one.user_id]["inbox__seq"], version=users[one.user_id]["wallet__version"])
         for one in identities
         if stays(one)
     }
 
 
-# Each answers with what has ended, so that a check of ten thousand that stay costs little.
+# Each selects what has ended, so that a check of ten thousand that stay costs little.
 _ENDED_SESSIONS = """
     SELECT given.key FROM unnest(%s::text[]) AS given (key)
     WHERE NOT EXISTS (SELECT FROM django_session kept WHERE kept.session_key = given.key AND kept.expire_date > %s)
@@ -157,25 +150,25 @@ _ENDED_USERS = """
 """
 
 
-def ended(identities: Sequence[Identity], *, now: datetime) -> list[int]:
-    """Return the places in the sequence of those that may not stay: what `standings` leaves out, and nothing else."""
+def find_ended(identities: Sequence[Identity], *, now: datetime) -> list[int]:
+    """Return the indexes of those that may not stay: what `pongs_of` leaves out, and nothing else."""
     users = {(one.user_id, one.password_digest) for one in identities}
     sessions = list({one.session_key for one in identities if one.session_key})
     keys = list({one.api_key_id for one in identities if one.api_key_id is not None})
     watching = {one.user_id for one in identities if one.watches_console}
-    gone_users = set(_rows(_ENDED_USERS, [[user for user, _digest in users], [digest for _user, digest in users]]))
-    gone_sessions = {key for (key,) in _rows(_ENDED_SESSIONS, [sessions, now])}
-    gone_keys = {key for (key,) in _rows(_ENDED_KEYS, [keys, now])}
-    gone_staff = watching - staff.who_may(staff.WATCH_CONSOLE, among=watching)
-    if not (gone_users or gone_sessions or gone_keys or gone_staff):
+    ended_users = set(_rows(_ENDED_USERS, [[user for user, _digest in users], [digest for _user, digest in users]]))
+    ended_sessions = {key for (key,) in _rows(_ENDED_SESSIONS, [sessions, now])}
+    ended_keys = {key for (key,) in _rows(_ENDED_KEYS, [keys, now])}
+    former_staff = watching - staff.who_may(staff.WATCH_CONSOLE, among=watching)
+    if not (ended_users or ended_sessions or ended_keys or former_staff):
         return []
     return [
-        place
-        for place, one in enumerate(identities)
-        if (one.user_id, one.password_digest) in gone_users
-        or one.session_key in gone_sessions
-        or one.api_key_id in gone_keys
-        or (one.watches_console and one.user_id in gone_staff)
+        index
+        for index, one in enumerate(identities)
+        if (one.user_id, one.password_digest) in ended_users
+        or one.session_key in ended_sessions
+        or one.api_key_id in ended_keys
+        or (one.watches_console and one.user_id in former_staff)
     ]
 
 

@@ -1,17 +1,15 @@
-"""What a socket reads from the database. The position comes first: what is told after it can only be newer."""
+"""What a socket reads from the database. The position comes first: what is read after it can only be newer."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
-from config.lib import money
 from notifications.inbox import selectors
 from notifications.realtime import frames
 from verifications import selectors as verifications
@@ -19,30 +17,29 @@ from verifications import selectors as verifications
 
 @dataclass(frozen=True)
 class Missed:
-    """`frames` in the order to be told, the last being `resumed` or `reset`; `seq` is where they lead to."""
+    """`frames` in the order to be sent, the last being `resumed` or `reset`; `seq` is where they lead to."""
 
     seq: int
-    frames: list[Mapping[str, Any]]
+    frames: list[frames.ServerFrame]
 
 
-def hello(*, user_id: int) -> dict[str, Any]:
-    """Everything of one moment: a single statement. `timestamp` orders it among the balances of one version."""
+def hello(*, user_id: int) -> frames.Hello:
+    """Read everything of one moment, by a single statement."""
     now = timezone.now()
     position = selectors.position_of(user=User(pk=user_id))
-    return {
-        "type": "hello",
-        "seq": position.seq,
-        "unread": position.unread,
-        "balance": money.to_text(position.balance),
-        "available": money.to_text(position.balance - position.held),
-        "version": position.version,
-        "heartbeat": settings.HEARTBEAT_SECONDS,
-        "timestamp": frames.iso(now),
-    }
+    return frames.hello(
+        seq=position.seq,
+        unread=position.unread,
+        balance=position.balance,
+        held=position.held,
+        version=position.version,
+        heartbeat=settings.HEARTBEAT_SECONDS,
+        now=now,
+    )
 
 
 def missed(*, user_id: int, after: int, channels: Collection[str]) -> Missed:
-    """The notifications above `after`, the balance and the open verifications, as far as their channels are wanted.
+    """Read the notifications above `after`, the balance and the open verifications, of the channels that are wanted.
 
     Above RESUME_LIMIT, and where the client is ahead of us (a restored database), a reset: it loads the list.
     """
@@ -50,22 +47,22 @@ def missed(*, user_id: int, after: int, channels: Collection[str]) -> Missed:
     now = timezone.now()
     position = selectors.position_of(user=user)
     if not 0 <= position.seq - after <= settings.RESUME_LIMIT:
-        return Missed(position.seq, [{"type": "reset", "seq": position.seq}])
-    told: list[Mapping[str, Any]] = []
+        return Missed(position.seq, [frames.Reset(seq=position.seq)])
+    found: list[frames.ServerFrame] = []
     if "notifications" in channels:
         rows = selectors.after(user=user, seq=after).filter(seq__lte=position.seq)  # what is newer comes by itself
-        told += [frames.notification(row) for row in selectors.render_all(rows, user=user)]
+        found += [frames.notification(row) for row in selectors.render_all(rows, user=user)]
     if "balance" in channels:
-        told.append(
+        found.append(
             frames.balance_update(balance=position.balance, held=position.held, version=position.version, now=now)
         )
     if "verifications" in channels:
-        mine = verifications.open_verifications(user=user)
-        told += [frames.verification(verifications.summary_frame(one)) for one in mine]
-    return Missed(position.seq, [*told, {"type": "resumed", "seq": position.seq, "unread": position.unread}])
+        open_ones = verifications.open_verifications(user=user)
+        found += [frames.verification(verifications.summary_frame(one)) for one in open_ones]
+    return Missed(position.seq, [*found, frames.Resumed(seq=position.seq, unread=position.unread)])
 
 
-def verification(*, user_id: int, verification_id: UUID) -> Mapping[str, Any]:
-    """Raises NotFound for another's."""
+def verification(*, user_id: int, verification_id: UUID) -> frames.Verification:
+    """Read the state of one verification. Raises NotFound for another's."""
     found = verifications.verification_of(user=User(pk=user_id), verification_id=verification_id)
-    return verifications.summary_frame(found)
+    return frames.verification(verifications.summary_frame(found))

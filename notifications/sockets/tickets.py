@@ -1,4 +1,4 @@
-"""One-use passes to the sockets, for programs and pages that can't send a cookie or a header there."""
+"""One-use tickets for the sockets, for programs and pages that can't send a cookie or a header there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEPT = timedelta(hours=1)
 
 
 def issue(*, user: User, api_key: ApiKey | None, session_key: str, now: datetime) -> tuple[Ticket, str]:
-    """A ticket and its secret, shown this once. It stands for the key or the session that asked for it."""
+    """Create a ticket. Return it and its secret, shown this once. It stands for the key or the session that asked."""
     Ticket.objects.filter(user=user, expires_at__lt=now - _KEPT).delete()
     secret = PREFIX + secrets.token_urlsafe(32)
     ticket = Ticket.objects.create(
@@ -30,7 +30,7 @@ def issue(*, user: User, api_key: ApiKey | None, session_key: str, now: datetime
 
 
 def redeem(*, secret: str, now: datetime) -> Ticket | None:
-    """The ticket, for the one caller who uses it first and in time."""
+    """Return the ticket to the one caller who uses it first and in time, else None."""
     found = Ticket.objects.filter(digest=digest(secret), expires_at__gt=now, used_at=None)
     if found.update(used_at=now) != 1:
         return None

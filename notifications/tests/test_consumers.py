@@ -76,7 +76,7 @@ async def test_the_console_gets_alerts_and_not_its_readers_own_inbox():
     async with opened("/ws/console", session=await in_thread(sign_in)(staff)) as socket:
         await socket.next()
         await in_thread(tell)(staff)
-        await in_thread(publish.publish_staff)({"type": "alert", "id": 1, "rule": "drift", "severity": "critical"})
+        await in_thread(publish.publish_staff)(frames.Alert(id=1, rule="drift", severity="critical"))
         assert await socket.next() == {"type": "alert", "id": 1, "rule": "drift", "severity": "critical"}
 
 

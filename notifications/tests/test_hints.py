@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from notifications.realtime import hints
+from notifications.realtime import frames, hints
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,11 +23,11 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, int]]]:
 
 
 def push(number: int, *, user_id: int = 1) -> None:
-    hints.push(user_id=user_id, build=lambda: {"type": "pong", "seq": 0, "version": number})
+    hints.push(user_id=user_id, build=lambda: frames.Pong(seq=0, version=number))
 
 
 def fail() -> None:
-    def build() -> dict[str, Any]:
+    def build() -> frames.Pong:
         raise ValueError("no frame")
 
     hints.push(user_id=1, build=build)

@@ -1,5 +1,6 @@
 """Reading, archiving and deleting: counters that are always right."""
 
+import json
 from typing import Any
 
 import pytest
@@ -126,7 +127,8 @@ def test_every_tab_hears_which_rows_changed(
     first, second, _ = told(user, 3)
     frames: list[Any] = []
     monkeypatch.setattr(
-        "notifications.realtime.publish.publish", lambda *, user_id, frame: frames.append((user_id, frame))
+        "notifications.realtime.publish.publish",
+        lambda *, user_id, frame: frames.append((user_id, json.loads(publish.frames.encode(frame)))),
     )
 
     with django_capture_on_commit_callbacks(execute=True):
@@ -135,7 +137,6 @@ def test_every_tab_hears_which_rows_changed(
         change(user=user, ids=[second, first])
 
     assert frames == [(user.pk, {"type": "unread", "unread": 1, "seq": 3, told_as: [first, second]})]
-    publish.frames.check(frames[0][1])
 
 
 @pytest.mark.django_db
@@ -145,7 +146,10 @@ def test_too_many_rows_to_name_make_the_tabs_load_again(
     user = make_user()
     told(user, publish.frames.MAX_IDS + 1)
     frames: list[Any] = []
-    monkeypatch.setattr("notifications.realtime.publish.publish", lambda *, user_id, frame: frames.append(frame))
+    monkeypatch.setattr(
+        "notifications.realtime.publish.publish",
+        lambda *, user_id, frame: frames.append(json.loads(publish.frames.encode(frame))),
+    )
 
     with django_capture_on_commit_callbacks(execute=True):
         services.mark_read(user=user, all=True)

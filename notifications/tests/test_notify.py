@@ -1,5 +1,6 @@
 """From an event to the inbox: one row, one number, and never at the cost of the money."""
 
+import json
 import logging
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from config.lib.metrics import rows_put_aside_total
 from dev.testing.fixtures import HoldRow
 from notifications.inbox import services
 from notifications.models import Inbox, Notification
+from notifications.realtime.frames import encode
 from wallet import services as wallet
 from wallet.tests.factories import funded
 
@@ -31,8 +33,7 @@ def frames(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     published: list[dict[str, Any]] = []
 
     def publish(*, user_id: int, frame: Any) -> None:
-        publish.frames.check(frame)
-        published.append({"to": user_id, **frame})
+        published.append({"to": user_id, **json.loads(encode(frame))})
 
     monkeypatch.setattr("notifications.realtime.publish.publish", publish)
     return published

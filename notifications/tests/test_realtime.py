@@ -15,7 +15,7 @@ from django.utils import timezone
 from config.lib.metrics import websocket_messages_total
 from notifications.realtime import frames, publish
 
-PONG = {"type": "pong", "seq": 1, "version": 2}
+PONG = frames.Pong(seq=1, version=2)
 BUDGET_SECONDS = 0.25
 
 
@@ -69,7 +69,7 @@ def test_what_leaves_together_for_a_group_is_one_message_in_its_order(monkeypatc
     ready: list[publish.Ready] = []
     with publish.collecting(ready):
         for user_id, version in ((1, 1), (2, 2), (1, 3)):
-            publish.publish(user_id=user_id, frame={**PONG, "version": version})
+            publish.publish(user_id=user_id, frame=frames.Pong(seq=1, version=version))
     client = redis.Redis.from_url(os.environ["REDIS_URL"])
     with client.pubsub() as heard:
         heard.psubscribe(publish.redis_channel("") + "*")
@@ -87,7 +87,7 @@ def test_a_frame_is_encoded_once_and_carries_where_it_belongs():
         "topic": "verification:1f",
         "seq": 0,
         "version": 0,
-        "text": '{"id":"1f","status":"waiting","type":"verification"}',
+        "text": '{"type":"verification","id":"1f","status":"waiting"}',
     }
 
 
@@ -164,7 +164,7 @@ def test_a_failing_publish_undoes_nothing_and_leaves_the_next_callback_be(
 
 
 def test_what_is_sent_is_counted_by_its_type():
-    assert published(lambda: publish.publish_staff({"type": "health"}), kind="health") == 1
+    assert published(lambda: publish.publish_staff(frames.Health()), kind="health") == 1
 
 
 def test_the_builders_make_declared_frames():
@@ -182,16 +182,21 @@ def test_the_builders_make_declared_frames():
         "is_read": False,
         "created_at": frames.iso(now),
     }
-    assert frames.check(frames.notification(shown, unread=3)).channel == "notifications"
-    assert frames.notification(shown)["notification_type"] == "low_balance"
-    assert frames.check(frames.balance_update(balance=1, held=0, version=1, now=now)).channel == "balance"
-    assert frames.check(frames.unread(unread=1, seq=1, read=[1])).channel == "notifications"
-    assert frames.check(frames.error("code", "A sentence.")).channel == ""
+    assert checked(frames.notification(shown, unread=3)).channel == "notifications"
+    assert frames.notification(shown).notification_type == "low_balance"
+    assert checked(frames.balance_update(balance=1, held=0, version=1, now=now)).channel == "balance"
+    assert checked(frames.unread(unread=1, seq=1, read=[1])).channel == "notifications"
+    assert checked(frames.error("code", "A sentence.")).channel == ""
 
 
 def test_balances_travel_as_text_with_two_places():
     frame = frames.balance_update(balance=20_50, held=50, version=3, now=timezone.now())
-    assert (frame["balance"], frame["available"]) == ("20.50", "20.00")
+    assert (frame.balance, frame.available) == ("20.50", "20.00")
+
+
+def checked(frame: frames.ServerFrame) -> frames.ServerFrame:
+    frames.encode(frame)
+    return frame
 
 
 def published(work, *, kind: str = "pong") -> int:

@@ -14,7 +14,7 @@ from activity.models import Activity
 from notifications import tasks
 from notifications.announcements import services
 from notifications.models import Notification, Ticket
-from notifications.realtime import publish
+from notifications.realtime import frames, publish
 from notifications.tests.sockets import in_thread, joined, opened
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,7 +73,7 @@ async def test_status_counts_open_sockets_and_published_frames():
     user = await in_thread(make_user)()
     client = await in_thread(client_of)(user)
     async with joined(user), joined(user):
-        await in_thread(publish.publish)(user_id=user.pk, frame={"type": "reset", "seq": 1})
+        await in_thread(publish.publish)(user_id=user.pk, frame=frames.Reset(seq=1))
         answer = (await in_thread(client.get)("/api/websocket/status")).json()
     published = answer.pop("messages")
     assert answer == {"connections": 2, "here": 2, "complete": True}

@@ -15,8 +15,8 @@ from websockets.asyncio.client import connect
 
 from accounts.services import create_api_key
 from accounts.tests.factories import make_user
-from notifications.realtime import publish
-from notifications.sockets import hub
+from notifications.realtime import frames, publish
+from notifications.sockets import hub, outbox, redis_link
 from notifications.tests.sockets import in_thread, joined, sign_in, tell
 from verifications.models import Status, Verification
 from verifications.tests.factories import make_service
@@ -108,7 +108,7 @@ async def test_who_comes_in_before_the_first_link_is_up_is_told_what_happened_me
 @pytest.mark.django_db(transaction=True)
 async def test_a_link_that_is_silent_is_given_up(monkeypatch, settings):
     """A hanging Redis keeps the connection and says nothing."""
-    monkeypatch.setattr(hub, "_DEAF_SECONDS", 0.05)
+    monkeypatch.setattr(redis_link, "_DEAF_SECONDS", 0.05)
     monkeypatch.setattr(hub, "_RETRY_SECONDS", (0.0, 0.0))
     user = await make()
     async with joined(user) as socket:
@@ -129,7 +129,7 @@ async def test_a_cancellation_that_is_lost_while_sending_ends_the_link_all_the_s
                 await asyncio.sleep(0)
 
     monkeypatch.setattr(aioredis.Connection, "send_command", losing)
-    link = asyncio.create_task(hub.Hub()._stay_linked())
+    link = asyncio.create_task(hub.Hub().stay_linked())
     await asyncio.wait({link}, timeout=30)
     assert link.cancelled()
 
@@ -154,8 +154,8 @@ async def test_a_ping_that_fails_otherwise_renews_the_link_and_leaves_no_excepti
                 raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
         await send(self, *words, **options)
 
-    monkeypatch.setattr(hub, "_PING_SECONDS", 0.01)
-    monkeypatch.setattr(hub, "_DEAF_SECONDS", 3600)
+    monkeypatch.setattr(redis_link, "_PING_SECONDS", 0.01)
+    monkeypatch.setattr(redis_link, "_DEAF_SECONDS", 3600)
     monkeypatch.setattr(hub, "_RETRY_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(aioredis.Connection, "send_command", failing)
     user = await make()
@@ -176,7 +176,7 @@ async def test_a_ping_that_fails_otherwise_renews_the_link_and_leaves_no_excepti
 @pytest.mark.django_db(transaction=True)
 async def test_pings_of_many_sockets_share_their_statements(django_assert_max_num_queries, monkeypatch):
     calls = []
-    real = hub.standings
+    real = hub.pongs_of
 
     def counted(identities, **given):
         calls.append(len(identities))
@@ -184,7 +184,7 @@ async def test_pings_of_many_sockets_share_their_statements(django_assert_max_nu
 
     user = await make()
     async with joined(user) as one, joined(user) as two, joined(user) as three:
-        monkeypatch.setattr(hub, "standings", counted)
+        monkeypatch.setattr(hub, "pongs_of", counted)
         for socket in (one, two, three):
             await socket.say(type="ping")
         for socket in (one, two, three):
@@ -205,14 +205,12 @@ async def test_the_last_socket_ends_the_subscription():
 @pytest.mark.asyncio
 @pytest.mark.django_db(transaction=True)
 async def test_a_reader_too_slow_for_its_frames_starts_again(monkeypatch):
-    from notifications.sockets import consumers
-
-    monkeypatch.setattr(consumers, "_QUEUE_LIMIT", 3)
+    monkeypatch.setattr(outbox, "_LIMIT", 3)
     user = await make()
     async with joined(user) as socket:
         member = next(iter(hub.hub()._members))
         for _ in range(5):
-            member.push(publish.message({"type": "reset", "seq": 1}))
+            member.push(publish.message(frames.Reset(seq=1)))
         assert [(await socket.next())["type"] for _ in range(4)] == ["reset"] * 4
         assert await socket.close_code() == 1013
 
@@ -229,7 +227,7 @@ async def test_following_a_verification_tells_its_state_and_then_its_changes():
         state = await socket.next()
         assert (state["type"], state["id"], state["status"]) == ("verification", str(verification.pk), "waiting")
         for pk in ("another", str(verification.pk)):
-            frame = {"type": "verification", "id": pk, "status": "completed"}
+            frame = frames.verification({"id": pk, "status": "completed"})
             await in_thread(publish.publish)(user_id=user.pk, frame=frame)
         assert (await socket.next())["status"] == "completed"
         assert await socket.is_silent()
@@ -281,10 +279,10 @@ async def _follow_across(first, second, user, secret, session) -> None:
             assert (await _next(wire))["type"] == "hello"
         await in_thread(funded)(user, 7_00)
         for wire in (program, page):
-            frames = [await _next(wire)]
-            while frames[-1]["type"] != "balance_update":
-                frames.append(await _next(wire))
-            assert frames[-1]["balance"] == "7.00"
+            heard = [await _next(wire)]
+            while heard[-1]["type"] != "balance_update":
+                heard.append(await _next(wire))
+            assert heard[-1]["balance"] == "7.00"
 
 
 async def _next(wire) -> dict:
@@ -294,13 +292,13 @@ async def _next(wire) -> dict:
 async def linked() -> None:
     """Until Redis has this process's subscription."""
     deadline = time.monotonic() + 30
-    while not hub.hub().linked:
+    while not hub.hub().is_linked:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
 
 
 def _cut_link(redis_server) -> None:
-    ours = [client for client in redis_server.client_list() if client["name"] == hub.process_name()]
+    ours = [client for client in redis_server.client_list() if client["name"] == redis_link.process_name()]
     assert [redis_server.client_kill_filter(_id=client["id"]) for client in ours] == [1]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from django.db import connection, transaction
+from msgspec import structs
 
 from activity.models import Activity
 from config.lib.metrics import notifications_total
@@ -86,9 +86,9 @@ def _write(activities: Sequence[Activity], notice: catalog.Notice) -> Told:
 
 def _frames(
     activities: Sequence[Activity], notice: catalog.Notice, told: Told
-) -> Iterator[tuple[int, Mapping[str, Any]]]:
+) -> Iterator[tuple[int, frames.ServerFrame]]:
     """Rendered once for each time zone: the words are the same."""
-    shown: dict[str, Mapping[str, Any]] = {}
+    shown: dict[str, frames.Notification] = {}
     for activity in activities:
         if activity.user_id not in told:
             continue
@@ -105,5 +105,5 @@ def _frames(
                 created_at=activity.created_at,
             )
             shown[zone] = frames.notification(selectors.render(row))
-        yield activity.user_id, {**shown[zone], "id": pk, "seq": seq, "unread": unread}
+        yield activity.user_id, structs.replace(shown[zone], id=pk, seq=seq, unread=unread)
         yield activity.user_id, frames.unread(unread=unread, seq=seq)
