@@ -148,7 +148,7 @@ class Breaker:
         self._was: StateName = "closed"
 
     def check(self) -> None:
-        """Raise Open where the breaker refuses. Half-open it grants the one trial: make the call then, or `release` it."""
+        """Raise Open where the breaker refuses. Half-open it grants the one trial: call then, or `release` it."""
         rows, granted, _ = self._apply("check")
         if not granted:
             breaker, wait = max(
