@@ -18,7 +18,7 @@ from kombu.exceptions import OperationalError
 
 from accounts import signals
 from accounts.models import ApiKey, User
-from config.lib.request_context import caller_of
+from config.lib.request_context import client_of
 
 log = structlog.get_logger(__name__)
 SEND = "accounts.tasks.send_notice"
@@ -26,7 +26,7 @@ SEND = "accounts.tasks.send_notice"
 
 def _send(user: User, notice: str, **context: Any) -> None:
     """Have a worker send `accounts/email/NOTICE` once the transaction is committed. `context` is JSON, no secrets."""
-    address, user_agent = caller_of(user.pk)
+    address, user_agent = client_of(user.pk)
     told = {
         "user_id": user.pk,
         "notice": notice,

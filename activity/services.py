@@ -16,7 +16,7 @@ from activity import signals, wording
 from activity.events import CUSTOMER, FINANCIAL_TYPES, VOCABULARY
 from activity.models import Activity, Alert
 from config.lib.errors.base import DomainError
-from config.lib.request_context import caller_of
+from config.lib.request_context import client_of
 from wallet.models import Transaction
 
 _CLEANUP_BATCH = 5_000
@@ -47,7 +47,7 @@ def record(
     """
     fields = _fields(event, data, resource, actor, now)
     if fields["actor"] == CUSTOMER and not user_agent:
-        address, user_agent = caller_of(user.pk)
+        address, user_agent = client_of(user.pk)
         ip_address = ip_address or address
     with transaction.atomic(savepoint=False):
         activity = Activity.objects.create(user=user, ip_address=ip_address, user_agent=user_agent[:300], **fields)

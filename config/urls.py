@@ -21,7 +21,7 @@ urlpatterns = [
     re_path(r"^api/.*$", views.api_not_found),
 ]
 
-handler400 = "config.failures.bad_request"
-handler403 = "config.failures.permission_denied"
-handler404 = "config.failures.page_not_found"
-handler500 = "config.failures.server_error"
+handler400 = "config.error_pages.bad_request"
+handler403 = "config.error_pages.permission_denied"
+handler404 = "config.error_pages.page_not_found"
+handler500 = "config.error_pages.server_error"

@@ -2,7 +2,7 @@
 
 Daphne keeps a request's whole body before anybody looks at its address, and a socket's frames for as long as its
 client doesn't read them. Here a body over DATA_UPLOAD_MAX_MEMORY_SIZE is dropped as it comes, and the application
-answers 413 (config.failures.BodyLimitMiddleware); one that is larger by far is cut off. A socket that leaves more
+answers 413 (config.middleware.BodyLimitMiddleware); one that is larger by far is cut off. A socket that leaves more
 than SOCKET_BUFFER_BYTES unread, or sends frames faster than they are answered, is closed.
 """
 

@@ -1,4 +1,4 @@
-"""Where the request that is being answered came from, for what is written down about it further in."""
+"""The request that is being answered, for code that has none at hand, such as the audit trail."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from config.lib.http import client_ip
 
 _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
-_MOST = 300  # characters of a user agent
+_USER_AGENT_LENGTH = 300
 
 
-class CallerMiddleware:
+class RequestContextMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
@@ -25,9 +25,12 @@ class CallerMiddleware:
             _request.reset(token)
 
 
-def caller_of(user_id: int) -> tuple[str | None, str]:
-    """Address and user agent of this customer's own request; (None, "") in another's, a webhook's or a job."""
+def client_of(user_id: int) -> tuple[str | None, str]:
+    """Return IP address and user agent of the user's own request.
+
+    That is (None, "") while another user's request, a webhook or a background job is under way.
+    """
     request = _request.get()
     if request is None or getattr(getattr(request, "user", None), "pk", None) != user_id:
         return None, ""
-    return client_ip(request), request.headers.get("User-Agent", "")[:_MOST]
+    return client_ip(request), request.headers.get("User-Agent", "")[:_USER_AGENT_LENGTH]

@@ -58,15 +58,15 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.lib.http.RequestIdMiddleware",
-    "config.lib.request_context.CallerMiddleware",
-    "config.lib.http.AdminPolicyMiddleware",
+    "config.middleware.RequestIdMiddleware",
+    "config.lib.request_context.RequestContextMiddleware",
+    "config.middleware.AdminContentPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
-    "config.failures.BodyLimitMiddleware",
-    "config.lib.http.NulMiddleware",
+    "config.middleware.BodyLimitMiddleware",
+    "config.middleware.NulCharacterMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "config.probes.ProbesMiddleware",
-    "config.outage.OutageMiddleware",
+    "config.middleware.ProbesMiddleware",
+    "config.database_outage.DatabaseOutageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -78,9 +78,9 @@ MIDDLEWARE = [
     "accounts.middleware.SessionsMiddleware",
     "accounts.middleware.TimezoneMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "config.lib.http.HtmxVaryMiddleware",
+    "config.middleware.HtmxVaryMiddleware",
     "waffle.middleware.WaffleMiddleware",
-    "config.failures.OwnPagesMiddleware",
+    "config.error_pages.ErrorPagesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -97,7 +97,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "config.context.site",
+                "config.context_processors.site",
             ],
         },
     }

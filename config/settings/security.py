@@ -51,7 +51,7 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # How many proxies of ours append to X-Forwarded-For: what stands further left in it, the caller wrote.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=1 if BEHIND_PROXY else 0)
-CSRF_FAILURE_VIEW = "config.failures.csrf_failure"
+CSRF_FAILURE_VIEW = "config.error_pages.csrf_failure"
 # Staff without a second factor are led to set one up before the console opens.
 CONSOLE_REQUIRES_MFA = env.bool("CONSOLE_REQUIRES_MFA", default=not DEBUG)
 

@@ -14,7 +14,7 @@ from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 
 from accounts.tests.factories import make_user
-from config import failures
+from config import error_pages
 from config.lib.errors.base import DomainError
 from config.lib.errors.framework import TooLarge
 from config.lib.errors.problem_details import exception_handler
@@ -248,13 +248,13 @@ class TestOverHttp:
 @pytest.mark.parametrize(
     ("view", "status", "code"),
     [
-        (failures.bad_request, 400, "validation_error"),
-        (failures.permission_denied, 403, "forbidden"),
-        (failures.csrf_failure, 403, "forbidden"),
-        (failures.page_not_found, 404, "not_found"),
-        (failures.server_error, 500, "server_error"),
-        (failures.wrong_method, 405, "method_not_allowed"),
-        (failures.database_unavailable, 503, "unavailable"),
+        (error_pages.bad_request, 400, "validation_error"),
+        (error_pages.permission_denied, 403, "forbidden"),
+        (error_pages.csrf_failure, 403, "forbidden"),
+        (error_pages.page_not_found, 404, "not_found"),
+        (error_pages.server_error, 500, "server_error"),
+        (error_pages.wrong_method, 405, "method_not_allowed"),
+        (error_pages.database_unavailable, 503, "unavailable"),
     ],
 )
 def test_what_goes_wrong_outside_the_framework_is_a_problem_under_api(view: Any, status: int, code: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client, RequestFactory
 
 from accounts.tests.factories import make_user
-from config.failures import server_error
+from config.error_pages import server_error
 
 pytestmark = pytest.mark.django_db
 NOTHING = "It may also belong to another account"  # Django's own page has our title too

@@ -1,9 +1,7 @@
-"""503 instead of 500 where the database is away, or holds a row locked for too long.
+"""503 instead of 500 while the database is unreachable, or holds a row locked for too long.
 
-A page for people, a problem document under /api/.
-
-A view of the API answers so by itself (problem_handler). Here comes what no view can catch: a page, and the session
-that could not be read before the view began.
+REST framework's exception handler answers so by itself. This is for what happens outside of it: pages, and a session
+that could not be read before the API's view began.
 """
 
 from __future__ import annotations
@@ -16,20 +14,20 @@ from django.core.signals import got_request_exception
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
-from config.failures import database_unavailable
+from config.error_pages import database_unavailable
 from config.lib.postgres import limits
 
 
 @receiver(got_request_exception)
-def note_outage(sender: Any, request: HttpRequest | None = None, **_: Any) -> None:
-    """Django tells of each exception while it is being handled, and makes a 500 of it."""
+def mark_request(sender: Any, request: HttpRequest | None = None, **_: Any) -> None:
+    """Mark a request that the database failed. Django sends each exception as it makes a 500 of it."""
     error = sys.exc_info()[1]
     if request is not None and error is not None and limits.is_away(error):
         request.row_was_locked = limits.is_lock_timeout(error)  # type: ignore[attr-defined]
 
 
-class OutageMiddleware:
-    """Outside of all that asks the database, the session's middleware included."""
+class DatabaseOutageMiddleware:
+    """Answer a marked request with 503. Stands outside of all middleware that queries the database."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

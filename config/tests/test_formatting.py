@@ -1,12 +1,13 @@
-"""What templates make of figures, numbers and days."""
+"""How templates show amounts, numbers, days, code and keys."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from django.utils import timezone
 
-from config.templatetags.figures import by_day, phone_parts, signed_money, tile
+from config.templatetags.formatting import backticks, by_day, groups_of_four, phone_parts, signed_money, tile
 
 
 def test_a_us_number_comes_apart_without_a_character_more() -> None:
@@ -45,3 +46,22 @@ def test_the_readers_day_is_not_that_of_greenwich() -> None:
     ]
     with timezone.override("Asia/Tokyo"):
         assert [day for day, _rows in by_day(rows)] == ["4 February 2020", "3 February 2020"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Wait `retry_after` seconds.", "Wait <code>retry_after</code> seconds."),
+        ("`a` or `b`", "<code>a</code> or <code>b</code>"),
+        ("<b> & `<i>`", "&lt;b&gt; &amp; <code>&lt;i&gt;</code>"),
+        ("one ` alone", "one ` alone"),
+        ("", ""),
+    ],
+)
+def test_backticks_become_code_and_all_else_is_escaped(text: str, shown: str) -> None:
+    assert backticks(text) == shown
+
+
+@pytest.mark.parametrize(("key", "shown"), [("ABCDEFGHIJ", "ABCD EFGH IJ"), ("ABCD", "ABCD"), ("", "")])
+def test_keys_are_shown_in_groups_of_four(key: str, shown: str) -> None:
+    assert groups_of_four(key) == shown

@@ -1,4 +1,4 @@
-"""Answers to what went wrong: a page for people, a problem document under /api/."""
+"""Error pages, and under /api/ the problem documents in their place."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def wrong_method(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Needs neither the database nor the session, which may be what is broken."""
+    """Return 500. Needs neither the database nor the session, which may be what is broken."""
     return _answer(request, ServerError(), try_again=_("Try again"))
 
 
@@ -77,22 +77,8 @@ def database_unavailable(request: HttpRequest, *, locked: bool = False) -> HttpR
     return response
 
 
-class BodyLimitMiddleware:
-    """Answers 413 to a request that announces a body over DATA_UPLOAD_MAX_MEMORY_SIZE, before anything reads it."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        announced = request.META.get("CONTENT_LENGTH") or "0"
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if limit is not None and announced.isdecimal() and int(announced[:20]) > limit:
-            return bad_request(request, RequestDataTooBig())
-        return self.get_response(request)
-
-
-class OwnPagesMiddleware:
-    """Our pages in place of Django's: of an address that is not there, while debugging too, and of a wrong method."""
+class ErrorPagesMiddleware:
+    """Show our pages in place of Django's, for an unknown address (while debugging too) and for a wrong method."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

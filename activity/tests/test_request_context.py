@@ -1,4 +1,4 @@
-"""What a customer does is written down with where it came from."""
+"""A customer's action is recorded with the address and the user agent that it came from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from accounts.services import create_api_key
 from accounts.tests.factories import make_user
 from activity.models import Activity
 from activity.tests.factories import happened
-from config.lib.request_context import CallerMiddleware
+from config.lib.request_context import RequestContextMiddleware
 
 pytestmark = pytest.mark.django_db
 WHERE = {"REMOTE_ADDR": "203.0.113.9", "HTTP_USER_AGENT": "Firefox"}
@@ -49,7 +49,7 @@ def test_another_ones_request_and_staffs_deeds_leave_no_address(event: str) -> N
     data = {"settings_updated": {"what": "name"}, "announcement": {"title": "News", "text": "Good", "link": "/help"}}
     request: Any = RequestFactory().get("/", **WHERE)
     request.user = other if event == "settings_updated" else user
-    CallerMiddleware(lambda _request: happened(user, event, **data[event]))(request)  # type: ignore[arg-type]
+    RequestContextMiddleware(lambda _request: happened(user, event, **data[event]))(request)  # type: ignore[arg-type]
     assert last(user) == (event, None, "")
     happened(request.user, "settings_updated", what="name")  # after the request
     assert last(request.user)[1:] == (None, "")

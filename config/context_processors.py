@@ -1,4 +1,4 @@
-"""What every template may use."""
+"""The variables that every template has."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ def site(request: HttpRequest) -> dict[str, Any]:
     }
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated and not request.path.startswith("/admin/"):
-        context["frame"] = Frame(user)
+        context["account_summary"] = AccountSummary(user)
     return context
 
 
-class Frame:
-    """Badge and balance of the bar on top: one statement, made when the template asks."""
+class AccountSummary:
+    """The customer's balance, unread count and pause, as every page shows them.
+
+    Balance and count are one statement, made when the template asks.
+    """
 
     def __init__(self, user: Any) -> None:
         self._user = user
@@ -40,7 +43,7 @@ class Frame:
 
     @cached_property
     def paused(self) -> Pause | None:
-        """Why the user can't buy; None, without asking the database, for who can."""
+        """The pause of the user's purchases; None, without a query, where there is none."""
         return pause_of(user=self._user) if self._user.purchases_frozen_at else None
 
     @property
