@@ -49,9 +49,9 @@ class VerificationAdmin(ReadOnlyAdmin):
         "phone_number",
         "created_at",
         "ended_at",
-        "cancelled_at_provider",
+        "settlement",
     )
-    list_filter = ("status", "cancelled_at_provider", "created_at", "provider")
+    list_filter = ("status", "settlement", "created_at", "provider")
     list_select_related = ("user", "service")
     search_fields = ("=id", "user__email", "=provider_id", "phone_number", "service__name")
     exclude = ("idempotency_key", "fingerprint", "price")

@@ -102,6 +102,14 @@ class Status(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class Settlement(models.TextChoices):
+    """What became of our cost at the provider. Only a verification that ended without a code is ever settled."""
+
+    UNSETTLED = "unsettled", _("Not settled")
+    RETURNED = "returned", _("Returned by the provider")
+    LOST = "lost", _("Kept by the provider")
+
+
 HOLDS = "verification:"  # and the id: the reference of a verification's hold
 OPEN = (Status.REQUESTED, Status.WAITING)
 
@@ -159,10 +167,12 @@ class Verification(models.Model):
     # What the provider answered to those that came too early, and how many these were.
     cancel_not_before = models.DateTimeField(null=True, blank=True)
     early_cancels = models.PositiveSmallIntegerField(default=0, db_default=0)
-    cancelled_at_provider = models.BooleanField(
-        null=True,
-        blank=True,
-        help_text=_("Empty: still to be settled there. False: ended here, but the provider kept our money"),
+    settlement = models.CharField(
+        max_length=10,
+        choices=Settlement.choices,
+        default=Settlement.UNSETTLED,
+        db_default=Settlement.UNSETTLED.value,
+        help_text=_("What became of our cost at the provider, after an end without a code"),
     )
     ended_at = models.DateTimeField(null=True, blank=True)
     purged_at = models.DateTimeField(null=True, blank=True)
@@ -185,6 +195,11 @@ class Verification(models.Model):
                 condition=Q(status__in=["requested", "waiting"], ended_at=None)
                 | (~Q(status__in=["requested", "waiting"]) & Q(ended_at__isnull=False)),
                 name="verifications_ended_at_with_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(settlement="unsettled")
+                | Q(settlement__in=["returned", "lost"], status__in=["timed_out", "cancelled", "failed"]),
+                name="verifications_settlement_after_end",
             ),
         ]
         indexes = [

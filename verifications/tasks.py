@@ -53,7 +53,7 @@ def sync_catalogue() -> None:
 @shared_task
 def report(ids: list[str]) -> None:
     """Tell the provider which numbers never worked, so that their cost comes back."""
-    services.report(ids)
+    services.report_unsettled(ids)
 
 
 def _report_later(rows: Sequence[Verification]) -> None:

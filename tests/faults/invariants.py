@@ -58,7 +58,7 @@ def _numbers(sold: list[dict[str, str]]) -> Iterator[str]:
                 yield f"{what} is nobody's, and was not given back"
         elif str(owner.pk) != number["key"]:
             yield f"{what} was sold for {number['key']}, and is {owner.pk}'s"
-        elif owner.status in WITHOUT_CODE and number["state"] not in GIVEN_BACK and owner.cancelled_at_provider is None:
+        elif owner.status in WITHOUT_CODE and number["state"] not in GIVEN_BACK and owner.settlement == "unsettled":
             yield f"{what} of {owner.pk} ({owner.status}) was not given back"
     for provider_id, owner in owners.items():
         yield f"{owner.pk} has the number {provider_id}, which nobody sold"
@@ -143,7 +143,7 @@ def _next_steps() -> Iterator[str]:
         Q(status=Status.REQUESTED, next_recovery_at=None)
         | Q(status=Status.WAITING, next_poll_at=None)
         | Q(status=Status.WAITING, cancel_requested_at__isnull=False, next_recovery_at=None)
-        | Q(status__in=WITHOUT_CODE, cancelled_at_provider=None, next_recovery_at=None) & ~Q(provider_id="")
+        | Q(status__in=WITHOUT_CODE, settlement="unsettled", next_recovery_at=None) & ~Q(provider_id="")
     )
     for row in open_rows:
         yield f"{row.pk} ({row.status}) has no next step"

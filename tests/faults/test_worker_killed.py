@@ -53,7 +53,7 @@ def test_killed_while_polling_a_number_that_ended_there(drill: Drill, point: str
 
     drill.settles(20)
     row.refresh_from_db()
-    assert (row.status, row.cancelled_at_provider, drill.available()) == ("timed_out", True, 10_00)
+    assert (row.status, row.settlement, drill.available()) == ("timed_out", "returned", 10_00)
     assert [number["state"] for number in drill.sandbox.ledger()["numbers"]] == ["verificationReported"]
 
 
@@ -68,7 +68,7 @@ def test_killed_while_expiring(drill: Drill, point: str) -> None:
 
     drill.settles(16, 16)
     row.refresh_from_db()
-    assert (row.status, row.cancelled_at_provider, drill.available()) == ("timed_out", True, 10_00)
+    assert (row.status, row.settlement, drill.available()) == ("timed_out", "returned", 10_00)
     assert [number["state"] for number in drill.sandbox.ledger()["numbers"]] == ["verificationCanceled"]
 
 
@@ -103,13 +103,13 @@ def test_killed_while_our_own_money_is_asked_back(drill: Drill) -> None:
     drill.sandbox.fault("POST .*/report$", "drop_before")
     drill.catch_up(21)
     row.refresh_from_db()
-    assert (row.status, row.cancelled_at_provider) == ("timed_out", None)
+    assert (row.status, row.settlement) == ("timed_out", "unsettled")
     due(next_recovery_at=timezone.now())
     kill_at(drill, "end.returned", "verifications.tasks.recover")
 
     drill.settles(16)
     row.refresh_from_db()
-    assert (row.cancelled_at_provider, drill.available()) == (True, 10_00)
+    assert (row.settlement, drill.available()) == ("returned", 10_00)
 
 
 @pytest.mark.parametrize("point", ["check.claimed", "check.answered", "topup.crediting", "topup.credited"])

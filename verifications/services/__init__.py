@@ -10,7 +10,7 @@ from verifications.services.catalogue import (
     sync_catalogue,
     update_success_rates,
 )
-from verifications.services.end import report_by_id as report
+from verifications.services.end import report_unsettled
 from verifications.services.expire import expire_due
 from verifications.services.favourites import add_favourite, remove_favourite
 from verifications.services.poll import poll_due
@@ -43,7 +43,7 @@ __all__ = [
     "refresh_quote",
     "refuse_below_cost",
     "remove_favourite",
-    "report",
+    "report_unsettled",
     "save_service",
     "sync_catalogue",
     "update_success_rates",

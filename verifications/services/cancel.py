@@ -20,7 +20,7 @@ from config.lib import faults, money
 from config.lib.errors.base import NotFound, OverLimit
 from config.lib.remote import errors as remote
 from verifications import errors, signals
-from verifications.models import Status, Verification
+from verifications.models import Settlement, Status, Verification
 from verifications.providers import base
 from verifications.services import end, provider_calls, receive
 from verifications.services.provider_calls import CallPolicy
@@ -110,7 +110,7 @@ def ask(*, verification: Verification, now: datetime, policy: CallPolicy = CallP
     except remote.RemoteError as error:
         return _later(verification, error, now)
     faults.point("cancel.answered")
-    return end.end(verification=verification, to=Status.CANCELLED, now=now, settled=True)
+    return end.end(verification=verification, to=Status.CANCELLED, now=now, settlement=Settlement.RETURNED)
 
 
 def _look(verification: Verification, now: datetime, policy: CallPolicy) -> Verification:

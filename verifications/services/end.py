@@ -1,4 +1,4 @@
-"""How a charged verification ends: with its code, or without one and refunded in the same transaction."""
+"""The end of a charged verification: with its code, or without one and refunded in the same transaction."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from config.lib import faults
-from config.lib.remote import errors as remote
+from config.lib.remote.errors import RemoteError
 from verifications import selectors, signals
-from verifications.models import Status, Verification
+from verifications.models import Settlement, Status, Verification
 from verifications.providers import base
 from verifications.services import provider_calls
 from verifications.services.provider_calls import CallPolicy
@@ -28,12 +28,12 @@ WHY: dict[str, Promise] = {
     Status.CANCELLED: _("You cancelled this number."),
     Status.FAILED: _("The provider ended this number before a code came."),
 }
-_SETTLED = {"cancelled_at_provider": True, "next_recovery_at": None}
 GIVE_BACK_FOR = timedelta(hours=1)
+_RETURNED = {"settlement": Settlement.RETURNED, "next_recovery_at": None}
 
 
 def complete(verification: Verification, *, now: datetime) -> None:
-    """The code is there. Call inside atomic(), with the row locked and waiting."""
+    """Complete a verification whose code has arrived. Call inside atomic(), with the row locked and waiting."""
     faults.committed("end.completed")
     transition(verification, Status.COMPLETED, now=now)
     messages = list(verification.messages.all())
@@ -47,37 +47,37 @@ def complete(verification: Verification, *, now: datetime) -> None:
 
 @transaction.atomic
 def end(
-    *, verification: Verification, to: str, now: datetime, settled: bool | None, why: str | Promise = ""
+    *, verification: Verification, to: str, now: datetime, settlement: Settlement, why: str | Promise = ""
 ) -> Verification:
-    """End it without a code; the refund is made by who listens to verification_ended. The first end stands.
+    """End a waiting verification without a code, and return it as it stands. One that has ended stays as it is.
 
-    `settled`: whether the provider gave our cost back (None: still to be asked, recovery does it; False: it can't be
-    reached, which is booked as a loss and asked for a while longer). Answers the row as it stands.
+    The refund is made by the receiver of verification_ended, in the same transaction. `settlement`: whether the
+    provider has returned our cost. Where it is UNSETTLED, recovery asks for it; LOST is booked as a loss, and recovery
+    asks a while longer.
     """
     current = lock_and_reload(verification)
     if current.status == Status.WAITING:
-        _end(current, to=to, now=now, settled=settled, why=why)
+        _end(current, to=to, now=now, settlement=settlement, why=why)
     return current
 
 
-def end_as_there(current: Verification, number: base.Number, *, now: datetime) -> None:
-    """The provider has ended it. Call inside atomic(), with the row locked and waiting."""
-    over = current.expires_at is not None and now >= current.expires_at
+def end_as_reported(current: Verification, number: base.Number, *, now: datetime) -> None:
+    """End a verification that the provider reports as ended. Call inside atomic(), with the row locked and waiting."""
     if current.cancel_requested_at and number.state == "cancelled":
         to = Status.CANCELLED
-    elif number.state == "timed_out" or over:
+    elif number.state == "timed_out" or (current.expires_at is not None and now >= current.expires_at):
         to = Status.TIMED_OUT
     else:
         to = Status.FAILED
-    _end(current, to=to, now=now, settled=None if number.can_report else True)
+    _end(current, to=to, now=now, settlement=Settlement.UNSETTLED if number.can_report else Settlement.RETURNED)
 
 
 def end_without_text(current: Verification, *, now: datetime) -> None:
-    """The provider calls it completed, and has nothing to show for it. Call inside atomic(), locked and waiting."""
-    _end(current, to=Status.TIMED_OUT, now=now, settled=False)
+    """End a verification that the provider calls completed, though it has no text for it. Call as end_as_reported."""
+    _end(current, to=Status.TIMED_OUT, now=now, settlement=Settlement.LOST)
 
 
-def _end(current: Verification, *, to: str, now: datetime, settled: bool | None, why: str | Promise = "") -> None:
+def _end(current: Verification, *, to: str, now: datetime, settlement: Settlement, why: str | Promise = "") -> None:
     faults.committed("end.ended")
     why = str(why or WHY[to])
     later = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
@@ -86,83 +86,75 @@ def _end(current: Verification, *, to: str, now: datetime, settled: bool | None,
         to,
         now=now,
         failure_reason=why,
-        cancelled_at_provider=settled,
-        next_recovery_at=None if settled else later,
+        settlement=settlement,
+        next_recovery_at=None if settlement == Settlement.RETURNED else later,
     )
     signals.verification_ended.send(sender=Verification, verification=current, reason=REASONS[Status(to)], why=why)
-    if settled is False:
+    if settlement == Settlement.LOST:
         signals.provider_loss_booked.send(sender=Verification, verification=current)
     faults.point("end.ending")
 
 
 def report(verification: Verification) -> None:
-    """Tell the provider that the number never worked, so that our cost comes back. What fails, recovery repeats."""
+    """Report to the provider that the number never worked, which returns our cost. Recovery repeats what fails."""
     try:
         provider_calls.report(verification)
-    except remote.RemoteError as error:
+    except RemoteError as error:
         log.info("Report of %s is left to recovery: %s %s", verification.pk, type(error).__name__, error)
-        return
-    _settle(verification, settled=True)
+    else:
+        Verification.objects.filter(pk=verification.pk).update(**_RETURNED)
 
 
-def report_by_id(ids: Sequence[str]) -> None:
-    """As `report_all`, for those that nobody has settled meanwhile."""
-    report_all(list(Verification.objects.filter(pk__in=ids, cancelled_at_provider=None, status__in=REASONS)))
-
-
-def report_all(verifications: Sequence[Verification]) -> None:
-    """`report` for many at once, after all of their owners have their money."""
+def report_many(verifications: Sequence[Verification]) -> None:
+    """Do as `report` for many at once, after all of their owners have their money."""
     answers = provider_calls.report_many(verifications)
-    Verification.objects.filter(pk__in=[pk for pk, error in answers.items() if error is None]).update(**_SETTLED)
+    Verification.objects.filter(pk__in=[pk for pk, error in answers.items() if error is None]).update(**_RETURNED)
     left = [error for error in answers.values() if error is not None]
     if left:
         log.info("%s of %s reports are left to recovery, such as: %r", len(left), len(answers), left[0])
 
 
-def give_back(*, verification: Verification, now: datetime) -> None:
-    """Ask the provider for our cost of a number that ended here without a code. Recovery's step for ended rows."""
+def report_unsettled(ids: Sequence[str]) -> None:
+    """Do as `report_many` for those of the verifications that are not settled yet."""
+    unsettled = Verification.objects.filter(pk__in=ids, settlement=Settlement.UNSETTLED, status__in=REASONS)
+    report_many(list(unsettled))
+
+
+def return_number(*, verification: Verification, now: datetime) -> None:
+    """Ask the provider for our cost of a number that ended here without a code. Recovery's step for ended rows.
+
+    Where the provider does not say, it is asked again, ever later; after GIVE_BACK_FOR the cost is booked as a loss.
+    """
+    settlement = Settlement.UNSETTLED
     try:
-        settled = _return(verification)
-    except remote.RemoteError as error:
+        number = provider_calls.fetch(verification, policy=CallPolicy.RECOVERY)
+        is_running = number.state in ("waiting", "unknown")
+        if is_running and number.can_cancel:
+            provider_calls.cancel(verification, policy=CallPolicy.RECOVERY)
+            settlement = Settlement.RETURNED
+        elif number.can_report:
+            provider_calls.report(verification, policy=CallPolicy.RECOVERY)
+            settlement = Settlement.RETURNED
+        elif not is_running:
+            settlement = Settlement.LOST if number.state == "completed" else Settlement.RETURNED
+    except RemoteError as error:
         log.info("Number of %s is not settled yet: %s %s", verification.pk, type(error).__name__, error)
-        settled = None
     faults.point("end.returned")
     age = now - (verification.ended_at or now)
-    if settled is None and age > GIVE_BACK_FOR:
-        settled = False
-    if settled is not None:
-        _settle(verification, settled=settled)
-        return
-    later = now + timedelta(seconds=min(300.0, max(5.0, age.total_seconds() / 2)))
-    Verification.objects.filter(pk=verification.pk).update(next_recovery_at=later)
-
-
-def _return(verification: Verification) -> bool | None:
-    """True: our money is back. False: it is not, for good. None: ask again."""
-    number = provider_calls.fetch(verification, policy=CallPolicy.RECOVERY)
-    if number.state in ("waiting", "unknown") and number.can_cancel:
-        provider_calls.cancel(verification, policy=CallPolicy.RECOVERY)
-        return True
-    if number.can_report:
-        provider_calls.report(verification, policy=CallPolicy.RECOVERY)
-        return True
-    if number.state == "completed":
-        return False
-    return None if number.state in ("waiting", "unknown") else True
-
-
-def _settle(verification: Verification, *, settled: bool) -> None:
-    if settled:
-        Verification.objects.filter(pk=verification.pk).update(**_SETTLED)
-    else:
+    row = Verification.objects.filter(pk=verification.pk)
+    if settlement == Settlement.RETURNED:
+        row.update(**_RETURNED)
+    elif settlement == Settlement.LOST or age > GIVE_BACK_FOR:
         _book_loss(verification)
+    else:
+        row.update(next_recovery_at=now + timedelta(seconds=min(300.0, max(5.0, age.total_seconds() / 2))))
 
 
 @transaction.atomic
 def _book_loss(verification: Verification) -> None:
     current = lock(verification.pk)
-    booked = current.cancelled_at_provider is False
-    Verification.objects.filter(pk=current.pk).update(cancelled_at_provider=False, next_recovery_at=None)
-    current.cancelled_at_provider = False
-    if not booked:
+    was_booked = current.settlement == Settlement.LOST
+    current.settlement = Settlement.LOST
+    Verification.objects.filter(pk=current.pk).update(settlement=Settlement.LOST, next_recovery_at=None)
+    if not was_booked:
         signals.provider_loss_booked.send(sender=Verification, verification=current)

@@ -15,7 +15,7 @@ from django.db.models import Q
 from config.lib import faults
 from config.lib.postgres import limits
 from config.lib.remote import errors as remote
-from verifications.models import Status, Verification
+from verifications.models import Settlement, Status, Verification
 from verifications.providers import base
 from verifications.services import end, provider_calls, receive, worker_pool
 from verifications.services.postpone import postpone
@@ -28,7 +28,7 @@ Report = Callable[[Sequence[Verification]], object]
 SWEEP_SECONDS = 45  # a task's share; what is left waits for the next tick
 
 
-def expire_due(*, now: datetime, report: Report = end.report_all) -> int:
+def expire_due(*, now: datetime, report: Report = end.report_many) -> int:
     """End what is past the provider's end time and the grace. How many were looked at.
 
     `report` gets those whose cost the provider gives back when told so: nobody's refund waits for it.
@@ -98,7 +98,7 @@ def _close(
         _unreached(row, error, now)
     else:
         faults.point("expire.cancelled")
-        end.end(verification=row, to=_how(row), now=now, settled=True)
+        end.end(verification=row, to=_how(row), now=now, settlement=Settlement.RETURNED)
 
 
 def _look_again(row: Verification, refusal: remote.RemoteError, now: datetime) -> None:
@@ -119,7 +119,7 @@ def _unreached(row: Verification, error: remote.RemoteError, now: datetime) -> N
         log.warning("Ending %s goes on later: %s %s", row.pk, type(error).__name__, error)
         return
     log.error("Ending %s without the provider: %s %s", row.pk, type(error).__name__, error)
-    end.end(verification=row, to=_how(row), now=now, settled=False)
+    end.end(verification=row, to=_how(row), now=now, settlement=Settlement.LOST)
 
 
 def _how(row: Verification) -> str:

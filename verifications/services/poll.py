@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from config.lib import faults
+from config.lib.postgres.rows import columns
 from config.lib.remote import errors as remote
 from config.lib.remote.breaker import Open
 from verifications import providers
@@ -49,11 +50,11 @@ FROM (
     FOR UPDATE SKIP LOCKED
 ) AS due
 WHERE v.id = due.id
-RETURNING v.*
-"""
+RETURNING {columns}
+""".format(columns=columns(Verification, "v"))  # noqa: S608
 
 
-def poll_due(*, now: datetime, report: Callable[[Sequence[Verification]], object] = end.report_all) -> int:
+def poll_due(*, now: datetime, report: Callable[[Sequence[Verification]], object] = end.report_many) -> int:
     """Ask about every number whose turn it is. How many were asked about.
 
     `report` gets those that ended there and whose cost the provider gives back when told so.

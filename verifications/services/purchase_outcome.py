@@ -44,7 +44,7 @@ def _charge(verification: Verification, number: Number, now: datetime) -> Verifi
     if current.status != Status.REQUESTED:
         if current.status == Status.FAILED and not current.provider_id:
             # Given up on before the answer came: the number goes back.
-            update_in_status(current, provider_id=number.provider_id, cancelled_at_provider=None, next_recovery_at=now)
+            update_in_status(current, provider_id=number.provider_id, next_recovery_at=now)
         return current
     transition(
         current,
@@ -87,31 +87,25 @@ def report_unclear(*, verification: Verification, now: datetime) -> None:
 
 def reject(*, verification: Verification, why: str | Promise, now: datetime) -> Verification:
     """Release the hold of a purchase that bought nothing, and notify its owner."""
-    return _fail(verification, str(why), now, provider_id="", recover_at=None, given_back=None)
+    return _fail(verification, str(why), now)
 
 
 def abandon(*, verification: Verification, why: str | Promise, now: datetime) -> Verification:
     """Release the hold of a purchase whose outcome stays unknown; recovery goes on looking for a number."""
     later = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
-    return _fail(verification, str(why), now, provider_id="", recover_at=later, given_back=None)
+    return _fail(verification, str(why), now, recover_at=later)
 
 
 def reject_and_return(
     *, verification: Verification, provider_id: str, why: str | Promise, now: datetime
 ) -> Verification:
     """Release the hold of a purchase whose number can't be delivered; recovery returns the number."""
-    return _fail(verification, str(why), now, provider_id=provider_id, recover_at=now, given_back=None)
+    return _fail(verification, str(why), now, provider_id=provider_id, recover_at=now)
 
 
 @transaction.atomic
 def _fail(
-    verification: Verification,
-    why: str,
-    now: datetime,
-    *,
-    provider_id: str,
-    recover_at: datetime | None,
-    given_back: bool | None,
+    verification: Verification, why: str, now: datetime, *, provider_id: str = "", recover_at: datetime | None = None
 ) -> Verification:
     current = lock_and_reload(verification)
     if current.status != Status.REQUESTED:
@@ -124,7 +118,6 @@ def _fail(
         answered_at=current.answered_at or now,
         provider_id=provider_id,
         next_recovery_at=recover_at,
-        cancelled_at_provider=given_back,
     )
     hold = Hold.objects.filter(reference=current.hold_reference, status=HoldStatus.ACTIVE).first()
     if hold is not None:

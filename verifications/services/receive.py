@@ -15,7 +15,7 @@ from config.lib import faults
 from config.lib.errors.base import BadWebhook
 from config.lib.remote import errors as remote
 from verifications import errors, providers, signals
-from verifications.models import Message, Status, Verification
+from verifications.models import Message, Settlement, Status, Verification
 from verifications.providers import base
 from verifications.services import end
 from verifications.services.transitions import lock, lock_and_reload
@@ -86,7 +86,7 @@ def apply(
         return verification
     current = _apply(verification, number, now, last=last)
     ended_now = verification.status == Status.WAITING and current.status in end.REASONS
-    if ended_now and current.cancelled_at_provider is None and number.can_report:
+    if ended_now and current.settlement == Settlement.UNSETTLED and number.can_report:
         report(current)
     return current
 
@@ -105,7 +105,7 @@ def _apply(verification: Verification, number: base.Number, now: datetime, *, la
     elif number.state == "completed" and last:
         end.end_without_text(current, now=now)
     elif number.state not in ("waiting", "completed", "unknown"):
-        end.end_as_there(current, number, now=now)
+        end.end_as_reported(current, number, now=now)
     elif fresh:
         signals.verification_updated.send(sender=Verification, verification=current)
     return current

@@ -79,7 +79,7 @@ def _recover(row: Verification, now: datetime, sales: lookup.ProviderSales) -> N
     elif row.is_open or row.status == Status.COMPLETED:
         update_in_status(row, next_recovery_at=None)
     elif row.provider_id:
-        end.give_back(verification=row, now=now)
+        end.return_number(verification=row, now=now)
     else:
         _look_for_number(row, now, sales)
 

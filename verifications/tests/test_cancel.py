@@ -14,7 +14,7 @@ from accounts.tests.factories import make_user
 from config.lib.errors.base import NotFound, OverLimit
 from dev.sandbox.testing import RunningSandbox
 from verifications import errors, services
-from verifications.models import Status, Verification
+from verifications.models import Settlement, Status, Verification
 from verifications.services.end import end
 from verifications.tests.books import assert_balanced, money, rows
 
@@ -31,10 +31,10 @@ def test_a_cancel_asks_the_provider_first_and_refunds(shop: RunningSandbox, wait
     cancellation = services.cancel(user=waiting.user, verification_id=waiting.pk)
 
     cancelled = cancellation.verification
-    assert (cancellation.pending, cancelled.status, cancelled.cancelled_at_provider) == (
+    assert (cancellation.pending, cancelled.status, cancelled.settlement) == (
         False,
         Status.CANCELLED,
-        True,
+        Settlement.RETURNED,
     )
     assert (money(waiting.user), rows(waiting.user)) == ((1000, 0), REFUNDED)
     assert [number["state"] for number in shop.ledger()["numbers"]] == ["verificationCanceled"]
@@ -92,7 +92,7 @@ def test_a_number_that_has_ended_there_ends_here(shop: RunningSandbox, waiting: 
 
 
 def test_what_failed_says_where_the_money_is(shop: RunningSandbox, customer: User, waiting: Verification) -> None:
-    end(verification=waiting, to=Status.FAILED, now=timezone.now(), settled=True)
+    end(verification=waiting, to=Status.FAILED, now=timezone.now(), settlement=Settlement.RETURNED)
     with pytest.raises(errors.OutOfStock):
         services.buy(user=customer, service_name="test_no_numbers")
     never = Verification.objects.get(service__name="test_no_numbers")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services
-from verifications.models import Status, Verification
+from verifications.models import Settlement, Status, Verification
 from verifications.signals import provider_loss_booked
 from verifications.tests.books import assert_balanced, rows
 
@@ -46,7 +46,11 @@ def test_nothing_ends_within_the_grace(shop: RunningSandbox, waiting: Verificati
 def test_a_number_without_a_code_is_given_back_and_refunded(shop: RunningSandbox, waiting: Verification) -> None:
     assert services.expire_due(now=end_of(waiting)) == 1
     waiting.refresh_from_db()
-    assert (waiting.status, waiting.cancelled_at_provider, waiting.next_recovery_at) == (Status.TIMED_OUT, True, None)
+    assert (waiting.status, waiting.settlement, waiting.next_recovery_at) == (
+        Status.TIMED_OUT,
+        Settlement.RETURNED,
+        None,
+    )
     assert (waiting.failure_reason, rows(waiting.user)) == ("No code arrived in time.", REFUNDED)
     assert [number["state"] for number in shop.ledger()["numbers"]] == ["verificationCanceled"]
     assert services.expire_due(now=end_of(waiting, 60)) == 0
@@ -59,7 +63,7 @@ def test_a_number_that_ended_there_is_reported_so_that_our_cost_comes_back(
     shop.advance(905)
     services.expire_due(now=end_of(waiting))
     waiting.refresh_from_db()
-    assert (waiting.status, waiting.cancelled_at_provider) == (Status.TIMED_OUT, True)
+    assert (waiting.status, waiting.settlement) == (Status.TIMED_OUT, Settlement.RETURNED)
     assert [number["state"] for number in shop.ledger()["numbers"]] == ["verificationReported"]
     assert_balanced(shop, user=waiting.user)
 
@@ -70,12 +74,12 @@ def test_a_report_that_fails_is_repeated_by_recovery(shop: RunningSandbox, waiti
     now = end_of(waiting)
     services.expire_due(now=now)
     waiting.refresh_from_db()
-    assert (waiting.status, waiting.cancelled_at_provider) == (Status.TIMED_OUT, None)
+    assert (waiting.status, waiting.settlement) == (Status.TIMED_OUT, Settlement.UNSETTLED)
     assert rows(waiting.user) == REFUNDED
 
     services.recover_due(now=now + timedelta(seconds=30))
     waiting.refresh_from_db()
-    assert (waiting.cancelled_at_provider, waiting.next_recovery_at) == (True, None)
+    assert (waiting.settlement, waiting.next_recovery_at) == (Settlement.RETURNED, None)
     assert [number["state"] for number in shop.ledger()["numbers"]] == ["verificationReported"]
 
 
@@ -88,13 +92,13 @@ def test_of_many_reports_the_one_that_fails_is_repeated_alone(
     shop.fault(r"POST .*/report", "drop_before")
     now = end_of(Verification.objects.latest("expires_at"))
     services.expire_due(now=now)
-    ended = Verification.objects.order_by("cancelled_at_provider")
-    assert [(row.status, row.cancelled_at_provider) for row in ended] == [
-        (Status.TIMED_OUT, True),
-        (Status.TIMED_OUT, None),
+    ended = Verification.objects.order_by("settlement")
+    assert [(row.status, row.settlement) for row in ended] == [
+        (Status.TIMED_OUT, Settlement.RETURNED),
+        (Status.TIMED_OUT, Settlement.UNSETTLED),
     ]
     assert services.recover_due(now=now + timedelta(seconds=30)) == 1
-    assert [row.cancelled_at_provider for row in ended.all()] == [True, True]
+    assert [row.settlement for row in ended.all()] == [Settlement.RETURNED, Settlement.RETURNED]
     assert_balanced(shop, user=customer)
 
 
@@ -160,7 +164,7 @@ def test_an_unreachable_provider_is_waited_for_two_minutes_then_the_loss_is_ours
 
     services.expire_due(now=end_of(waiting, 121))
     waiting.refresh_from_db()
-    assert (waiting.status, waiting.cancelled_at_provider, losses) == (Status.TIMED_OUT, False, [waiting.pk])
+    assert (waiting.status, waiting.settlement, losses) == (Status.TIMED_OUT, Settlement.LOST, [waiting.pk])
     assert rows(waiting.user) == REFUNDED
 
 
@@ -172,7 +176,7 @@ def test_a_booked_loss_is_made_good_when_the_provider_is_back(
     services.expire_due(now=now)
     services.recover_due(now=now + timedelta(seconds=30))
     waiting.refresh_from_db()
-    assert (waiting.cancelled_at_provider, waiting.next_recovery_at, losses) == (True, None, [waiting.pk])
+    assert (waiting.settlement, waiting.next_recovery_at, losses) == (Settlement.RETURNED, None, [waiting.pk])
     assert_balanced(shop, user=waiting.user)
 
 
@@ -182,7 +186,7 @@ def test_a_loss_is_not_chased_for_ever(shop: RunningSandbox, waiting: Verificati
     services.expire_due(now=now)
     services.recover_due(now=now + timedelta(minutes=61))
     waiting.refresh_from_db()
-    assert (waiting.cancelled_at_provider, waiting.next_recovery_at, losses) == (False, None, [waiting.pk])
+    assert (waiting.settlement, waiting.next_recovery_at, losses) == (Settlement.LOST, None, [waiting.pk])
 
 
 def test_an_open_breaker_does_not_stop_refunds(shop: RunningSandbox, waiting: Verification, settings: Any) -> None:

@@ -16,7 +16,7 @@ from config.lib.errors.base import DomainError
 from config.lib.remote.errors import NotFound
 from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services
-from verifications.models import TRANSITIONS, Status, Verification
+from verifications.models import TRANSITIONS, Settlement, Status, Verification
 from verifications.services.transitions import InvalidTransition, transition
 from verifications.tests.books import assert_balanced, money, rows
 
@@ -37,7 +37,7 @@ def test_a_completion_without_a_text_is_waited_on_and_refunded_at_the_end(
 
     services.expire_due(now=waiting.expires_at + timedelta(seconds=11))
     waiting.refresh_from_db()
-    assert (waiting.status, waiting.cancelled_at_provider) == (Status.TIMED_OUT, False)
+    assert (waiting.status, waiting.settlement) == (Status.TIMED_OUT, Settlement.LOST)
     assert rows(waiting.user) == REFUNDED
 
 
@@ -83,7 +83,7 @@ def test_an_answer_that_comes_after_we_gave_up_gives_its_number_back(
         services.buy(user=customer, service_name="test_pending")
     services.recover_due(now=timezone.now() + timedelta(seconds=20))
     failed = Verification.objects.get()
-    assert (failed.status, failed.cancelled_at_provider, money(customer)) == (Status.FAILED, True, (1000, 0))
+    assert (failed.status, failed.settlement, money(customer)) == (Status.FAILED, Settlement.RETURNED, (1000, 0))
     assert_balanced(shop, user=customer)
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dev.sandbox.testing import RunningSandbox
 from verifications import services
-from verifications.models import Status, Verification
+from verifications.models import Settlement, Status, Verification
 from verifications.providers.textverified import mapping
 from verifications.services import receive
 from verifications.tests.books import assert_balanced, rows
@@ -97,7 +97,7 @@ def test_a_message_that_can_not_be_written_down_does_not_keep_the_money(
 
     services.expire_due(now=waiting.expires_at + timedelta(seconds=settings.EXPIRY_GIVE_UP_SECONDS + 1))
     waiting.refresh_from_db()
-    assert (waiting.status, waiting.cancelled_at_provider) == (Status.TIMED_OUT, False)
+    assert (waiting.status, waiting.settlement) == (Status.TIMED_OUT, Settlement.LOST)
     assert rows(waiting.user) == [("sms_purchase", -50), ("verification_refund", 50)]
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from dev.sandbox.testing import RunningSandbox
 from verifications import providers, selectors, services
-from verifications.models import Message, Status, Verification
+from verifications.models import Message, Settlement, Status, Verification
 from verifications.providers.base import Text
 from verifications.services import poll, receive
 from verifications.tests.books import assert_balanced, rows
@@ -358,7 +358,7 @@ def test_an_end_that_polling_finds_is_ours_too(shop: RunningSandbox, waiting: Ve
     shop.advance(901)
     services.poll_due(now=soon())
     waiting.refresh_from_db()
-    assert (waiting.status, waiting.cancelled_at_provider) == (Status.TIMED_OUT, True)
+    assert (waiting.status, waiting.settlement) == (Status.TIMED_OUT, Settlement.RETURNED)
     assert rows(waiting.user) == [("sms_purchase", -50), ("verification_refund", 50)]
     assert [number["state"] for number in shop.ledger()["numbers"]] == ["verificationReported"]
     assert_balanced(shop, user=waiting.user)

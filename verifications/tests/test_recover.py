@@ -13,7 +13,7 @@ from accounts.models import User
 from config.lib.errors.base import DomainError
 from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services
-from verifications.models import Status, Verification
+from verifications.models import Settlement, Status, Verification
 from verifications.services import provider_calls
 from verifications.tests.books import assert_balanced, money, rows
 from wallet import services as wallet
@@ -188,10 +188,10 @@ def test_a_number_that_can_not_be_charged_goes_back_and_nobody_pays(
 
     failed = Verification.objects.get()
     assert (caught.value.status, failed.status, failed.charged) == (503, Status.FAILED, False)
-    assert (failed.provider_id != "", failed.cancelled_at_provider) == (True, None)
+    assert (failed.provider_id != "", failed.settlement) == (True, Settlement.UNSETTLED)
 
     recovered = recover(times=1)
-    assert (recovered.cancelled_at_provider, recovered.next_recovery_at) == (True, None)
+    assert (recovered.settlement, recovered.next_recovery_at) == (Settlement.RETURNED, None)
     assert [number["state"] for number in shop.ledger()["numbers"]] == ["verificationCanceled"]
     assert (money(customer), rows(customer)) == ((1000, 0), [])
     assert_balanced(shop, user=customer)
@@ -212,7 +212,7 @@ def test_a_number_found_too_late_goes_back_and_nobody_pays(shop: RunningSandbox,
     services.buy(user=customer, service_name="test_pending")
     recover(times=2, after=601)
     failed = Verification.objects.get()
-    assert (failed.status, failed.cancelled_at_provider, rows(customer)) == (Status.FAILED, True, [])
+    assert (failed.status, failed.settlement, rows(customer)) == (Status.FAILED, Settlement.RETURNED, [])
     assert [number["state"] for number in shop.ledger()["numbers"]] == ["verificationCanceled"]
     assert_balanced(shop, user=customer)
 
@@ -230,7 +230,7 @@ def test_a_silent_provider_does_not_keep_the_money_and_its_number_goes_back_when
     for round_ in range(12):
         services.recover_due(now=later(700 + 100 * round_))
     failed.refresh_from_db()
-    assert (failed.cancelled_at_provider, failed.next_recovery_at) == (True, None)
+    assert (failed.settlement, failed.next_recovery_at) == (Settlement.RETURNED, None)
     assert_balanced(shop, user=customer)
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services, signals
-from verifications.models import Status, Verification
+from verifications.models import Settlement, Status, Verification
 from verifications.providers.base import Sale, Spec
 from verifications.services import lookup
 from verifications.tests.books import assert_balanced, money, rows
@@ -109,7 +109,7 @@ def test_a_list_that_can_not_be_had_at_give_up_is_asked_for_again(
 
     for round_ in range(4):
         settled = recover(after=1000 + 1000 * round_)
-    assert (settled.cancelled_at_provider, settled.next_recovery_at) == (True, None)
+    assert (settled.settlement, settled.next_recovery_at) == (Settlement.RETURNED, None)
     assert sold(shop) == [(settled.provider_id, "Canceled")]
     assert_balanced(shop, user=customer)
 
@@ -122,9 +122,9 @@ def test_a_number_to_be_given_back_is_not_forgotten_for_a_proxy_s_page(
     services.buy(user=customer, service_name="test_pending")
     recover(after=601)
     shop.fault(DETAILS, fault)
-    assert recover(after=602).cancelled_at_provider is None
+    assert recover(after=602).settlement == Settlement.UNSETTLED
     settled = recover(after=700)
-    assert (settled.cancelled_at_provider, sold(shop)) == (True, [(settled.provider_id, "Canceled")])
+    assert (settled.settlement, sold(shop)) == (Settlement.RETURNED, [(settled.provider_id, "Canceled")])
 
 
 # --- after giving up nothing is ordered
@@ -174,7 +174,7 @@ def test_the_number_is_found_wherever_the_list_has_it(shop: RunningSandbox, cust
     recover(after=3600 + 601)
     settled = recover(after=3600 + 602)
 
-    assert settled.cancelled_at_provider is True
+    assert settled.settlement == Settlement.RETURNED
     states = {number["key"]: number["state"] for number in shop.ledger()["numbers"]}
     assert states[str(row.pk)] == "verificationCanceled"
     assert [states[f"young {n}"] for n in range(3)] == ["verificationPending"] * 3
@@ -269,9 +269,9 @@ def test_two_lost_orders_and_one_number_end_with_the_number_given_back_once(
     for round_ in range(6):
         services.recover_due(now=timezone.now() + timedelta(seconds=601 + 1000 * round_))
     assert [state for _id, state in sold(shop)] == ["Canceled"]
-    assert set(Verification.objects.values_list("status", "next_recovery_at", "cancelled_at_provider")) == {
-        ("failed", None, None),
-        ("failed", None, True),
+    assert set(Verification.objects.values_list("status", "next_recovery_at", "settlement")) == {
+        ("failed", None, "unsettled"),
+        ("failed", None, "returned"),
     }
 
 
@@ -284,7 +284,7 @@ def test_a_list_with_rows_that_can_not_be_read_proves_nothing(shop: RunningSandb
     shop.settings(state_words={})
     recover(after=1000)
     settled = recover(after=1001)
-    assert (settled.cancelled_at_provider, sold(shop)) == (True, [(settled.provider_id, "Canceled")])
+    assert (settled.settlement, sold(shop)) == (Settlement.RETURNED, [(settled.provider_id, "Canceled")])
 
 
 def test_after_a_day_the_search_is_left_to_the_nightly_comparison(shop: RunningSandbox, customer: User) -> None:

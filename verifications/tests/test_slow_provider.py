@@ -168,10 +168,10 @@ def test_failing_reports_stop_nothing_but_reports(shop: RunningSandbox, customer
     number = services.buy(user=customer, service_name="test_pending").verification
     failing(shop, "POST .*/report$")
     for _ in range(8):
-        end.report_all([number])
+        end.report_many([number])
     assert opened() == {"report"}
     asked = len([line for line in shop.requests() if "/report" in line])
-    end.report_all([number])
+    end.report_many([number])
     assert len([line for line in shop.requests() if "/report" in line]) == asked == 5
 
 
