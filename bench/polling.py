@@ -29,14 +29,13 @@ WORKER_THREADS = 8
 def run(context: Context) -> list[Row]:
     count, seconds = context.size(5_000, 500), context.size(30, 12)
     asked: dict[Any, list[float]] = defaultdict(list)
-    ask = poll._ask
+    poll_batch = poll._poll
 
-    def noted(rows: list[Verification], now: Any) -> list[Verification]:
-        unreported = ask(rows, now)
+    def noted(rows: list[Verification], *rest: Any) -> None:
+        poll_batch(rows, *rest)
         answered = time.monotonic()
         for row in rows:
             asked[row.pk].append(answered)
-        return unreported
 
     numbers.let_rest()
     with context.sandbox() as sandbox:
@@ -51,7 +50,7 @@ def run(context: Context) -> list[Row]:
         mine.update(created_at=timezone.now(), next_poll_at=timezone.now())
         busy = Busy()
         busy.start({"the worker": [os.getpid()], "database": database_pids, "sandbox": [sandbox.pid]})
-        with mock.patch.object(poll, "_ask", noted):
+        with mock.patch.object(poll, "_poll", noted):
             context.progress.step(f"polling {count:,} for {seconds} s")
             began = time.monotonic()
             _poll(seconds)

@@ -72,10 +72,10 @@ def _share(context: Context) -> Row:
     share: list[float] = []
     asked: list[float] = []
 
-    def timed(verification: Any) -> Any:
+    def timed(verification: Any, admission: Any) -> Any:
         began = time.perf_counter()
         try:
-            return purchase(verification)
+            return purchase(verification, admission)
         finally:
             asked.append(time.perf_counter() - began)
 

@@ -1,4 +1,4 @@
-"""Buying a number: reserve the price, order, charge."""
+"""Buy a number: reserve the price, order the number, charge for it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 import json
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +23,7 @@ from accounts.selectors import accepted_policy
 from config.lib import faults, money
 from config.lib.errors.base import KeyReused, OverLimit
 from config.lib.remote import errors as remote
-from config.lib.remote.breaker import Breaker, Open
+from config.lib.remote.breaker import Admission, Open
 from verifications import errors, providers, signals
 from verifications.models import OPEN, Offer, Status, Verification
 from verifications.providers import base
@@ -31,8 +33,8 @@ from wallet import services as wallet
 
 log = logging.getLogger(__name__)
 
-# What a customer's limits are counted from, under the lock of the wallet.
-_STANDING = """
+# Counted under the lock of the wallet: whether purchases are frozen, how many numbers are open, how many were bought.
+_COUNTS = """
 SELECT u.purchases_frozen_at,
     (SELECT count(*) FROM verifications_verification v WHERE v.user_id = u.id AND v.status = ANY(%(open)s)),
     (SELECT count(*) FROM verifications_verification v WHERE v.user_id = u.id AND v.created_at > %(since)s)
@@ -42,7 +44,7 @@ FROM accounts_user u WHERE u.id = %(user)s
 
 @dataclass(frozen=True)
 class Purchase:
-    """`replayed`: this key had been answered before; nothing was bought now."""
+    """`replayed`: this key was answered before, and nothing was bought now."""
 
     verification: Verification
     replayed: bool
@@ -60,14 +62,15 @@ def buy(
 ) -> Purchase:
     """Reserve the price, order a number, charge for it. `max_price` in cents. Call outside a transaction.
 
-    The same key never buys twice. Refuses with nothing written (errors.py); a refusal by the provider
-    (OutOfStock, PriceMoved, ProviderUnavailable) carries `verification_id` and has charged nothing.
-    Where the provider gave no readable answer, or none within VENDOR_PATIENCE_SECONDS, or so many wait for it that it
-    was not asked, the verification comes back as `requested`; recovery finishes it.
+    Idempotent: the same key never buys twice. What we refuse (errors.py) writes nothing; what the provider refuses
+    (OutOfStock, PriceMoved, ProviderUnavailable) carries `verification_id` and charges nothing. Where the provider gave
+    no readable answer, or none within VENDOR_PATIENCE_SECONDS, or so many wait for it that it was not asked, the
+    verification is returned as `requested`, and recovery finishes it.
     """
     key = key or None
-    fingerprint = _fingerprint(service_name, country, capability, area_code, max_price)
-    if key and (first := _first_with(user, key)):
+    request = [service_name, country, capability, area_code, max_price]
+    fingerprint = hashlib.sha256(json.dumps(request).encode()).hexdigest()
+    if key and (first := _find_by_key(user, key)):
         return _replay(first, fingerprint)
 
     offer = pricing.offer_for_sale(service_name, country, capability)
@@ -81,29 +84,27 @@ def buy(
             ),
             price=money.to_text(priced.price),
         )
-    breaker = _refuse_while_broken(offer)
-    try:
+    with _admitted(offer) as admission:
         verification, replayed = _reserve(user, priced, area_code, key, fingerprint)
-    except BaseException:
-        breaker.release()
-        raise
-    if replayed:
-        breaker.release()
-        return _replay(verification, fingerprint)
-    faults.point("buy.reserved")
-    return Purchase(_order(verification, priced), replayed=False)
+        if replayed:
+            return _replay(verification, fingerprint)
+        faults.point("buy.reserved")
+        return Purchase(_order(verification, priced, admission), replayed=False)
 
 
 @transaction.atomic(durable=True)
 def _reserve(
     user: User, priced: pricing.PricedOffer, area_code: str, key: str | None, fingerprint: str
 ) -> tuple[Verification, bool]:
-    """T1: the verification and the hold. The wallet's lock makes one customer's purchases stand in line."""
+    """Write the verification and the hold (T1). The wallet's lock orders one customer's purchases.
+
+    Return also whether the key turned out to be known.
+    """
     now = timezone.now()
     wallet.lock_wallet(user=user)
-    if key and (first := _first_with(user, key)):
+    if key and (first := _find_by_key(user, key)):
         return first, True
-    _refuse_frozen_or_over_limit(user, now)
+    _check_limits(user, now)
     offer = priced.offer
     verification = Verification.objects.create(
         user=user,
@@ -132,16 +133,17 @@ def _reserve(
     return verification, False
 
 
-def _order(verification: Verification, priced: pricing.PricedOffer) -> Verification:
-    """The provider's answer, and T2. No transaction is open while it is asked."""
+def _order(verification: Verification, priced: pricing.PricedOffer, admission: Admission) -> Verification:
+    """Ask the provider, with no transaction open, and write its answer (T2)."""
     try:
-        number = provider_calls.purchase(verification)
+        number = provider_calls.purchase(verification, admission)
     except remote.OutcomeUnknown as error:
         log.warning("The outcome of %s is unknown: %s", verification.pk, error)
         now = timezone.now()
-        asked = not isinstance(error, provider_calls.NotAttempted)
-        update_in_status(verification, answered_at=now, next_recovery_at=now + timedelta(seconds=1 if asked else 0))
-        if asked:
+        attempted = not isinstance(error, provider_calls.NotAttempted)
+        next_recovery_at = now + timedelta(seconds=1 if attempted else 0)
+        update_in_status(verification, answered_at=now, next_recovery_at=next_recovery_at)
+        if attempted:
             purchase_outcome.report_unclear(verification=verification, now=now)
         verification.refresh_from_db()
         return verification
@@ -150,7 +152,7 @@ def _order(verification: Verification, priced: pricing.PricedOffer) -> Verificat
         log.info("The provider refused %s: %s %s", verification.pk, type(error).__name__, error)
         refusal = refusals.refusal_of(error)
         failed = purchase_outcome.reject(verification=verification, why=refusals.why(error), now=timezone.now())
-        if failed.status != Status.FAILED:  # recovery was quicker, and got one
+        if failed.status != Status.FAILED:  # recovery was quicker, and got a number
             return failed
         if isinstance(error, base.PriceMoved):
             pricing.requote(priced=priced, area_code=verification.area_code)
@@ -163,11 +165,13 @@ def _order(verification: Verification, priced: pricing.PricedOffer) -> Verificat
     return sold
 
 
-def _refuse_while_broken(offer: Offer) -> Breaker:
-    """The service's breaker, closed, or with the one trial of a half-open one: order then, or `release` it."""
+@contextmanager
+def _admitted(offer: Offer) -> Iterator[Admission]:
+    """Admit one order of the offer's service. Raises ProviderUnavailable while its breaker is open."""
     breaker = providers.purchase_breaker(offer.service.name, offer.provider)
     try:
-        breaker.check()
+        with breaker.admit() as admission:
+            yield admission
     except Open as broken:
         sentence: str | Promise = _(
             "Our number provider is having trouble, so numbers can't be ordered right now. Try again in a minute."
@@ -177,13 +181,13 @@ def _refuse_while_broken(offer: Offer) -> Breaker:
                 "Our number provider has trouble with {service} just now. Try again in a minute, or choose another."
             ).format(service=offer.service.title)
         raise errors.ProviderUnavailable(sentence, retry_after=max(1, math.ceil(broken.retry_after))) from broken
-    return breaker
 
 
-def _refuse_frozen_or_over_limit(user: User, now: datetime) -> None:
+def _check_limits(user: User, now: datetime) -> None:
+    """Raise PurchasesFrozen or OverLimit. Call with the customer's wallet locked."""
     hour = timedelta(hours=1)
     with connection.cursor() as cursor:
-        cursor.execute(_STANDING, {"user": user.pk, "since": now - hour, "open": list(OPEN)})
+        cursor.execute(_COUNTS, {"user": user.pk, "since": now - hour, "open": list(OPEN)})
         frozen_at, pending, bought = cursor.fetchone()
     if frozen_at is not None:
         raise PurchasesFrozen
@@ -205,7 +209,7 @@ def _refuse_frozen_or_over_limit(user: User, now: datetime) -> None:
         )
 
 
-def _first_with(user: User, key: str) -> Verification | None:
+def _find_by_key(user: User, key: str) -> Verification | None:
     return Verification.objects.select_related("user", "service").filter(user=user, idempotency_key=key).first()
 
 
@@ -216,7 +220,3 @@ def _replay(first: Verification, fingerprint: str) -> Purchase:
     if first.answered_at is None and left > timedelta(0):
         raise errors.InProgress(retry_after=max(1, math.ceil(left.total_seconds())))
     return Purchase(first, replayed=True)
-
-
-def _fingerprint(*request: str | int | Promise | None) -> str:
-    return hashlib.sha256(json.dumps(request).encode()).hexdigest()

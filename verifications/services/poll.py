@@ -1,4 +1,4 @@
-"""Asking the provider about waiting numbers: often at first, then less, all together over one session."""
+"""Poll the provider for waiting numbers: often at first, then less, all together over one session."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.core.cache import cache
 
 from config.lib import faults
 from config.lib.postgres.rows import columns
-from config.lib.remote import errors as remote
 from config.lib.remote.breaker import Open
+from config.lib.remote.errors import RemoteError
 from verifications import providers
 from verifications.models import Verification
-from verifications.providers import base
+from verifications.providers.base import Number
 from verifications.services import end, provider_calls, receive, worker_pool
 from verifications.services.postpone import postpone
 
@@ -26,8 +26,8 @@ SWEEP_SECONDS = 20
 PAUSE_KEY = "verifications:poll-paused-until"
 _paused_until: dict[str, float] = {}  # this process's own memory, for when Redis is away
 
-# Half the time between two runs: who is due before the middle of it is asked now, not after it. Each turn counts from
-# the last one's due time, so that being early shortens no interval.
+# Half the time between two runs: a number that is due before the middle of it is polled now, not after it. Each turn
+# counts from the last one's due time, so that being early shortens no interval.
 AHEAD_SECONDS = 0.5
 # Due rows, locked past each other, get their next turn: young ones every POLL_INTERVAL_SECONDS, older ones ever less,
 # none later than its end.
@@ -55,21 +55,22 @@ RETURNING {columns}
 
 
 def poll_due(*, now: datetime, report: Callable[[Sequence[Verification]], object] = end.report_many) -> int:
-    """Ask about every number whose turn it is. How many were asked about.
+    """Ask the provider about every number that is due. Return how many were asked about.
 
-    `report` gets those that ended there and whose cost the provider gives back when told so.
+    `report` gets those that ended there and whose cost the provider returns once that is reported.
     """
     started, asked = time.monotonic(), 0
     while time.monotonic() - started < SWEEP_SECONDS:
-        if _is_paused(now) or not _may_ask():
+        if max(_paused_until.get("all", 0), cache.get(PAUSE_KEY) or 0) > now.timestamp():
             break
-        claimed = _claim(now)
-        if claimed:
-            faults.point("poll.claimed")
-            if unreported := _ask(claimed, now):
-                report(unreported)
-        else:
-            providers.poll_breaker().release()
+        try:
+            with providers.operation_breaker("fetch").admit() as admission:
+                claimed = _claim(now)
+                if claimed:
+                    admission.begin()
+                    _poll(claimed, now, report)
+        except Open:
+            break
         asked += len(claimed)
         if len(claimed) < settings.POLL_BATCH:
             break
@@ -93,47 +94,33 @@ def _claim(now: datetime) -> list[Verification]:
     )
 
 
-def _may_ask() -> bool:
-    try:
-        providers.poll_breaker().check()
-    except Open:
-        return False
-    return True
-
-
-def _ask(rows: list[Verification], now: datetime) -> list[Verification]:
-    """Ask about these, and write down what is new. Return those to be reported."""
+def _poll(rows: list[Verification], now: datetime, report: Callable[[Sequence[Verification]], object]) -> None:
+    faults.point("poll.claimed")
     answers = provider_calls.fetch_many(rows)
     faults.point("poll.answered")
     if wait := provider_calls.longest_wait(answers):
-        _pause(now, wait)
-    failed = [answer for answer in answers.values() if isinstance(answer, remote.RemoteError)]
+        # The provider throttles: all wait, in this process and (by Redis) in the others.
+        until = (now + timedelta(seconds=max(1.0, wait))).timestamp()
+        _paused_until["all"] = max(until, _paused_until.get("all", 0))
+        cache.set(PAUSE_KEY, until, timeout=int(wait) + 60)
+        log.warning("Polling pauses for %.1f s: the provider throttles us", wait)
+    failed = [answer for answer in answers.values() if isinstance(answer, RemoteError)]
     if failed:
         log.warning("%s of %s polls brought nothing, such as: %r", len(failed), len(rows), failed[0])
-    news = [(row, answer) for row in rows if isinstance(answer := answers[row.pk], base.Number) and _is_news(answer)]
+    changed = [
+        (row, answer)
+        for row in rows
+        if isinstance(answer := answers[row.pk], Number)
+        and (answer.messages or answer.state not in ("waiting", "unknown"))
+    ]
     unreported: list[Verification] = []
     worker_pool.run_in_threads(
-        news,
+        changed,
         lambda pair: receive.apply(verification=pair[0], number=pair[1], now=now, report=unreported.append),
         name=lambda pair: str(pair[0].pk),
         owner=lambda pair: pair[0].user_id,
         put_aside=lambda pairs: postpone([row for row, _ in pairs], field="next_poll_at", now=now),
         label="poll",
     )
-    return unreported
-
-
-def _is_news(number: base.Number) -> bool:
-    return number.state not in ("waiting", "unknown") or bool(number.messages)
-
-
-def _pause(now: datetime, seconds: float) -> None:
-    """The provider throttles: everybody waits, in this process and (by Redis) in the others."""
-    until = (now + timedelta(seconds=max(1.0, seconds))).timestamp()
-    _paused_until["all"] = max(until, _paused_until.get("all", 0))
-    cache.set(PAUSE_KEY, until, timeout=int(seconds) + 60)
-    log.warning("Polling pauses for %.1f s: the provider throttles us", seconds)
-
-
-def _is_paused(now: datetime) -> bool:
-    return max(_paused_until.get("all", 0), cache.get(PAUSE_KEY) or 0) > now.timestamp()
+    if unreported:
+        report(unreported)

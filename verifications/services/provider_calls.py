@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from config.lib.remote.breaker import Breaker, Open
+from config.lib.remote.breaker import Admission, Open
 from config.lib.remote.bulkhead import Full, StillRunning, bulkhead
 from config.lib.remote.errors import OutcomeUnknown, RemoteError, Throttled, Unavailable
 from verifications import providers
@@ -20,8 +20,8 @@ from verifications.providers.base import Number, Provider, Quote, Spec
 
 T = TypeVar("T")
 Answers = Mapping[UUID, Number | RemoteError]
-BUSY_RETRY_SECONDS = 2  # after so long a place is likely free again
 BatchCall = Callable[[Provider, Sequence[str]], Mapping[str, T | RemoteError]]
+BUSY_RETRY_SECONDS = 2  # after so long a place is likely free again
 
 
 class CallPolicy(Enum):
@@ -40,31 +40,25 @@ class NotAttempted(OutcomeUnknown):
     """So many wait for the provider already that it was not asked: recovery asks."""
 
 
-def purchase(verification: Verification) -> Number:
-    """Buy, for the customer who waits, within their patience. The breaker's `check` went before.
+def purchase(verification: Verification, admission: Admission) -> Number:
+    """Buy the number for a customer who waits, within VENDOR_PATIENCE_SECONDS; `admission` is of its breaker.
 
-    Raises OutcomeUnknown (NotAttempted) where recovery has to go on, besides what the provider's `purchase` raises.
+    Raises what the provider's `purchase` raises. OutcomeUnknown (NotAttempted, where it was not asked) is left to
+    recovery.
     """
-    service = verification.service.name
-    breaker = providers.purchase_breaker(service, verification.provider)
-    try:
-        return _run_with_patience(
-            verification.provider, "purchase", lambda: breaker.call(_purchase_call(verification)), subject=service
-        )
-    except NotAttempted:
-        breaker.release()
-        raise
+    return _run_with_patience(
+        verification.provider,
+        "purchase",
+        lambda: admission.call(lambda: replay_purchase(verification)),
+        subject=verification.service.name,
+    )
 
 
-def replay(verification: Verification) -> Number:
-    """Learn what an earlier try bought, or buy now: the key is our id, and the request is always the same.
+def replay_purchase(verification: Verification) -> Number:
+    """Return the number that an earlier try bought, or buy it now: the key is our id, the request always the same.
 
-    For recovery, which no breaker stops and whose outcome none counts.
+    For recovery, which heeds no breaker and reports to none.
     """
-    return _purchase_call(verification)()
-
-
-def _purchase_call(verification: Verification) -> Callable[[], Number]:
     spec = Spec(
         service=verification.service.name,
         country=verification.country,
@@ -72,30 +66,26 @@ def _purchase_call(verification: Verification) -> Callable[[], Number]:
         area_code=verification.area_code,
         max_cost=verification.cost,  # until the sale: what our price was computed from
     )
-    provider = providers.by_name(verification.provider)
-    return lambda: provider.purchase(spec, key=str(verification.pk))
+    return providers.by_name(verification.provider).purchase(spec, key=str(verification.pk))
 
 
 def quote(provider: str, spec: Spec, *, policy: CallPolicy) -> Quote:
-    """What one such number costs there now. Raises BreakerOpen while the breaker of quotes is open."""
-    one = providers.by_name(provider)
-    breaker = providers.operation_breaker("quote", provider)
-    _check_breaker(breaker)
-    work = partial(breaker.call, lambda: one.quote(spec), subject=spec.service)
-    if policy is not CallPolicy.INTERACTIVE:
-        return work()
-    try:
-        return _run_with_patience(provider, "quote", work, subject=spec.service)
-    except NotAttempted as error:
-        breaker.release()
-        raise Throttled(str(error), retry_after=BUSY_RETRY_SECONDS) from error
-    except OutcomeUnknown as error:
-        raise Unavailable(str(error)) from error
+    """Return what one such number costs at the provider now. Raises BreakerOpen, and what the provider's quote does."""
+    with _admitted("quote", provider) as admission:
+        ask = partial(admission.call, lambda: providers.by_name(provider).quote(spec), subject=spec.service)
+        if policy is not CallPolicy.INTERACTIVE:
+            return ask()
+        try:
+            return _run_with_patience(provider, "quote", ask, subject=spec.service)
+        except NotAttempted as error:
+            raise Throttled(str(error), retry_after=BUSY_RETRY_SECONDS) from error
+        except OutcomeUnknown as error:
+            raise Unavailable(str(error)) from error
 
 
 @contextmanager
 def quote_place(provider: str) -> Iterator[None]:
-    """For who waits for another's question about the same price: that takes a place too. Raises Throttled."""
+    """Occupy a place among the quotes while another thread asks for the same price. Raises Throttled."""
     try:
         with bulkhead(provider, "quote").place():
             yield
@@ -104,55 +94,52 @@ def quote_place(provider: str) -> Iterator[None]:
 
 
 def fetch(verification: Verification, *, policy: CallPolicy = CallPolicy.BACKGROUND) -> Number:
-    provider = providers.by_name(verification.provider)
-    return _ask(verification, "fetch", lambda: provider.fetch(verification.provider_id), policy)
+    """Return the number as it stands at the provider. Asked even while its breaker is open."""
+    fetch_it = partial(providers.by_name(verification.provider).fetch, verification.provider_id)
+    if policy is CallPolicy.RECOVERY:
+        return fetch_it()
+    breaker = providers.operation_breaker("fetch", verification.provider)
+    return _run(verification, partial(breaker.call, fetch_it, subject=verification.provider_id), policy)
 
 
 def cancel(verification: Verification, *, policy: CallPolicy = CallPolicy.BACKGROUND) -> None:
-    """Give the number back. Raises BreakerOpen while its breaker is open, unless recovery asks."""
-    provider = providers.by_name(verification.provider)
-    _ask(verification, "cancel", lambda: provider.cancel(verification.provider_id), policy, refuse=True)
+    """Return the number to the provider. Raises BreakerOpen, and what the provider's `cancel` raises."""
+    _change(verification, "cancel", providers.by_name(verification.provider).cancel, policy)
 
 
 def report(verification: Verification, *, policy: CallPolicy = CallPolicy.BACKGROUND) -> None:
-    """Say that the number never worked. Raises BreakerOpen while its breaker is open, unless recovery asks."""
-    provider = providers.by_name(verification.provider)
-    _ask(verification, "report", lambda: provider.report(verification.provider_id), policy, refuse=True)
+    """Report that the number never worked. Raises BreakerOpen, and what the provider's `report` raises."""
+    _change(verification, "report", providers.by_name(verification.provider).report, policy)
 
 
-def _ask(
-    verification: Verification, operation: str, work: Callable[[], T], policy: CallPolicy, *, refuse: bool = False
-) -> T:
+def _change(verification: Verification, operation: str, change: Callable[[str], None], policy: CallPolicy) -> None:
+    change_it = partial(change, verification.provider_id)
     if policy is CallPolicy.RECOVERY:
-        return work()
-    breaker = providers.operation_breaker(operation, verification.provider)
-    if refuse:
-        _check_breaker(breaker)
+        change_it()
+        return
+    with _admitted(operation, verification.provider) as admission:
+        _run(verification, partial(admission.call, change_it, subject=verification.provider_id), policy)
 
-    def counted() -> T:
-        return breaker.call(work, subject=verification.provider_id)
 
-    if policy is CallPolicy.BACKGROUND:
-        return counted()
+@contextmanager
+def _admitted(operation: str, provider: str) -> Iterator[Admission]:
     try:
-        # A look at a number that could not be cancelled is a part of the cancel.
-        return _run_with_patience(verification.provider, "cancel", counted)
-    except NotAttempted:
-        if refuse:
-            breaker.release()
-        raise
-
-
-def _check_breaker(breaker: Breaker) -> None:
-    try:
-        breaker.check()
+        with providers.operation_breaker(operation, provider).admit() as admission:
+            yield admission
     except Open as error:
         raise BreakerOpen(str(error)) from error
 
 
-def _run_with_patience(provider: str, operation: str, work: Callable[[], T], *, subject: str = "") -> T:
+def _run(verification: Verification, call: Callable[[], T], policy: CallPolicy) -> T:
+    if policy is CallPolicy.BACKGROUND:
+        return call()
+    # A look at a number that could not be cancelled is a part of the cancel.
+    return _run_with_patience(verification.provider, "cancel", call)
+
+
+def _run_with_patience(provider: str, operation: str, call: Callable[[], T], *, subject: str = "") -> T:
     try:
-        return bulkhead(provider, operation).run(work, patience=settings.VENDOR_PATIENCE_SECONDS, subject=subject)
+        return bulkhead(provider, operation).run(call, patience=settings.VENDOR_PATIENCE_SECONDS, subject=subject)
     except Full as error:
         raise NotAttempted(str(error)) from error
     except StillRunning as error:
@@ -160,51 +147,47 @@ def _run_with_patience(provider: str, operation: str, work: Callable[[], T], *, 
 
 
 def fetch_many(verifications: Sequence[Verification]) -> Answers:
-    """What the provider says of each, or why it says nothing, by our id."""
+    """Return the number of each verification's id as it stands at the provider, or why that is not known."""
     return _call_for_many(
-        verifications, "fetch", lambda one, ids: one.fetch_many(ids, concurrency=settings.POLL_CONCURRENCY)
+        verifications, "fetch", lambda provider, ids: provider.fetch_many(ids, concurrency=settings.POLL_CONCURRENCY)
     )
 
 
 def report_many(verifications: Sequence[Verification]) -> Mapping[UUID, RemoteError | None]:
-    """`report` for many at once: None where it was done."""
+    """Do as `report` for many at once. Return for each verification's id why it failed, None where it was done."""
 
-    def ask(provider: Provider, ids: Sequence[str]) -> Mapping[str, RemoteError | None]:
-        _check_breaker(providers.operation_breaker("report", provider.name))
-        return provider.report_many(ids, concurrency=settings.POLL_CONCURRENCY)
+    def report_them(provider: Provider, ids: Sequence[str]) -> Mapping[str, RemoteError | None]:
+        with _admitted("report", provider.name) as admission:
+            admission.begin()
+            return provider.report_many(ids, concurrency=settings.POLL_CONCURRENCY)
 
-    return _call_for_many(verifications, "report", ask)
+    return _call_for_many(verifications, "report", report_them)
 
 
 def _call_for_many(
-    verifications: Sequence[Verification], operation: str, ask: BatchCall[T]
+    verifications: Sequence[Verification], operation: str, call: BatchCall[T]
 ) -> dict[UUID, T | RemoteError]:
     answers: dict[UUID, T | RemoteError] = {}
     for name in {verification.provider for verification in verifications}:
-        mine = [verification for verification in verifications if verification.provider == name]
-        answers |= _of_one_provider(name, operation, mine, ask)
+        ids = {row.pk: row.provider_id for row in verifications if row.provider == name}
+        breaker = providers.operation_breaker(operation, name)
+        found: Mapping[str, T | RemoteError]
+        try:
+            found = call(providers.by_name(name), list(ids.values()))
+        except BreakerOpen as error:
+            answers |= dict.fromkeys(ids, error)
+            continue
+        except RemoteError as error:
+            found = dict.fromkeys(ids.values(), error)
+        outages = [answer for answer in found.values() if isinstance(answer, Exception) and providers.is_outage(answer)]
+        if len(outages) < len(found):
+            breaker.success()
+        elif outages:
+            breaker.failure(*found)
+        answers |= {pk: found[provider_id] for pk, provider_id in ids.items()}
     return answers
 
 
-def _of_one_provider(
-    name: str, operation: str, mine: Sequence[Verification], ask: BatchCall[T]
-) -> dict[UUID, T | RemoteError]:
-    breaker = providers.operation_breaker(operation, name)
-    found: Mapping[str, T | RemoteError]
-    try:
-        found = ask(providers.by_name(name), [verification.provider_id for verification in mine])
-    except BreakerOpen as error:
-        return {verification.pk: error for verification in mine}
-    except RemoteError as error:
-        found = {verification.provider_id: error for verification in mine}
-    outages = [answer for answer in found.values() if isinstance(answer, Exception) and providers.is_outage(answer)]
-    if len(outages) < len(found):
-        breaker.success()
-    elif outages:
-        breaker.failure(*found)
-    return {verification.pk: found[verification.provider_id] for verification in mine}
-
-
 def longest_wait(answers: Answers) -> float:
-    """Seconds for which the provider asks us to be silent; 0 where it doesn't."""
+    """Return the seconds for which the provider asks for no more requests; 0 where it does not."""
     return max((answer.retry_after for answer in answers.values() if isinstance(answer, Throttled)), default=0.0)

@@ -101,7 +101,7 @@ def _claim(row: Verification, now: datetime) -> bool:
 def _sale(row: Verification, now: datetime) -> None:
     """Ask with the same key: the provider answers with the number that it sold, or that it sold none."""
     try:
-        number = provider_calls.replay(row)
+        number = provider_calls.replay_purchase(row)
     except (remote.OutcomeUnknown, remote.Throttled, remote.Unavailable) as error:
         _later(row, error, now)
         purchase_outcome.report_unclear(verification=row, now=now)

@@ -73,8 +73,8 @@ def test_an_answer_that_comes_after_we_gave_up_gives_its_number_back(
 
     purchase = provider_calls.purchase
 
-    def slow(verification: Verification) -> Any:
-        number = purchase(verification)
+    def slow(verification: Verification, admission: Any) -> Any:
+        number = purchase(verification, admission)
         purchase_outcome.abandon(verification=Verification.objects.get(), why="Too slow.", now=timezone.now())
         return number
 

@@ -175,12 +175,12 @@ def test_a_number_that_can_not_be_charged_goes_back_and_nobody_pays(
 ) -> None:
     purchase = provider_calls.purchase
 
-    def lose_the_hold(verification: Verification) -> Any:
+    def lose_the_hold(verification: Verification, admission: Any) -> Any:
         from django.db import transaction
 
         with transaction.atomic():
             wallet.release(hold=Hold.objects.get(reference=verification.hold_reference))
-        return purchase(verification)
+        return purchase(verification, admission)
 
     monkeypatch.setattr(provider_calls, "purchase", lose_the_hold)
     with pytest.raises(DomainError) as caught:

@@ -1,16 +1,19 @@
 """Circuit breakers whose state all processes share through Redis. Why not a library: docs/decisions/001-breaker.md.
 
-    guard = breaker("textverified:purchase:whatsapp", counts=is_outage)
-    guard.check()                     # raises Open, before anything is written
-    with guard.calling():             # never refuses; records how the call goes
-        number = provider.purchase(spec)
+    purchases = breaker("textverified:purchase:whatsapp", counts=is_outage)
+    with purchases.admit() as admission:     # raises Open, before anything is written
+        row = write_order()
+        number = admission.call(purchase)    # records how the call goes
+    with purchases.calling():                # never refuses, and records the same
+        number = purchase()
 
 A name is `vendor:operation`, or `vendor:operation:part` for one part of it, such as a service. Closed: all pass. Open
 after BREAKER_FAILURES failures in a row that concern at least BREAKER_SUBJECTS different subjects (numbers, services):
-`check` refuses for BREAKER_RESET_SECONDS. Then half-open: `check` lets one through at a time, whose answer closes the
-breaker or opens it again. A part opens by its own failures alone, is refused while the whole is open too, and is one
-subject of the whole: docs/decisions/017-a-breaker-for-each-operation.md. Without Redis each process keeps its own
-state; a call waits at most 250 ms for Redis, and not at all for the next seconds.
+`admit` refuses for BREAKER_RESET_SECONDS. Then half-open: `admit` lets one trial through at a time, whose answer closes
+the breaker or opens it again; a trial that is not made is released. A part opens by its own failures alone, is refused
+while the whole is open too, and is one subject of the whole: docs/decisions/017-a-breaker-for-each-operation.md.
+Without Redis each process keeps its own state; a call waits at most 250 ms for Redis, and not at all for the next
+seconds.
 """
 
 from __future__ import annotations
@@ -147,8 +150,22 @@ class Breaker:
         self._local = _Row()
         self._was: StateName = "closed"
 
+    @contextmanager
+    def admit(self) -> Iterator[Admission]:
+        """Admit one call, which the block makes by `Admission.call` or does not make. Raises Open.
+
+        A block that ends without having begun the call releases the trial of a half-open breaker.
+        """
+        self.check()
+        admission = Admission(self)
+        try:
+            yield admission
+        finally:
+            if not admission.begun:
+                self.release()
+
     def check(self) -> None:
-        """Raise Open where the breaker refuses. Half-open it grants the one trial: call then, or `release` it."""
+        """Raise Open where the breaker refuses. Half-open it grants one trial: call then, or `release` it."""
         rows, granted, _ = self._apply("check")
         if not granted:
             breaker, wait = max(
@@ -248,6 +265,23 @@ class Breaker:
         if state != self._was:
             log.warning("breaker_changed", breaker=self.name, state=state, was=self._was, failures=row.failures)
             self._was = state
+
+
+class Admission:
+    """What `Breaker.admit` gives: the call that may be made."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        self._breaker = breaker
+        self.begun = False
+
+    def call(self, work: Callable[[], T], *, subject: str = "") -> T:
+        """Return what `work` returns, and record its outcome as `Breaker.call` does."""
+        self.begun = True
+        return self._breaker.call(work, subject=subject)
+
+    def begin(self) -> None:
+        """Take the call as made: its outcome is recorded by `success` or `failure` of the breaker."""
+        self.begun = True
 
 
 class _Maybe:
