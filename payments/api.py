@@ -74,7 +74,7 @@ class InitializeView(ApiView):
         form = InitializeSerializer(data=request.data, context={"key": key_of(request)})
         form.is_valid(raise_exception=True)
         given = form.validated_data
-        payment = services.initiate(
+        top_up = services.initiate(
             user=_customer(request),
             amount=given["amount"],
             gateway=given.get("gateway"),
@@ -82,9 +82,9 @@ class InitializeView(ApiView):
             now=timezone.now(),
         )
         return Response(
-            InitializedSerializer(payment).data,
-            status=200 if payment.replayed else 201,
-            headers={"Idempotent-Replayed": "true"} if payment.replayed else None,
+            InitializedSerializer(top_up.payment).data,
+            status=200 if top_up.replayed else 201,
+            headers={"Idempotent-Replayed": "true"} if top_up.replayed else None,
         )
 
 

@@ -1,4 +1,4 @@
-"""The top-up form: an amount that was typed, else one that was chosen."""
+"""The top-up form: an amount that is typed, else one that is chosen."""
 
 from __future__ import annotations
 
@@ -30,35 +30,24 @@ class TopUpForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if not self.errors:
-            try:
-                self.cents = self._read(data["amount"], data["choice"])
-                services.check_amount(self.cents)
-            except ValueError as error:
-                self.add_error("amount", str(error))
-            except InvalidField as refusal:
-                self.add_error("amount", str(refusal.detail))
+        if self.errors:
+            return data
+        amount = data["amount"].removeprefix("$").strip()
+        chosen = data["choice"] if not amount and data["choice"] in map(str, CHOICES) else ""
+        if "," in amount and not _THOUSANDS.fullmatch(amount):
+            self.add_error("amount", str(COMMA_ERROR))
+            return data
+        try:
+            self.cents = int(chosen) if chosen else money.to_cents(amount.replace(",", ""))
+            services.check_amount(self.cents)
+        except ValueError:
+            self.add_error("amount", str(AMOUNT_ERROR))
+        except InvalidField as refusal:
+            self.add_error("amount", str(refusal.detail))
         return data
 
     @property
     def chosen(self) -> int:
-        """The choice to show as made."""
+        """Return the choice to show as selected."""
         given = self.data.get("choice", "")
         return next((cents for cents in CHOICES if str(cents) == given), DEFAULT)
-
-    @staticmethod
-    def _read(typed: str, choice: str) -> int:
-        """Return whole cents. Raises ValueError with the sentence to show."""
-        amount = typed.removeprefix("$").strip()
-        if not amount:
-            if choice in map(str, CHOICES):
-                return int(choice)
-            raise ValueError(AMOUNT_ERROR)
-        if "," in amount:
-            if not _THOUSANDS.fullmatch(amount):
-                raise ValueError(COMMA_ERROR)
-            amount = amount.replace(",", "")
-        try:
-            return money.to_cents(amount)
-        except ValueError:
-            raise ValueError(AMOUNT_ERROR) from None

@@ -51,8 +51,6 @@ class Payment(models.Model):
     next_check_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
 
-    replayed = False  # set on what `initiate` answers to a key that it knows
-
     class Meta:
         ordering = ["-id"]
         permissions = [("settle_payment", _("Can ask the gateway about a payment and settle it by the answer"))]

@@ -31,9 +31,9 @@ _LONGEST_ENTRY = 60
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def top_up(request: CustomerRequest) -> HttpResponse:
-    """The form. A POST always redirects: to the checkout, or back to the form with what was entered in the address."""
+    """Show the form. A POST redirects to the checkout, or back to the form with what was entered in the address."""
     if request.method == "POST":
-        return _begin(request)
+        return _begin_top_up(request)
     form = TopUpForm(request.GET)
     entered = bool(request.GET.get("amount") or request.GET.get("choice"))
     context = {
@@ -51,7 +51,7 @@ def top_up(request: CustomerRequest) -> HttpResponse:
     return render(request, "payments/top_up.html", context)
 
 
-def _begin(request: CustomerRequest) -> HttpResponse:
+def _begin_top_up(request: CustomerRequest) -> HttpResponse:
     form = TopUpForm(request.POST)
     if not form.is_valid():
         return _back_to_form(request)
@@ -62,7 +62,9 @@ def _begin(request: CustomerRequest) -> HttpResponse:
     except DomainError as refusal:
         messages.error(request, str(refusal.detail))
         return _back_to_form(request)
-    _remember_purchase(request, payment.reference)
+    if service := request.POST.get("service", "")[:60]:
+        kept = {**request.session.get(_PURCHASES, {}), payment.reference: service}
+        request.session[_PURCHASES] = dict(list(kept.items())[-_PURCHASES_KEPT:])
     if payment.status == PaymentStatus.INITIATED and payment.checkout_url and not payment.mismatch:
         return redirect(payment.checkout_url)
     return redirect("payment", payment.reference)
@@ -72,20 +74,6 @@ def _back_to_form(request: CustomerRequest) -> HttpResponse:
     entered = {name: request.POST.get(name, "")[:_LONGEST_ENTRY] for name in ("amount", "choice", "service")}
     query = urlencode({name: value for name, value in entered.items() if value} or {"choice": "0"})
     return redirect(f"{reverse('top-up')}?{query}")
-
-
-def _remember_purchase(request: CustomerRequest, reference: str) -> None:
-    if service := request.POST.get("service", "")[:60]:
-        kept = {**request.session.get(_PURCHASES, {}), reference: service}
-        request.session[_PURCHASES] = dict(list(kept.items())[-_PURCHASES_KEPT:])
-
-
-def _purchase_for(request: CustomerRequest, reference: str) -> str:
-    """Address of the purchase that the payment was begun for, in this browser."""
-    try:
-        return reverse("buy-service", args=[request.session[_PURCHASES][reference]])
-    except (KeyError, NoReverseMatch):
-        return ""
 
 
 @login_required
@@ -99,16 +87,20 @@ def payments(request: CustomerRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def payment(request: CustomerRequest, reference: str) -> HttpResponse:
-    """Where the checkout sends the customer back to. An open payment is asked about at once."""
+    """Show the payment that the checkout sends the customer back to. An open one is asked about at once."""
     try:
         found = selectors.payment_of(user=request.user, reference=reference)
     except NotFound:
         return render(request, "errors/404.html", status=404)
-    asked_in_vain = False
+    unanswered = False
     if found.status == PaymentStatus.INITIATED:
         try:
             found = services.settle(payment=found, now=timezone.now())
         except DomainError:
-            asked_in_vain = True
-    context = {"payment": found, "asked_in_vain": asked_in_vain, "purchase": _purchase_for(request, reference)}
+            unanswered = True
+    try:  # the purchase that the payment was begun for, in this browser
+        purchase = reverse("buy-service", args=[request.session[_PURCHASES][reference]])
+    except (KeyError, NoReverseMatch):
+        purchase = ""
+    context = {"payment": found, "unanswered": unanswered, "purchase": purchase}
     return render(request, "payments/payment.html", context)

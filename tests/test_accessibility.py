@@ -182,5 +182,5 @@ def lived(live: LiveStack, user: User) -> tuple[list[str], str]:
     live.sandbox.sms(done.phone_number, "Your code is 123456")
     verifications.poll_due(now=timezone.now() + timedelta(seconds=5))
     verifications.cancel(user=user, verification_id=cancelled.pk)
-    payment = payments.initiate(user=user, amount=20_00, now=timezone.now())
+    payment = payments.initiate(user=user, amount=20_00, now=timezone.now()).payment
     return [str(number.pk) for number in (done, cancelled, waiting)], payment.reference

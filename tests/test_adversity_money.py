@@ -112,7 +112,7 @@ def test_everything_at_once_on_one_customer_neither_locks_up_nor_loses_a_cent(
             services.cancel(user=user, verification_id=chance.choice(found).pk)
 
     def top_up(_: random.Random) -> None:
-        paid = payments.initiate(user=user, amount=5_00, now=timezone.now())
+        paid = payments.initiate(user=user, amount=5_00, now=timezone.now()).payment
         shop.pay(paid.reference)
         payments.settle(payment=Payment.objects.get(pk=paid.pk), now=timezone.now())
 
@@ -219,7 +219,7 @@ def a_day_of_everything(shop: RunningSandbox, settings: Any) -> User:
     shop.fault(r"POST .*/v2/verifications$", "drop_before")
     services.buy(user=user, service_name="test_pending")
     payments.initiate(user=user, amount=5_00, now=timezone.now())
-    shop.pay(payments.initiate(user=user, amount=7_00, now=timezone.now()).reference)
+    shop.pay(payments.initiate(user=user, amount=7_00, now=timezone.now()).payment.reference)
     return user
 
 
@@ -283,7 +283,7 @@ def test_each_command_finds_its_fault_a_dry_run_changes_nothing_and_a_second_exe
     user = customer(cents=1000)
     unrefunded = services.buy(user=user, service_name="test_pending").verification
     providers_number = services.buy(user=user, service_name="test_pending").verification
-    shop.pay(payments.initiate(user=user, amount=7_00, now=timezone.now()).reference)
+    shop.pay(payments.initiate(user=user, amount=7_00, now=timezone.now()).payment.reference)
     Verification.objects.filter(pk=unrefunded.pk).update(
         status=Status.TIMED_OUT, ended_at=timezone.now() - timedelta(minutes=5), next_poll_at=None
     )

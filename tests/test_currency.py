@@ -23,7 +23,7 @@ def test_what_is_paid_is_credited_however_the_currency_is_written(
     monkeypatch.setenv("CURRENCY", written)
     settings.CURRENCY = env.currency("CURRENCY", default="USD")
     user = make_user()
-    begun = services.initiate(user=user, amount=20_00, now=timezone.now())
+    begun = services.initiate(user=user, amount=20_00, now=timezone.now()).payment
     sandbox.pay(begun.reference)
 
     settled = services.settle(payment=begun, now=timezone.now())

@@ -83,7 +83,7 @@ def somebody(sandbox: RunningSandbox, settings: Any, monkeypatch: pytest.MonkeyP
     user.save()
     given_back = services.buy(user=user, service_name="test_pending").verification
     services.cancel(user=user, verification_id=given_back.pk)
-    payment = payments.initiate(user=user, amount=20_00, now=timezone.now())
+    payment = payments.initiate(user=user, amount=20_00, now=timezone.now()).payment
     accounts.create_api_key(user=user, name="another")
     _key, secret = accounts.create_api_key(user=user, name="schemathesis")
     return Somebody(

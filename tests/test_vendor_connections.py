@@ -63,7 +63,7 @@ def test_no_connection_is_held_while_a_vendor_is_asked(sandbox: RunningSandbox, 
     assert waiting.expires_at is not None
     number = "GET .*/v2/verifications/[^/]+$"
     unpriced = make_offer("whatsapp", cost=None, price=None, quoted_at=None)
-    payment = payments.initiate(user=customer, amount=20_00, now=now)
+    payment = payments.initiate(user=customer, amount=20_00, now=now).payment
     session = "GET /stripe/v1/checkout/sessions/"
     check_hanging(shop, ORDER, lambda: services.buy(user=customer, service_name="test_pending"))
     check_hanging(shop, "/pricing/", lambda: services.refresh_quote(offer=unpriced, now=now))

@@ -3,7 +3,7 @@
 from payments.services.check import check_due
 from payments.services.checkout import GatewayUnavailable
 from payments.services.events import PayloadPurged, receive_webhook, replay_event, retry_events
-from payments.services.initiate import check_amount, initiate
+from payments.services.initiate import TopUp, check_amount, initiate
 from payments.services.purge import purge_events
 from payments.services.reconcile import reconcile
 from payments.services.resume import open_payment_of, resume_or_initiate
@@ -12,6 +12,7 @@ from payments.services.settle import settle
 __all__ = [
     "GatewayUnavailable",
     "PayloadPurged",
+    "TopUp",
     "check_amount",
     "check_due",
     "initiate",

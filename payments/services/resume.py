@@ -34,7 +34,7 @@ def resume_or_initiate(*, user: User, amount: int, key: str | None = None, now: 
             log.info("Resuming payment %s without knowing how it stands", payment.reference)
         if payment.status in (PaymentStatus.INITIATED, PaymentStatus.COMPLETED):
             return payment
-    return initiate(user=user, amount=amount, key=key, now=now)
+    return initiate(user=user, amount=amount, key=key, now=now).payment
 
 
 def open_payment_of(*, user: User, amount: int | None = None, now: datetime) -> Payment | None:

@@ -38,7 +38,7 @@ def _nobody_else_listens(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def begun(customer: User, sandbox: RunningSandbox, news: list[str]) -> Payment:
     """A top-up of $20.00 whose checkout is open at the gateway."""
-    return services.initiate(user=customer, amount=CENTS, now=timezone.now())
+    return services.initiate(user=customer, amount=CENTS, now=timezone.now()).payment
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 def paid(sandbox: RunningSandbox, user: User) -> Payment:
     """A top-up of which nobody has told us."""
     wallet_of(user=user)
-    payment = services.initiate(user=user, amount=20_00, now=timezone.now())
+    payment = services.initiate(user=user, amount=20_00, now=timezone.now()).payment
     sandbox.pay(payment.reference)
     return payment
 

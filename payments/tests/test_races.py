@@ -62,8 +62,8 @@ def test_twenty_returns_at_once_credit_once(begun, customer, sandbox, in_threads
 def test_one_key_at_once_begins_one_payment_with_one_checkout(customer, sandbox, in_threads, news, settings):
     settings.VENDOR_PLACES = {**settings.VENDOR_PLACES, "checkout": 10}
     begun = in_threads(lambda: services.initiate(user=customer, amount=20_00, key="k", now=timezone.now()), times=10)
-    assert len({(payment.reference, payment.checkout_url) for payment in begun}) == 1
-    assert sorted(payment.replayed for payment in begun) == [False] + [True] * 9
+    assert len({(top_up.payment.reference, top_up.payment.checkout_url) for top_up in begun}) == 1
+    assert sorted(top_up.replayed for top_up in begun) == [False] + [True] * 9
     assert (Payment.objects.count(), news) == (1, ["payment_initiated"])
 
 
@@ -84,7 +84,7 @@ def test_eleven_top_ups_at_once_begin_no_more_than_the_limit(customer, sandbox, 
 def test_one_key_at_once_at_the_limit_is_one_payment_for_all(customer, sandbox, in_threads, settings):
     settings.MAX_TOP_UPS_PER_HOUR = 1
     begun = in_threads(lambda: services.initiate(user=customer, amount=20_00, key="k", now=timezone.now()), times=6)
-    assert {getattr(payment, "reference", payment) for payment in begun} == {Payment.objects.get().reference}
+    assert {getattr(top_up, "payment", top_up) for top_up in begun} == {Payment.objects.get()}
 
 
 def test_expiry_and_payment_at_once_end_with_the_money(begun, customer, sandbox, deliver, in_threads):
@@ -125,7 +125,7 @@ def test_the_gateway_is_asked_outside_of_transactions_and_after_the_row_is_commi
             return ask(self, argument)
 
         monkeypatch.setattr(stripe, name, watched)
-    payment = services.initiate(user=customer, amount=20_00, key="k", now=timezone.now())
+    payment = services.initiate(user=customer, amount=20_00, key="k", now=timezone.now()).payment
     services.settle(payment=payment, now=timezone.now())
     services.check_due(now=timezone.now() + timedelta(hours=2))
     sandbox.pay(payment.reference)

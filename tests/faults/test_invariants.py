@@ -39,7 +39,7 @@ def journey(user: User, sandbox: RunningSandbox) -> None:
     services.buy(user=user, service_name="test_pending")
     cancelled = services.buy(user=user, service_name="test_pending").verification
     services.cancel(user=user, verification_id=cancelled.pk)
-    payment = initiate(user=user, amount=20_00, now=timezone.now())
+    payment = initiate(user=user, amount=20_00, now=timezone.now()).payment
     sandbox.pay(payment.reference)
     settle(payment=payment, now=timezone.now())
 
@@ -69,7 +69,7 @@ def test_damage_is_seen(journey: None, sandbox: RunningSandbox, sentence: str) -
 
 
 def test_money_that_was_paid_and_not_credited_is_seen(user: User, sandbox: RunningSandbox) -> None:
-    payment = initiate(user=user, amount=20_00, now=timezone.now())
+    payment = initiate(user=user, amount=20_00, now=timezone.now()).payment
     sandbox.pay(payment.reference)
     assert "paid is" in "\n".join(violations(sandbox))
 

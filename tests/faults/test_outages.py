@@ -101,7 +101,7 @@ def test_connections_cut_in_the_middle_of_a_poll(drill: Drill) -> None:
 
 def test_connections_cut_in_the_middle_of_a_webhook(drill: Drill) -> None:
     drill.start(drill.stack.web)
-    payment = initiate(user=drill.user, amount=20_00, now=drill.now)
+    payment = initiate(user=drill.user, amount=20_00, now=drill.now).payment
     drill.sandbox.fault("GET /stripe/v1/checkout/sessions/", "slow:1")
     drill.sandbox.settings(webhook_enabled=True)
     drill.sandbox.pay(payment.reference)

@@ -155,8 +155,8 @@ def test_a_push_after_the_refund_brings_no_code_and_takes_no_money(drill: Drill)
 
 def test_payment_events_doubled_late_out_of_order_and_unsigned(drill: Drill) -> None:
     drill.start(drill.stack.web)
-    payment = initiate(user=drill.user, amount=20_00, now=timezone.now())
-    failed_first = initiate(user=drill.user, amount=5_00, now=timezone.now())
+    payment = initiate(user=drill.user, amount=20_00, now=timezone.now()).payment
+    failed_first = initiate(user=drill.user, amount=5_00, now=timezone.now()).payment
     drill.sandbox.pay(failed_first.reference, outcome="failed")
     drill.sandbox.pay(failed_first.reference)
     drill.sandbox.pay(payment.reference, duplicate=True)

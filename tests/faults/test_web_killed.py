@@ -106,7 +106,7 @@ def test_a_top_up_that_nobody_asks_for_again_ends_by_itself(drill: Drill, point:
 
 @pytest.mark.parametrize("point", ["event.stored", "topup.crediting", "topup.credited", "event.applied"])
 def test_killed_while_a_payment_is_pushed(drill: Drill, point: str) -> None:
-    payment = initiate(user=drill.user, amount=20_00, now=drill.now)
+    payment = initiate(user=drill.user, amount=20_00, now=drill.now).payment
     drill.start(drill.stack.web, FAULT_POINT=point)
     drill.sandbox.settings(webhook_enabled=True)
     drill.sandbox.pay(payment.reference)
@@ -119,7 +119,7 @@ def test_killed_while_a_payment_is_pushed(drill: Drill, point: str) -> None:
 
 @pytest.mark.parametrize("point", ["settle.answered", "topup.crediting", "topup.credited"])
 def test_killed_while_a_payment_is_verified(drill: Drill, point: str) -> None:
-    payment = initiate(user=drill.user, amount=20_00, now=drill.now)
+    payment = initiate(user=drill.user, amount=20_00, now=drill.now).payment
     drill.sandbox.pay(payment.reference)
     drill.start(drill.stack.web, FAULT_POINT=point)
     assert drill.post(f"/api/payments/{payment.reference}/verify") is None

@@ -114,7 +114,7 @@ def test_killed_while_our_own_money_is_asked_back(drill: Drill) -> None:
 
 @pytest.mark.parametrize("point", ["check.claimed", "check.answered", "topup.crediting", "topup.credited"])
 def test_killed_while_a_paid_top_up_is_found(drill: Drill, point: str) -> None:
-    payment = initiate(user=drill.user, amount=20_00, now=drill.now)
+    payment = initiate(user=drill.user, amount=20_00, now=drill.now).payment
     drill.sandbox.pay(payment.reference)
     Payment.objects.update(next_check_at=timezone.now())
     kill_at(drill, point, "payments.tasks.check_payments")
@@ -133,7 +133,7 @@ def test_killed_while_an_unpaid_top_up_is_closed(drill: Drill) -> None:
 
 
 def test_killed_while_a_kept_event_is_tried_again(drill: Drill) -> None:
-    payment = initiate(user=drill.user, amount=20_00, now=drill.now)
+    payment = initiate(user=drill.user, amount=20_00, now=drill.now).payment
     drill.sandbox.pay(payment.reference)
     (hook,) = drill.sandbox.webhooks()
     drill.sandbox.fault("GET /stripe/v1/checkout/sessions/", "error_500")

@@ -207,11 +207,11 @@ def _past(moment: datetime | None) -> datetime:
 
 def _top_up(demo: User, sandbox: Sandbox, cents: int, outcome: str) -> None:
     now = timezone.now()
-    payment = payments.initiate(user=demo, amount=cents, now=now)
+    payment = payments.initiate(user=demo, amount=cents, now=now).payment
     sandbox.call("pay", reference=payment.reference, outcome=outcome)
     payments.settle(payment=payment, now=timezone.now())
 
 
 def _expired_top_up(demo: User) -> None:
-    payment = payments.initiate(user=demo, amount=10_00, now=timezone.now())
+    payment = payments.initiate(user=demo, amount=10_00, now=timezone.now()).payment
     payments.check_due(now=payment.expires_at + timedelta(seconds=1))
