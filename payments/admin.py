@@ -1,4 +1,4 @@
-"""Payments and gateway events: to see, to ask the gateway again, to replay. The services write."""
+"""Payments and gateway events in the console: view them, ask the gateway again, replay."""
 
 from __future__ import annotations
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import User
+from accounts.selectors import customer
 from config.lib.api.common import key_of
 from config.lib.api.openapi import REPLAYED, answered, asked, idempotency_key, refusals
 from config.lib.api.view import ApiView
@@ -46,10 +46,6 @@ _COMPLETED: dict[str, Any] = {
 }
 
 
-def _customer(request: Request) -> User:
-    return cast(User, request.user)  # HasScope lets nobody else in
-
-
 class InitializeView(ApiView):
     with_body = ("POST",)
     scope = "pay"
@@ -75,7 +71,7 @@ class InitializeView(ApiView):
         form.is_valid(raise_exception=True)
         given = form.validated_data
         top_up = services.initiate(
-            user=_customer(request),
+            user=customer(request),
             amount=given["amount"],
             gateway=given.get("gateway"),
             key=given["idempotency_key"],
@@ -101,7 +97,7 @@ class PaymentsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Your payments, newest first."""
-        user = _customer(request)
+        user = customer(request)
         total, payments = list_page(
             selectors.payments_of(user=user),
             self.given,
@@ -120,7 +116,7 @@ class PaymentView(ApiView):
     )
     def get(self, request: Request, reference: str) -> Response:
         """One payment."""
-        return Response(PaymentSerializer(selectors.payment_of(user=_customer(request), reference=reference)).data)
+        return Response(PaymentSerializer(selectors.payment_of(user=customer(request), reference=reference)).data)
 
 
 class VerifyView(ApiView):
@@ -136,5 +132,5 @@ class VerifyView(ApiView):
     )
     def post(self, request: Request, reference: str) -> Response:
         """Ask the gateway now, instead of waiting for its webhook, and answer with the payment as it is then."""
-        payment = selectors.payment_of(user=_customer(request), reference=reference)
+        payment = selectors.payment_of(user=customer(request), reference=reference)
         return Response(PaymentSerializer(services.settle(payment=payment, now=timezone.now())).data)

@@ -37,7 +37,7 @@ class CheckoutRequest:
 
 @dataclass(frozen=True)
 class CheckoutSession:
-    """A checkout at the gateway; `url` is empty once nobody can pay there any more."""
+    """A checkout at the gateway; `url` is empty once it can't be paid any more."""
 
     id: str
     url: str
@@ -48,7 +48,7 @@ class CheckoutSession:
 class GatewayState:
     """How a checkout stands at the gateway. `amount` in cents, `currency` in capitals: what was or would be paid.
 
-    open: nobody has paid yet. processing: the customer is done, the money is still on its way.
+    open: not paid yet. processing: the customer is done, the money is still on its way.
     """
 
     status: GatewayStatus

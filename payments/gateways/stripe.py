@@ -40,7 +40,7 @@ from payments.gateways.base import (
 
 log = logging.getLogger(__name__)
 
-# A session's (status, payment_status) in our words. What is complete and unpaid, its payment intent decides (below).
+# A session's (status, payment_status), as our status. Of a complete and unpaid one the payment intent decides (below).
 SESSIONS: dict[tuple[str, str], GatewayStatus] = {
     ("open", "unpaid"): "open",
     ("open", "no_payment_required"): "open",
@@ -74,7 +74,7 @@ EVENTS: dict[str, EventKind] = {
     "charge.dispute.funds_reinstated": "later",
 }  # all others: ignored
 
-# Stripe takes 30 minutes to 24 hours from when it gets the request; a minute is for the way there.
+# Stripe takes 30 minutes to 24 hours from when it gets the request; a minute is left for the way there.
 SHORTEST, LONGEST = timedelta(minutes=31), timedelta(hours=23, minutes=59)
 _SIGNED_AT = re.compile(r"(?:^|,)t=(\d{1,12})(?:,|$)")
 

@@ -23,7 +23,7 @@ def resume_or_initiate(*, user: User, amount: int, key: str | None = None, now: 
     """Return the user's open payment of this amount, else begin one (`initiate`, whose errors it raises).
 
     The gateway is asked how the open one stands: where it has been paid meanwhile, that payment is returned as it is
-    now, so that nobody pays twice by trying again. `amount` in cents. See docs/decisions/022.
+    now, so that trying again doesn't pay twice. `amount` in cents. See docs/decisions/022.
     """
     check_amount(amount)
     payment = open_payment_of(user=user, amount=amount, now=now)
