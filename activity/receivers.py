@@ -35,46 +35,46 @@ from wallet.models import Transaction, TransactionType
 
 
 @receiver(wallet_signals.transaction_posted, dispatch_uid="activity.transaction_posted")
-def record_transaction(transaction: Transaction, news: Mapping[str, str] | None = None, **_kwargs: Any) -> None:
-    news = news or {}
-    event = event_of(transaction, news)
+def record_transaction(transaction: Transaction, metadata: Mapping[str, str] | None = None, **_kwargs: Any) -> None:
+    metadata = metadata or {}
+    event = event_of(transaction, metadata)
     services.record(
         event=event,
         user=transaction.wallet.user,
-        data=_data_of(event, transaction, news),
+        data=_data_of(event, transaction, metadata),
         resource=(transaction.resource_type, transaction.resource_id)
         if transaction.resource_type
         else ("transaction", transaction.reference),
-        actor=str(news.get("actor", "")),
+        actor=str(metadata.get("actor", "")),
         now=transaction.created_at,
     )
     _record_low_balance(transaction)
     rules.watch_transaction(transaction)
 
 
-def event_of(transaction: Transaction, news: Mapping[str, Any]) -> str:
-    """The one event that tells this journal row; `news["actor"] == "staff"` marks a refund given by staff."""
+def event_of(transaction: Transaction, metadata: Mapping[str, Any]) -> str:
+    """The one event that tells this journal row; `metadata["actor"] == "staff"` marks a refund given by staff."""
     came, went = events.OF_TRANSACTION[transaction.type]
     event = came if transaction.amount > 0 else went
-    return "refund_completed" if event == "instant_refund" and news.get("actor") == events.STAFF else event
+    return "refund_completed" if event == "instant_refund" and metadata.get("actor") == events.STAFF else event
 
 
-def _data_of(event: str, transaction: Transaction, news: Mapping[str, Any]) -> dict[str, str]:
-    """What of the row and its news the event declares."""
+def _data_of(event: str, transaction: Transaction, metadata: Mapping[str, Any]) -> dict[str, str]:
+    """What of the row and its metadata the event declares."""
     known = {
         "amount": money.to_text(abs(transaction.amount)),
         "balance": money.to_text(transaction.balance_after),
         "transaction": transaction.reference,
-        "reason": str(news.get("reason") or _what_for(transaction, news)),
-        "service": str(news.get("service_title") or transaction.service),
-        "reference": str(news.get("refund_reference") or transaction.resource_id or transaction.reference),
+        "reason": str(metadata.get("reason") or _what_for(transaction, metadata)),
+        "service": str(metadata.get("service_title") or transaction.service),
+        "reference": str(metadata.get("refund_reference") or transaction.resource_id or transaction.reference),
     }
     return {field: known[field] for field in events.VOCABULARY[event].fields}
 
 
-def _what_for(transaction: Transaction, news: Mapping[str, Any]) -> str:
-    if transaction.type == TransactionType.SMS_PURCHASE and news.get("service_title"):
-        return _("your {service} number").format(service=news["service_title"])
+def _what_for(transaction: Transaction, metadata: Mapping[str, Any]) -> str:
+    if transaction.type == TransactionType.SMS_PURCHASE and metadata.get("service_title"):
+        return _("your {service} number").format(service=metadata["service_title"])
     return transaction.description
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-import structlog
 from django.db import transaction as db
 from django.db.models import Exists, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from config.lib import faults, metrics, money
+from config.lib import faults, money
 from config.lib.commands import Report, Step, no_step
 from config.lib.errors.base import DomainError
-from refunds import signals
+from refunds import log, signals
 from refunds.errors import NothingToRefund
 from refunds.models import Refund, RefundStatus, new_reference
 from verifications.models import HOLDS, Status, Verification
@@ -24,23 +24,21 @@ from wallet import services as wallet
 from wallet.errors import AlreadyReversed
 from wallet.models import Hold, HoldStatus, Transaction, TransactionType
 
-logger = structlog.get_logger(__name__)
-
-# How a verification ends without its code, and the reason its refund carries.
+# The statuses of verifications that ended without a code, and the reason that their refund carries.
 REASONS = {Status.TIMED_OUT: "timeout", Status.CANCELLED: "cancelled", Status.FAILED: "failed"}
 _DEAD = (RefundStatus.FAILED, RefundStatus.CANCELLED)
 
 
 def refund_verification(*, verification: Verification, reason: str, now: datetime | None = None) -> Refund:
-    """Give back what a verification was charged: completed at once, exactly one, however often it is called.
+    """Refund what a verification was charged, completed at once. Idempotent: a verification has one refund.
 
-    Call it in the transaction that ends the verification, whose row is locked by then. `reason` is "timeout",
-    "cancelled" or "failed". Raises NothingToRefund where the journal has no charge, NotInTransaction outside one.
+    Call it in the transaction that ends the verification, with its row locked. `reason` is "timeout", "cancelled" or
+    "failed". Raises NothingToRefund if the journal has no charge, NotInTransaction outside a transaction.
     """
     now = now or timezone.now()
     reference = new_reference()
     try:
-        posted = _give_back(verification, reason=reason, refund_reference=reference, now=now)
+        posted = _reverse_charge(verification, reason=reason, refund_reference=reference, now=now)
     except AlreadyReversed:
         existing = _live_refund(verification)
         if existing is None:
@@ -65,24 +63,21 @@ def refund_verification(*, verification: Verification, reason: str, now: datetim
     )
     signals.refund_completed.send(sender=Refund, refund=refund, transaction=posted)
     faults.point("refund.made")
-    db.on_commit(lambda: _tell(refund, verification), robust=True)
+    db.on_commit(partial(log.refund_completed, refund, verification), robust=True)
     return refund
 
 
-def _give_back(verification: Verification, *, reason: str, refund_reference: str, now: datetime) -> Transaction:
-    """The journal row that undoes the charge; an earlier one (not `is_new`) where somebody was first."""
+def _reverse_charge(verification: Verification, *, reason: str, refund_reference: str, now: datetime) -> Transaction:
+    """Return the journal row that reverses the charge, or the existing one (not `is_new`)."""
+    service = verification.service.title
     try:
         return wallet.reverse(
             transaction=f"{verification.hold_reference}:capture",
             user=verification.user,
             type=TransactionType.VERIFICATION_REFUND,
             reference=f"verification:{verification.pk}:refund",
-            description=_("Refund: %(service)s") % {"service": verification.service.title},
-            news={
-                "reason": reason,
-                "service_title": verification.service.title,
-                "refund_reference": refund_reference,
-            },
+            description=_("Refund: %(service)s") % {"service": service},
+            metadata={"reason": reason, "service_title": service, "refund_reference": refund_reference},
             now=now,
         )
     except Transaction.DoesNotExist as error:
@@ -90,23 +85,34 @@ def _give_back(verification: Verification, *, reason: str, refund_reference: str
 
 
 def reconcile_refunds(*, since: datetime, now: datetime, execute: bool, step: Step = no_step) -> Report:
-    """Give back the money of what ended without a code since then: charged or held still, one transaction each.
+    """Refund every verification that ended without a code since then but is still charged, or release its hold.
 
-    A dry run does the same and rolls each back. What can't be refunded (the journal has no charge, or one that was
-    reversed by hand) is reported unmended.
+    Each has a transaction of its own; a dry run does the same and rolls it back. A verification that can't be refunded
+    (the journal has no charge, or one that was reversed by hand) is reported as not mended.
     """
     report = Report("reconcile_refunds", ("verification", "user", "ended", "status", "amount", "result"))
-    for pk in _unsettled(since=since).values_list("pk", flat=True).iterator(chunk_size=500):
+    refunds = Refund.objects.filter(verification=OuterRef("pk")).exclude(status__in=_DEAD)
+    holds = _holds(Concat(Value(HOLDS), Cast(OuterRef("pk"), TextField())))
+    # The verification says that it was charged, or only the journal does.
+    unsettled = Verification.objects.filter(
+        Q(charged=True) & ~Exists(refunds)
+        | Exists(holds.filter(status=HoldStatus.ACTIVE))
+        | Exists(holds.filter(status=HoldStatus.CAPTURED)) & ~Exists(refunds),
+        status__in=list(REASONS),
+        ended_at__gte=since,
+    ).order_by("pk")
+    for pk in unsettled.values_list("pk", flat=True).iterator(chunk_size=500):
         step()
         report.checked += 1
         with db.atomic():
-            _refund_if_due(pk, since=since, now=now, report=report)
+            _settle(pk, now=now, report=report)
             if not execute:
                 db.set_rollback(True)
     return report
 
 
-def _refund_if_due(pk: UUID, *, since: datetime, now: datetime, report: Report) -> None:
+def _settle(pk: UUID, *, now: datetime, report: Report) -> None:
+    """Release the verification's active hold or refund its charge, and add the result to the report."""
     verification = Verification.objects.select_for_update(of=("self",)).select_related("service", "user").get(pk=pk)
     row: dict[str, Any] = {
         "verification": str(verification.pk),
@@ -128,23 +134,10 @@ def _refund_if_due(pk: UUID, *, since: datetime, now: datetime, report: Report) 
     except NothingToRefund:
         report.add(**row, amount="0.00", result="charged says the verification, but not the journal")
         return
-    except DomainError as error:  # the journal refuses: people have to look, and the others go on
+    except DomainError as error:  # the journal refuses: staff have to look, and the others are still refunded
         report.add(**row, amount="0.00", result=f"not refunded: {error}")
         return
     report.add(cents=refund.amount, mended=True, **row, amount=money.to_text(refund.amount), result="refunded")
-
-
-def _unsettled(*, since: datetime) -> QuerySet[Verification]:
-    """Whoever knows of the charge: the verification, or the journal alone."""
-    refunds = Refund.objects.filter(verification=OuterRef("pk")).exclude(status__in=_DEAD)
-    holds = _holds(Concat(Value(HOLDS), Cast(OuterRef("pk"), TextField())))
-    return Verification.objects.filter(
-        Q(charged=True) & ~Exists(refunds)
-        | Exists(holds.filter(status=HoldStatus.ACTIVE))
-        | Exists(holds.filter(status=HoldStatus.CAPTURED)) & ~Exists(refunds),
-        status__in=list(REASONS),
-        ended_at__gte=since,
-    ).order_by("pk")
 
 
 def _holds(reference: Any) -> QuerySet[Hold]:
@@ -153,19 +146,3 @@ def _holds(reference: Any) -> QuerySet[Hold]:
 
 def _live_refund(verification: Verification) -> Refund | None:
     return Refund.objects.filter(verification=verification).exclude(status__in=_DEAD).first()
-
-
-def _tell(refund: Refund, verification: Verification) -> None:
-    latency = timezone.now() - (verification.ended_at or refund.created_at)
-    metrics.refund_latency_seconds.observe(max(latency.total_seconds(), 0))
-    logger.info(
-        "Auto-refund processed: Verification=%s",
-        verification.pk,
-        user=refund.user_id,
-        amount=money.to_text(refund.amount),
-        service=verification.service.name,
-        type=TransactionType.VERIFICATION_REFUND.value,
-        verification=str(verification.pk),
-        refund=refund.reference,
-        reason=refund.reason,
-    )

@@ -35,7 +35,7 @@ def customer(*, cents: int = 0, email: str = "") -> User:
                 counterparty=Counterparty.PROMOTIONS,
                 reference=f"test:{email}",
                 description="For the test",
-                news={"reason": "For the test"},
+                metadata={"reason": "For the test"},
             )
     return user
 

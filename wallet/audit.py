@@ -1,7 +1,7 @@
-"""The proof that the books balance. It only reads: drift is shown, never repaired silently.
+"""Checks that the books balance. They only read: drift is reported, never repaired silently.
 
-Each check is one statement, so it sees one moment of a running system, and PostgreSQL does the work on its own disk:
-memory here doesn't grow with the tables. Amounts are cents.
+Each check is one statement, so it sees a consistent snapshot of a running system, and memory use here doesn't grow with
+the tables. Amounts are cents.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ COLUMNS = ("wallet", "where", "expected", "found")
 
 @dataclass(frozen=True)
 class Check:
-    """`sql` selects one row for each fault: wallet, where, expected, found. `money`: the last two are cents."""
+    """`sql` selects one row per fault: wallet, where, expected, found. `money` says that the last two are cents."""
 
     name: str
     sql: str
@@ -102,7 +102,7 @@ _TRIAL_BALANCE = """
 
 @dataclass
 class TrialBalance:
-    """What each counterparty gave the wallets (negative: took), against what the wallets owe their owners."""
+    """The sum that each counterparty gave the wallets (negative: took), and what the wallets owe their owners."""
 
     counterparties: dict[str, int] = field(default_factory=dict)
     liability: int = 0
@@ -144,11 +144,16 @@ class Audit:
 
 
 def audit(*, keep: int = 100, step: Step = no_step) -> Audit:
-    """Every check on every wallet, and the trial balance. Keeps the first `keep` faults of each check."""
+    """Run every check on every wallet, and the trial balance. Keeps the first `keep` faults of each check."""
     trial = trial_balance()
     reports = []
     for check in CHECKS:
-        reports.append(_run(check, checked=trial.wallets, keep=keep))
+        report = Report(check.name, COLUMNS, keep=keep, checked=trial.wallets)
+        for wallet, place, expected, found, faults, drift in _rows(_FAULTS.format(sql=check.sql), [keep]):
+            show = money.to_text if check.money else str
+            report.add(wallet=wallet, where=place, expected=show(int(expected)), found=show(int(found)))
+            report.found, report.amount = faults, int(drift) if check.money else 0
+        reports.append(report)
         step()
     return Audit(checks=reports, trial=trial)
 
@@ -163,15 +168,6 @@ def trial_balance() -> TrialBalance:
             trial.rows += count
     trial.counterparties = dict(sorted(trial.counterparties.items()))
     return trial
-
-
-def _run(check: Check, *, checked: int, keep: int) -> Report:
-    report = Report(check.name, COLUMNS, keep=keep, checked=checked)
-    for wallet, place, expected, found, faults, drift in _rows(_FAULTS.format(sql=check.sql), [keep]):
-        show = money.to_text if check.money else str
-        report.add(wallet=wallet, where=place, expected=show(int(expected)), found=show(int(found)))
-        report.found, report.amount = faults, int(drift) if check.money else 0
-    return report
 
 
 def _rows(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -1,12 +1,11 @@
-"""What the log and the metrics say about a movement: once it is committed, with ids and amounts.
+"""Log lines and metrics of a committed journal row.
 
-The sentences are what operators search for (docs/architecture.md); their values stand in fields of their own besides.
+Operators search for these sentences (docs/architecture.md); the values are also logged as separate fields.
 """
 
 from __future__ import annotations
 
 import structlog
-from django.db import transaction as db
 
 from config.lib import metrics, money
 from wallet.models import Transaction
@@ -14,11 +13,8 @@ from wallet.models import Transaction
 logger = structlog.get_logger(__name__)
 
 
-def posted(row: Transaction) -> None:
-    db.on_commit(lambda: _tell(row), robust=True)
-
-
-def _tell(row: Transaction) -> None:
+def transaction_posted(row: Transaction) -> None:
+    """Log and count a journal row. Call after its transaction has committed."""
     metrics.transactions_total.labels(type=row.type, status=row.status).inc()
     facts = {
         "user": row.wallet.user_id,

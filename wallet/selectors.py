@@ -15,19 +15,19 @@ REFUND_TYPES = (TransactionType.VERIFICATION_REFUND, TransactionType.PAYMENT_REF
 
 
 def balance_of(*, user: User) -> Wallet:
-    """The wallet as it stands in the database; unsaved zeros where the user has none yet."""
+    """Return the user's wallet from the database, or an unsaved one with zeros if there is none yet."""
     return Wallet.objects.filter(user=user).first() or Wallet(user=user)
 
 
 def transactions_of(
     *,
     user: User,
-    type: str | None = None,  # noqa: A002  the field's name
+    type: str | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> QuerySet[Transaction]:
-    """The user's journal, newest first. `type` is a stored type or "refund"; `start` is included, `end` is not."""
-    # The wallet as a scalar, not a join: PostgreSQL then walks (wallet, sequence) backwards and sorts nothing.
+    """Return the user's journal, newest first, from `start` to before `end`. `type` is a stored type or "refund"."""
+    # The wallet as a scalar, not a join: PostgreSQL then reads the index (wallet, sequence) backwards without a sort.
     wallet = Wallet.objects.filter(user=user).values("pk")[:1]
     rows = Transaction.objects.filter(wallet_id=wallet).order_by("-sequence")
     if type:
@@ -39,18 +39,13 @@ def transactions_of(
     return rows
 
 
-def transaction_of(*, reference: str) -> Transaction:
-    """The journal row of that reference, its wallet with it. Raises Transaction.DoesNotExist."""
-    return Transaction.objects.select_related("wallet").get(reference=reference)
-
-
 def holds_of(*, user: User) -> QuerySet[Hold]:
-    """What is held of the user's money now, newest first."""
+    """Return the user's active holds, newest first."""
     return Hold.objects.filter(wallet__user=user, status=HoldStatus.ACTIVE).order_by("-id")
 
 
 def monitor(*, since: datetime) -> dict[str, Any]:
-    """What moved since then, of all customers: sums in cents, and the last 20 rows with their wallets."""
+    """Return all customers' movements since then: sums in cents, and the last 20 rows with their wallets."""
     rows = Transaction.objects.filter(created_at__gte=since)
     by_type = {
         row["type"]: {"count": row["count"], "amount": row["total"]}

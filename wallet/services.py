@@ -1,15 +1,16 @@
-"""The money core: every movement of every cent. Amounts are whole cents, above 0; the verb says which way they go.
+"""The money core: every movement of every cent. Amounts are whole cents, above 0; the verb gives the direction.
 
-Each function needs an open atomic(), in which the caller changes the state that the money belongs to, and locks the
-wallet first. The same reference again with the same content returns the row that is there and sends no signal; with
-other content it raises ReferenceReused. The content is wallet, amount, type, counterparty, what is reversed, service
-and resource; the description only words it (perhaps in another language).
+Each function except `wallet_of` needs an open atomic(), in which the caller changes the state that the money belongs
+to, and locks the wallet first. Calls are idempotent by reference: the same reference with the same content returns the
+existing row and sends no signal; with other content it raises ReferenceReused. The content is wallet, amount, type,
+counterparty, reversed row, service and resource; the description may differ (it may be in another language).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -23,18 +24,18 @@ from wallet.errors import AlreadyResolved, AlreadyReversed, InsufficientFunds, N
 from wallet.models import Counterparty, Hold, HoldStatus, Transaction, TransactionType, Wallet
 
 Resource = tuple[str, str]  # (resource_type, resource_id), e.g. ("verification", "0b6c…")
-News = dict[str, Any]  # primitives that go with transaction_posted
+Metadata = dict[str, Any]  # primitives that go with transaction_posted, for the event that is recorded
 
 
 def wallet_of(*, user: User) -> Wallet:
-    """The user's wallet, made where there is none yet. Needs no open transaction."""
+    """Return the user's wallet; create it if there is none yet. Needs no open transaction."""
     return Wallet.objects.get_or_create(user=user)[0]
 
 
 def lock_wallet(*, user: User) -> None:
-    """Lock the user's wallet until the transaction ends, made where there is none yet.
+    """Lock the user's wallet until the transaction ends; create it if there is none yet.
 
-    Hold it while you count the user's rows against a limit, so that several requests at once don't all fit below it.
+    Lock it before counting the user's rows against a limit, so that concurrent requests can't all pass the limit.
     """
     _require_transaction()
     with connection.cursor() as cursor:
@@ -46,16 +47,16 @@ def credit(
     *,
     user: User,
     amount: int,
-    type: str,  # noqa: A002  the field's name
+    type: str,
     counterparty: str,
     reference: str,
     description: str,
     service: str = "",
     resource: Resource = ("", ""),
-    news: News | None = None,
+    metadata: Metadata | None = None,
     now: datetime | None = None,
 ) -> Transaction:
-    """Put money into the user's wallet."""
+    """Add money to the user's wallet."""
     return _post(
         user=user,
         amount=_cents(amount),
@@ -65,7 +66,7 @@ def credit(
         description=description,
         service=service,
         resource=resource,
-        news=news,
+        metadata=metadata,
         now=now,
     )
 
@@ -74,16 +75,16 @@ def debit(
     *,
     user: User,
     amount: int,
-    type: str,  # noqa: A002
+    type: str,
     counterparty: str,
     reference: str,
     description: str,
     service: str = "",
     resource: Resource = ("", ""),
-    news: News | None = None,
+    metadata: Metadata | None = None,
     now: datetime | None = None,
 ) -> Transaction:
-    """Take money that is available out of the user's wallet. Raises InsufficientFunds, having moved nothing."""
+    """Take available money from the user's wallet. Raises InsufficientFunds, having moved nothing."""
     return _post(
         user=user,
         amount=-_cents(amount),
@@ -93,7 +94,7 @@ def debit(
         description=description,
         service=service,
         resource=resource,
-        news=news,
+        metadata=metadata,
         now=now,
     )
 
@@ -108,9 +109,9 @@ def hold(
     resource: Resource = ("", ""),
     now: datetime | None = None,
 ) -> Hold:
-    """Set money aside for something under way. Raises InsufficientFunds.
+    """Reserve money for an operation in progress. Raises InsufficientFunds.
 
-    A replay returns the hold that is there, resolved or not: look at its status.
+    A replay returns the existing hold, resolved or not: check its status.
     """
     _require_transaction()
     wanted = {
@@ -129,124 +130,108 @@ def hold(
     held, (is_new, *rest) = row
     held.is_new = is_new
     wallet, _ = _take_wallet(held, rest, user=user)
-    if not held.is_new:
-        _same_content(held, wallet, wanted)
-        return held
-    signals.balance_changed.send(sender=Wallet, wallet=wallet, transaction=None)
+    if held.is_new:
+        signals.balance_changed.send(sender=Wallet, wallet=wallet, transaction=None)
+    else:
+        _require_same_content(held, wallet, wanted)
     return held
 
 
 def capture(
     *,
-    hold: Hold | str,
-    type: str,  # noqa: A002
-    user: User | None = None,
+    hold: str,
+    user: User,
+    type: str,
     counterparty: str = Counterparty.SALES,
     description: str | None = None,
-    news: News | None = None,
+    metadata: Metadata | None = None,
     now: datetime | None = None,
 ) -> Transaction:
-    """Turn a hold into a charge of its whole amount, `{reference}:capture`.
+    """Charge a hold's whole amount, as the journal row `{hold}:capture`.
 
-    `hold`: the row, or its reference and with it the owner: nothing is read first then. Raises AlreadyResolved when it
-    was released, Hold.DoesNotExist where there is none.
+    `hold` is the hold's reference, `user` its owner. Raises AlreadyResolved if the hold was released, Hold.DoesNotExist
+    if there is none.
     """
-    reference = hold if isinstance(hold, str) else hold.reference
-
-    def refusal() -> Exception:
-        return AlreadyResolved() if Hold.objects.filter(reference=reference).exists() else Hold.DoesNotExist()
-
     posted = _run(
         statements.CAPTURE,
         {
             "type": TransactionType(type).value,
             "counterparty": Counterparty(counterparty).value,
-            "reference": f"{reference}:capture",
+            "reference": f"{hold}:capture",
             "description": description if description is None else str(description),
-            "hold": reference,
+            "hold": hold,
             "now": now,
         },
         same=("type", "counterparty"),
-        user=user if isinstance(hold, str) else _loaded_user(hold),
-        news=news,
-        refusal=refusal,
+        user=user,
+        metadata=metadata,
     )
-    if isinstance(hold, Hold):
-        hold.status, hold.resolved_at, hold.wallet = HoldStatus.CAPTURED, posted.created_at, posted.wallet
+    if posted is None:
+        raise AlreadyResolved if Hold.objects.filter(reference=hold).exists() else Hold.DoesNotExist
     return posted
 
 
 def release(*, hold: Hold, now: datetime | None = None) -> None:
-    """Give a hold's money back to what is available. Raises AlreadyResolved when it was captured or released."""
+    """Make a hold's money available again. Raises AlreadyResolved if it was captured or released before."""
     _require_transaction()
     moment = now or timezone.now()
-    user = _loaded_user(hold)
     row = one(Wallet, statements.RELEASE, {"wallet": hold.wallet_id, "hold": hold.pk, "now": moment})
     if row is None:
         raise AlreadyResolved
     wallet, _ = row
-    if user is not None:
-        wallet.user = user
     hold.status, hold.resolved_at, hold.wallet = HoldStatus.RELEASED, moment, wallet
     signals.balance_changed.send(sender=Wallet, wallet=wallet, transaction=None)
 
 
 def reverse(
     *,
-    transaction: Transaction | str,
-    type: str,  # noqa: A002
+    transaction: str,
+    user: User,
+    type: str,
     reference: str,
     description: str,
-    user: User | None = None,
-    news: News | None = None,
+    metadata: Metadata | None = None,
     now: datetime | None = None,
 ) -> Transaction:
-    """Undo a journal row whole, once, towards its own counterparty.
+    """Reverse a whole journal row, once, with the same counterparty. `transaction` is its reference, `user` its owner.
 
-    `transaction`: the row, or its reference and with it the owner: nothing is read first then. Raises AlreadyReversed
-    when another reference did it before, InsufficientFunds when a credit is gone already, Transaction.DoesNotExist.
+    Raises AlreadyReversed if it was reversed under another reference, InsufficientFunds if it was a credit that is
+    spent, Transaction.DoesNotExist.
     """
-    undone = transaction if isinstance(transaction, str) else transaction.reference
-
-    def refusal() -> Exception:
-        row = Transaction.objects.select_related("wallet").get(reference=undone)
-        return InsufficientFunds(available=row.wallet.available, required=row.amount)
-
-    return _run(
+    posted = _run(
         statements.REVERSE,
         {
             "type": TransactionType(type).value,
             "reference": reference,
             "description": str(description),
-            "undone": undone,
+            "reversed": transaction,
             "now": now,
         },
         same=("type",),
-        user=user if isinstance(transaction, str) else _loaded_user(transaction),
-        news=news,
-        refusal=refusal,
+        user=user,
+        metadata=metadata,
     )
+    if posted is None:
+        row = Transaction.objects.select_related("wallet").get(reference=transaction)
+        raise InsufficientFunds(available=row.wallet.available, required=row.amount)
+    return posted
 
 
 def _post(
     *,
     user: User,
     amount: int,
-    type: str,  # noqa: A002
+    type: str,
     counterparty: str,
     reference: str,
     description: str,
     service: str,
     resource: Resource,
-    news: News | None,
+    metadata: Metadata | None,
     now: datetime | None,
 ) -> Transaction:
-    """One journal row that nothing else decides."""
-
-    def refusal() -> Exception:
-        return InsufficientFunds(available=Wallet.objects.get(user=user).available, required=-amount)
-
-    return _run(
+    """Post one journal row. Raises InsufficientFunds."""
+    posted = _run(
         statements.POST,
         {
             "user": user.pk,
@@ -262,67 +247,55 @@ def _post(
         },
         same=("type", "counterparty", "service", "resource_type", "resource_id"),
         user=user,
-        news=news,
-        refusal=refusal,
+        metadata=metadata,
     )
+    if posted is None:
+        raise InsufficientFunds(available=Wallet.objects.get(user=user).available, required=-amount)
+    return posted
 
 
 def _run(
-    statement: str,
-    parameters: dict[str, Any],
-    *,
-    same: tuple[str, ...],
-    user: User | None,
-    news: News | None,
-    refusal: Callable[[], Exception],
-) -> Transaction:
-    """Post in one round trip, and tell. `refusal` says why there was no row, with the wallet still locked.
+    statement: str, parameters: dict[str, Any], *, same: tuple[str, ...], user: User, metadata: Metadata | None
+) -> Transaction | None:
+    """Post a journal row in one round trip and announce it. Returns None, with the wallet locked, if it was refused.
 
-    `same`: the parameters that a row which is there already must have, besides what the statement says it must.
+    `same`: the parameters that an existing row must match, besides the amount and the reversed row.
     """
     _require_transaction()
     row = one(Transaction, statement, parameters)
     if row is None:
-        raise refusal()
+        return None
     posted, (is_new, *rest) = row
     posted.is_new = is_new
     wallet, (amount, reverses_id) = _take_wallet(posted, rest, user=user)
     if not posted.is_new:
         if posted.reference != parameters["reference"]:
             raise AlreadyReversed
-        _same_content(
-            posted, wallet, {**{name: parameters[name] for name in same}, "amount": amount, "reverses_id": reverses_id}
-        )
+        wanted = {name: parameters[name] for name in same}
+        _require_same_content(posted, wallet, {**wanted, "amount": amount, "reverses_id": reverses_id})
         return posted
-    log.posted(posted)
-    signals.transaction_posted.send(sender=Transaction, transaction=posted, news=news or {})
+    db.on_commit(partial(log.transaction_posted, posted), robust=True)
+    signals.transaction_posted.send(sender=Transaction, transaction=posted, metadata=metadata or {})
     signals.balance_changed.send(sender=Wallet, wallet=wallet, transaction=posted)
     return posted
 
 
-def _take_wallet(row: Transaction | Hold, rest: Sequence[Any], *, user: User | None) -> tuple[Wallet, tuple[Any, ...]]:
-    """The wallet as it stands, out of what the statement says besides the row, and what follows it.
+def _take_wallet(row: Transaction | Hold, rest: Sequence[Any], *, user: User) -> tuple[Wallet, tuple[Any, ...]]:
+    """Return the current wallet, read from the columns behind the row's own, and the columns after it.
 
-    A new row's `wallet` is that wallet. A replayed row may be another wallet's, which the service then refuses.
+    Sets it as the row's `wallet`, unless a replayed row belongs to another wallet (then the content differs).
     """
     wallet, others = instance(Wallet, rest)
-    if user is not None:
-        wallet.user = user
+    wallet.user = user
     if row.wallet_id == wallet.pk:
         row.wallet = wallet
     return wallet, others
 
 
-def _same_content(row: Transaction | Hold, wallet: Wallet, wanted: dict[str, Any]) -> None:
+def _require_same_content(row: Transaction | Hold, wallet: Wallet, wanted: dict[str, Any]) -> None:
     wanted = {**wanted, "wallet_id": wallet.pk}
     if {name: getattr(row, name) for name in wanted} != wanted:
         raise ReferenceReused(row.reference)
-
-
-def _loaded_user(row: Transaction | Hold) -> User | None:
-    """The owner, where the row already has it in memory: nobody asks the database for the signal's sake."""
-    wallet = row._state.fields_cache.get("wallet")
-    return wallet._state.fields_cache.get("user") if wallet is not None else None
 
 
 def _cents(amount: int) -> int:

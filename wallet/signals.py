@@ -2,7 +2,7 @@
 
 from django.dispatch import Signal
 
-transaction_posted = (
-    Signal()
-)  # transaction (the new journal row, .wallet loaded and current), news (dict of primitives from the caller)
-balance_changed = Signal()  # wallet (current balance, held, version), transaction (or None when only a hold changed)
+# transaction (the new journal row, with its current .wallet loaded), metadata (dict of primitives from the caller)
+transaction_posted = Signal()
+# wallet (current balance, held, version), transaction (None if only a hold changed)
+balance_changed = Signal()

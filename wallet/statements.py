@@ -1,10 +1,10 @@
-"""The statements of the money core: each moves money in one round trip, by the functions of migration 0002.
+"""SQL statements of the money core: each moves money in one round trip, by the database functions in wallet/sql/.
 
-What a row is made from (a hold, the row that it undoes) is read in the statement itself, before the wallet is locked:
-the columns that it takes from there never change. What does change, the functions look at under the lock.
+A hold that is captured, or a row that is reversed, is read in the same statement before the wallet is locked, because
+the columns that are copied from it never change. The functions read everything that changes under the lock.
 
-A posting's row: the journal row, whether it is new, the wallet as it stands, and what amount and reversed row it was to
-have.
+POST, CAPTURE and REVERSE return the journal row, whether it is new, the current wallet, and the amount and the reversed
+row's id that the row should have.
 """
 
 from config.lib.postgres.rows import columns
@@ -18,7 +18,7 @@ POST = f"""
         %(user)s, NULL, %(amount)s, %(type)s, %(counterparty)s, %(reference)s, %(description)s,
         %(service)s, %(resource_type)s, %(resource_id)s, NULL, NULL, %(now)s
     ) p
-"""  # noqa: S608  its names are the ones above
+"""  # noqa: S608  only column names are put in
 CAPTURE = f"""
     SELECT {_POSTED}, -h.amount, NULL
     FROM wallet_hold h CROSS JOIN LATERAL wallet_post(
@@ -31,7 +31,7 @@ REVERSE = f"""
     FROM wallet_transaction t CROSS JOIN LATERAL wallet_post(
         NULL, t.wallet_id, -t.amount, %(type)s, t.counterparty, %(reference)s, %(description)s,
         t.service, t.resource_type, t.resource_id, t.id, NULL, %(now)s
-    ) p WHERE t.reference = %(undone)s
+    ) p WHERE t.reference = %(reversed)s
 """  # noqa: S608
 RESERVE = f"""
     SELECT {_RESERVED} FROM wallet_reserve(
@@ -39,7 +39,7 @@ RESERVE = f"""
         %(service)s, %(resource_type)s, %(resource_id)s, %(now)s
     ) p
 """  # noqa: S608
-# The wallet is locked before the hold is touched, as everywhere: the joined row exists only once it is.
+# Joining `locked` makes the statement lock the wallet before it updates the hold, which is the order everywhere.
 RELEASE = f"""
     WITH locked AS (SELECT id FROM wallet_wallet WHERE id = %(wallet)s FOR NO KEY UPDATE),
     released AS (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
@@ -21,22 +20,19 @@ from wallet.models import TransactionType
 @require_safe
 def wallet(request: CustomerRequest) -> HttpResponse:
     chosen = TransactionFilter(request.GET)
-    chosen.is_valid()  # a field that makes no sense filters nothing
+    chosen.is_valid()  # an invalid field filters nothing
     bounds = chosen.bounds()
     rows = selectors.transactions_of(user=request.user, **bounds)
+    # The same filters by their names in the API, so that the export has what the page shows.
+    start, end = (bounds[name] and bounds[name].isoformat() for name in ("start", "end"))
+    export = {"type": bounds["type"], "start_date": start, "end_date": end}
     context = {
         "wallet": selectors.balance_of(user=request.user),
         "holds": selectors.holds_of(user=request.user),
         "types": TransactionType.choices,
         "chosen": request.GET,
         "filtered": bool(chosen.cleaned_data and any(chosen.cleaned_data.values())),
-        "export": _export_query(**bounds),
+        "export": urlencode({name: value for name, value in export.items() if value}),
         "page": keyset_page(request, rows, "-sequence"),
     }
     return render(request, "wallet/wallet.html", context)
-
-
-def _export_query(*, type: str | None, start: datetime | None, end: datetime | None) -> str:  # noqa: A002
-    """The same filters in the words of the API, so that the file has what the page shows."""
-    given = {"type": type, "start_date": start and start.isoformat(), "end_date": end and end.isoformat()}
-    return urlencode({name: value for name, value in given.items() if value})

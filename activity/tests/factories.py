@@ -61,7 +61,7 @@ def make_verification(user: User, *, service: str = "WhatsApp", **fields: Any) -
     )
 
 
-def move(user: User, amount: int, type: str, **given: Any) -> Any:  # noqa: A002
+def move(user: User, amount: int, type: str, **given: Any) -> Any:
     post = wallet.credit if amount > 0 else wallet.debit
     with transaction.atomic():
         return post(

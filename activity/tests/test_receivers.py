@@ -70,7 +70,7 @@ def test_an_automatic_refund_is_instant_and_says_why() -> None:
     move(
         user, 250, TransactionType.VERIFICATION_REFUND, resource=("verification", "v1"),
         reference="verification:v1:refund",
-        news={"reason": "timeout", "service_title": "WhatsApp", "refund_reference": "ref_1"},
+        metadata={"reason": "timeout", "service_title": "WhatsApp", "refund_reference": "ref_1"},
     )  # fmt: skip
 
     assert (last(user).event, last(user).data) == (
@@ -89,7 +89,7 @@ def test_an_automatic_refund_is_instant_and_says_why() -> None:
 def test_a_refund_that_staff_gave_is_a_completed_one() -> None:
     user = make_user()
 
-    move(user, 250, TransactionType.VERIFICATION_REFUND, news={"actor": "staff", "refund_reference": "ref_1"})
+    move(user, 250, TransactionType.VERIFICATION_REFUND, metadata={"actor": "staff", "refund_reference": "ref_1"})
 
     assert (last(user).event, last(user).actor, last(user).data["reference"]) == ("refund_completed", "staff", "ref_1")
 

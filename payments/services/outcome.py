@@ -65,7 +65,7 @@ def _credit(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
         reference=f"payment:{payment.reference}",
         description=f"Top-up by {title}",
         resource=("payment", payment.reference),
-        news={"payment_reference": payment.reference, "gateway": title},
+        metadata={"payment_reference": payment.reference, "gateway": title},
         now=now,
     )
     signals.payment_completed.send(sender=Payment, payment=payment, transaction=posted)

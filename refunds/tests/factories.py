@@ -20,7 +20,7 @@ def make_service(name: str = "whatsapp", title: str = "WhatsApp") -> Service:
 
 
 def bought(user: User, *, price: int = 250, status: str = Status.WAITING, charged: bool = True) -> Verification:
-    """A verification of a funded user, charged as a purchase charges it, in any state, and with no refund."""
+    """Return a verification of a funded user, charged as a purchase is, in any state and without a refund."""
     now = timezone.now()
     fields: dict[str, Any] = {"ended_at": None if status in OPEN else now}
     with transaction.atomic():
@@ -45,11 +45,11 @@ def bought(user: User, *, price: int = 250, status: str = Status.WAITING, charge
                 service="whatsapp",
                 resource=("verification", str(verification.pk)),
             )
-            wallet.capture(hold=hold, type=TransactionType.SMS_PURCHASE)
+            wallet.capture(hold=hold.reference, user=user, type=TransactionType.SMS_PURCHASE)
     return verification
 
 
 def end(verification: Verification, status: str = Status.TIMED_OUT) -> Verification:
-    """Ends it without a code, and without telling anybody: what a crash or a bug would leave."""
+    """End it without a code and without a signal, as a crash or a bug would leave it."""
     Verification.objects.filter(pk=verification.pk).update(status=status, ended_at=timezone.now())
     return Verification.objects.get(pk=verification.pk)

@@ -8,7 +8,7 @@ from django.test import Client
 from accounts.tests.factories import make_user
 from refunds import services
 from refunds.tests.factories import bought, end
-from wallet.selectors import transaction_of
+from wallet.models import Transaction
 from wallet.tests.factories import funded
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +39,6 @@ def test_a_refund_leads_to_all_that_it_is_about_and_can_not_be_changed(staff: Cl
     assert [row.pk for row in listed.context["cl"].result_list] == [refund.pk]
     assert staff.get("/admin/refunds/refund/add/").status_code == 403
     assert staff.post(f"{page}delete/", {"post": "yes"}).status_code == 403
-    charge = transaction_of(reference=f"verification:{verification.pk}:capture")
+    charge = Transaction.objects.get(reference=f"verification:{verification.pk}:capture")
     for row in (charge.pk, refund.transaction_id):
         assert page in staff.get(f"/admin/wallet/transaction/{row}/change/").content.decode()

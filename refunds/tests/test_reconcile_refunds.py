@@ -19,7 +19,6 @@ from refunds.tests.factories import bought, end
 from verifications.models import Status, Verification
 from wallet import services as wallet
 from wallet.models import Wallet
-from wallet.selectors import transaction_of
 from wallet.tests.factories import funded
 
 pytestmark = pytest.mark.django_db
@@ -140,7 +139,8 @@ def test_a_charge_that_was_reversed_by_hand_is_shown_and_stops_no_other(user: Us
     by_hand, plain = end(bought(user)), end(bought(user, price=100))
     with transaction.atomic():
         wallet.reverse(
-            transaction=transaction_of(reference=f"verification:{by_hand.pk}:capture"),
+            transaction=f"verification:{by_hand.pk}:capture",
+            user=user,
             type="adjustment",
             reference="by hand",
             description="Given back by hand",
@@ -161,7 +161,8 @@ def test_money_without_its_refund_row_gets_the_row_and_no_money(user: User) -> N
     verification = end(bought(user))
     with transaction.atomic():
         wallet.reverse(
-            transaction=transaction_of(reference=f"verification:{verification.pk}:capture"),
+            transaction=f"verification:{verification.pk}:capture",
+            user=user,
             type="verification_refund",
             reference=f"verification:{verification.pk}:refund",
             description="Refund",

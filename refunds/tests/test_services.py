@@ -20,7 +20,6 @@ from verifications.models import Status, Verification
 from verifications.signals import verification_ended
 from wallet.errors import NotInTransaction
 from wallet.models import Transaction, Wallet
-from wallet.selectors import transaction_of
 from wallet.signals import transaction_posted
 from wallet.tests.factories import funded
 
@@ -39,8 +38,8 @@ def test_the_charge_comes_back_whole_and_at_once(user: User) -> None:
     now = timezone.now()
     refund = services.refund_verification(verification=verification, reason="timeout", now=now)
 
-    posted = transaction_of(reference=f"verification:{verification.pk}:refund")
-    charge = transaction_of(reference=f"verification:{verification.pk}:capture")
+    posted = Transaction.objects.get(reference=f"verification:{verification.pk}:refund")
+    charge = Transaction.objects.get(reference=f"verification:{verification.pk}:capture")
     assert (posted.amount, posted.type, posted.counterparty, posted.reverses_id, posted.description) == (
         250,
         "verification_refund",
@@ -112,16 +111,16 @@ def test_the_end_of_a_charged_verification_brings_its_refund_and_says_why(user: 
     verification = end(bought(user))
     heard: list[Any] = []
 
-    def hear(transaction: Transaction, news: dict[str, str], **_: Any) -> None:
-        heard.append((transaction.type, news))
+    def hear(transaction: Transaction, metadata: dict[str, str], **_: Any) -> None:
+        heard.append((transaction.type, metadata))
 
     transaction_posted.connect(hear)
     verification_ended.send(sender=Verification, verification=verification, reason=reason, why="…")
     transaction_posted.disconnect(hear)
     refund = Refund.objects.get()
     assert (refund.reason, refund.status) == (reason, "completed")
-    news = {"reason": reason, "service_title": "WhatsApp", "refund_reference": refund.reference}
-    assert heard == [("verification_refund", news)]
+    metadata = {"reason": reason, "service_title": "WhatsApp", "refund_reference": refund.reference}
+    assert heard == [("verification_refund", metadata)]
 
 
 def test_the_end_of_an_uncharged_verification_brings_none(user: User) -> None:
@@ -151,12 +150,12 @@ def test_its_latency_is_measured_and_logged_once_committed(
 
     verification = end(bought(user))
     before = count()
-    caplog.set_level("INFO", logger="refunds.services")
+    caplog.set_level("INFO", logger="refunds.log")
     with django_capture_on_commit_callbacks(execute=True):
         refund = services.refund_verification(verification=verification, reason="timeout")
         assert count() == before
     assert count() == before + 1
-    [line] = [r.msg for r in caplog.records if r.name == "refunds.services"]
+    [line] = [r.msg for r in caplog.records if r.name == "refunds.log"]
     named = ("event", "user", "amount", "service", "type", "verification", "refund", "reason")
     assert {name: line[name] for name in named} == {
         "event": f"Auto-refund processed: Verification={verification.pk}",

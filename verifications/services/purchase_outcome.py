@@ -65,7 +65,7 @@ def _charge(verification: Verification, number: Number, now: datetime) -> Verifi
         hold=current.hold_reference,
         user=current.user,
         type=TransactionType.SMS_PURCHASE,
-        news={
+        metadata={
             "service_title": current.service.title,
             "service_name": current.service.name,
             "phone_number": current.phone_number,

@@ -26,8 +26,8 @@ def news() -> Any:
     """What the wallet announced, in order."""
     heard: list[tuple[Any, ...]] = []
 
-    def posted(sender: Any, transaction: Transaction, news: dict[str, Any], **_: Any) -> None:
-        heard.append(("posted", transaction.reference, news))
+    def posted(sender: Any, transaction: Transaction, metadata: dict[str, Any], **_: Any) -> None:
+        heard.append(("posted", transaction.reference, metadata))
 
     def changed(sender: Any, wallet: Wallet, transaction: Transaction | None, **_: Any) -> None:
         reference = transaction.reference if transaction else None

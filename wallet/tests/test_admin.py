@@ -40,8 +40,8 @@ def user() -> User:
         service="whatsapp",
         resource=("verification", UUID),
     )
-    charged = services.capture(hold=hold, type="sms_purchase")
-    services.reverse(transaction=charged, type="adjustment", reference="undo:1", description="x")
+    charged = services.capture(hold=hold.reference, user=user, type="sms_purchase")
+    services.reverse(transaction=charged.reference, user=user, type="adjustment", reference="undo:1", description="x")
     return user
 
 

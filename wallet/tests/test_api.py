@@ -54,9 +54,14 @@ def history(user: User) -> None:
         hold = services.hold(
             user=user, amount=250, reference="v:1", description="WhatsApp", service="whatsapp", now=moment(2)
         )
-        charged = services.capture(hold=hold, type="sms_purchase", now=moment(2))
+        charged = services.capture(hold=hold.reference, user=user, type="sms_purchase", now=moment(2))
         services.reverse(
-            transaction=charged, type="verification_refund", reference="v:1:refund", description="Refund", now=moment(3)
+            transaction=charged.reference,
+            user=user,
+            type="verification_refund",
+            reference="v:1:refund",
+            description="Refund",
+            now=moment(3),
         )
         services.debit(
             user=user,
@@ -285,8 +290,10 @@ def test_staff_watch_what_moved(user: User) -> None:
             user=user, amount=2000, type="credit", counterparty="gateway:stripe", reference="p", description="Top-up"
         )
         hold = services.hold(user=user, amount=250, reference="v", description="WhatsApp")
-        charged = services.capture(hold=hold, type="sms_purchase")
-        services.reverse(transaction=charged, type="verification_refund", reference="r", description="Refund")
+        charged = services.capture(hold=hold.reference, user=user, type="sms_purchase")
+        services.reverse(
+            transaction=charged.reference, user=user, type="verification_refund", reference="r", description="Refund"
+        )
     funded(make_user(), 100)
     staff = make_user(is_staff=True, is_superuser=True)
     answer = caller(staff).get("/api/admin/transactions/monitor?minutes=5").json()

@@ -35,8 +35,8 @@ def test_a_movement_is_logged_and_counted_once_it_is_committed(
             service="whatsapp",
             resource=("verification", "0b6c"),
         )
-        charged = services.capture(hold=hold, type="sms_purchase")
-        services.capture(hold=hold, type="sms_purchase")
+        charged = services.capture(hold=hold.reference, user=user, type="sms_purchase")
+        services.capture(hold=hold.reference, user=user, type="sms_purchase")
         assert caplog.records == []
         assert (count("bonus"), count("sms_purchase")) == before
 

@@ -111,7 +111,7 @@ class MoneyCore(RuleBasedStateMachine):
     def reverse(self, row: Any) -> None:
         owner, amount, reference = row
         purse, undo = self.purses[owner], self.reference()
-        call = {"transaction": Transaction.objects.get(reference=reference), "type": "adjustment", "description": "x"}
+        call = {"transaction": reference, "user": self.users[owner], "type": "adjustment", "description": "x"}
         if reference in self.reversed:
             with pytest.raises(AlreadyReversed):
                 services.reverse(reference=undo, **call)
@@ -143,29 +143,29 @@ class MoneyCore(RuleBasedStateMachine):
     def capture(self, row: Any) -> Any:
         owner, reference = row
         purse = self.purses[owner]
-        charged = services.capture(hold=Hold.objects.get(reference=reference), type="sms_purchase")
+        charged = services.capture(hold=reference, user=self.users[owner], type="sms_purchase")
         purse.rows.append(-purse.holds.pop(reference))
         assert (charged.amount, charged.balance_after) == (purse.rows[-1], purse.balance)
-        return reference, True
+        return owner, reference, True
 
     @rule(target=resolved, row=consumes(held))
     def release(self, row: Any) -> Any:
         owner, reference = row
         services.release(hold=Hold.objects.get(reference=reference))
         del self.purses[owner].holds[reference]
-        return reference, False
+        return owner, reference, False
 
     @rule(row=resolved)
     def resolve_again(self, row: Any) -> None:
-        reference, captured = row
+        owner, reference, captured = row
         held = Hold.objects.get(reference=reference)
         with pytest.raises(AlreadyResolved):
             services.release(hold=held)
         if captured:
-            assert not services.capture(hold=held, type="sms_purchase").is_new
+            assert not services.capture(hold=reference, user=self.users[owner], type="sms_purchase").is_new
         else:
             with pytest.raises(AlreadyResolved):
-                services.capture(hold=held, type="sms_purchase")
+                services.capture(hold=reference, user=self.users[owner], type="sms_purchase")
 
     @invariant()
     def the_wallets_are_the_purses(self) -> None:

@@ -80,7 +80,7 @@ def test_a_capture_and_a_release_at_once_are_one_of_them(user: User, in_threads:
 
     def capture() -> str:
         with transaction.atomic():
-            services.capture(hold=Hold.objects.get(pk=pk), type="sms_purchase")
+            services.capture(hold="verification:1", user=user, type="sms_purchase")
         return "captured"
 
     def release() -> str:
@@ -153,13 +153,12 @@ def test_a_wallets_first_movements_at_once_make_one_wallet(user: User, in_thread
 
 def test_a_row_is_reversed_once_whatever_the_references(user: User, in_threads: Any) -> None:
     funded(user, 1000)
-    pk = debit(user, "fee:1").pk
+    debit(user, "fee:1")
 
     def undo(reference: str) -> str:
         with transaction.atomic():
-            original = Transaction.objects.get(pk=pk)
             return services.reverse(
-                transaction=original, type="adjustment", reference=reference, description="x"
+                transaction="fee:1", user=user, type="adjustment", reference=reference, description="x"
             ).reference
 
     answers = in_threads([lambda n=n: undo(f"undo:{n}") for n in range(8)])
@@ -176,9 +175,13 @@ def test_everything_at_once_leaves_the_books_right(user: User, in_threads: Any) 
             if n % 2:
                 services.release(hold=held)
             else:
-                charged = services.capture(hold=held, type="sms_purchase")
+                charged = services.capture(hold=held.reference, user=user, type="sms_purchase")
                 services.reverse(
-                    transaction=charged, type="verification_refund", reference=f"refund:{n}", description="x"
+                    transaction=charged.reference,
+                    user=user,
+                    type="verification_refund",
+                    reference=f"refund:{n}",
+                    description="x",
                 )
 
     calls = [lambda n=n: buy(n) for n in range(16)] + [lambda n=n: debit(user, f"fee:{n}") for n in range(8)]

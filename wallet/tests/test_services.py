@@ -13,7 +13,7 @@ from wallet import services
 from wallet.errors import InsufficientFunds, NotInTransaction, ReferenceReused
 from wallet.models import Hold, Transaction, Wallet
 from wallet.tests.factories import funded
-from wallet.tests.moves import fee, money, row, set_aside, set_aside_with_money, top_up
+from wallet.tests.movements import fee, money, row, set_aside, set_aside_with_money, top_up
 
 pytestmark = pytest.mark.django_db
 
@@ -75,9 +75,9 @@ def test_a_refusal_leaves_the_transaction_alive(user: User) -> None:
 def test_a_replay_returns_the_row_that_is_there(user: User) -> None:
     top_up(user, 1000)
     first = (fee(user, 100), set_aside(user))
-    charged = services.capture(hold=first[1], type="sms_purchase")
+    charged = services.capture(hold=first[1].reference, user=user, type="sms_purchase")
     again = (fee(user, 100, description="In other words"), set_aside(user))
-    recharged = services.capture(hold=Hold.objects.get(), type="sms_purchase")
+    recharged = services.capture(hold=Hold.objects.get().reference, user=user, type="sms_purchase")
     assert [new.pk for new in (*again, recharged)] == [old.pk for old in (*first, charged)]
     assert [new.is_new for new in (*again, recharged)] == [False, False, False]
     assert again[1].status == "captured"
@@ -128,8 +128,10 @@ def test_a_reference_of_another_wallet_is_refused(user: User) -> None:
 
 
 def test_a_reversal_and_a_plain_credit_are_different_movements(user: User) -> None:
-    charged = services.capture(hold=set_aside_with_money(user), type="sms_purchase")
-    services.reverse(transaction=charged, type="verification_refund", reference="r", description="Refund")
+    charged = services.capture(hold=set_aside_with_money(user).reference, user=user, type="sms_purchase")
+    services.reverse(
+        transaction=charged.reference, user=user, type="verification_refund", reference="r", description="Refund"
+    )
     with pytest.raises(ReferenceReused):
         services.credit(
             user=user,
@@ -163,22 +165,27 @@ def test_the_time_may_come_in(user: User) -> None:
     moments = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(1, 6)]
     posted = top_up(user, 1000, now=moments[0])
     held, other = set_aside(user, now=moments[1]), set_aside(user, 10, "verification:2", now=moments[1])
-    charged = services.capture(hold=held, type="sms_purchase", now=moments[2])
+    charged = services.capture(hold=held.reference, user=user, type="sms_purchase", now=moments[2])
     services.release(hold=other, now=moments[3])
     undone = services.reverse(
-        transaction=charged, type="verification_refund", reference="r", description="Refund", now=moments[4]
+        transaction=charged.reference,
+        user=user,
+        type="verification_refund",
+        reference="r",
+        description="Refund",
+        now=moments[4],
     )
     found = [posted.created_at, held.created_at, charged.created_at, other.resolved_at, undone.created_at]
     assert found == moments
 
 
 def test_every_movement_is_announced_once_with_the_callers_news(user: User, news: list[Any]) -> None:
-    top_up(user, 500, news={"gateway": "stripe"})
-    top_up(user, 500, news={"gateway": "stripe"})
+    top_up(user, 500, metadata={"gateway": "stripe"})
+    top_up(user, 500, metadata={"gateway": "stripe"})
     held, other = set_aside(user), set_aside(user, 10, "verification:2")
     set_aside(user)
-    services.capture(hold=held, type="sms_purchase")
-    services.capture(hold=held, type="sms_purchase")
+    services.capture(hold=held.reference, user=user, type="sms_purchase")
+    services.capture(hold=held.reference, user=user, type="sms_purchase")
     services.release(hold=other)
     assert news == [
         ("posted", "payment:1", {"gateway": "stripe"}),
@@ -207,9 +214,11 @@ def test_money_moves_only_inside_a_transaction() -> None:
         lambda: top_up(user),
         lambda: fee(user, 1),
         lambda: set_aside(user),
-        lambda: services.capture(hold=held, type="sms_purchase"),
+        lambda: services.capture(hold=held.reference, user=user, type="sms_purchase"),
         lambda: services.release(hold=held),
-        lambda: services.reverse(transaction=posted, type="chargeback", reference="r", description="x"),
+        lambda: services.reverse(
+            transaction=posted.reference, user=user, type="chargeback", reference="r", description="x"
+        ),
     ):
         with pytest.raises(NotInTransaction, match="atomic"):
             call()

@@ -30,10 +30,12 @@ def user() -> User:
     user = make_user()
     funded(user, 1000)
     hold = services.hold(user=user, amount=200, reference="verification:1", description="x")
-    charged = services.capture(hold=hold, type="sms_purchase")
-    services.reverse(transaction=charged, type="verification_refund", reference="refund:1", description="x")
+    charged = services.capture(hold=hold.reference, user=user, type="sms_purchase")
+    services.reverse(
+        transaction=charged.reference, user=user, type="verification_refund", reference="refund:1", description="x"
+    )
     hold = services.hold(user=user, amount=100, reference="verification:2", description="x")
-    services.capture(hold=hold, type="sms_purchase")
+    services.capture(hold=hold.reference, user=user, type="sms_purchase")
     services.hold(user=user, amount=300, reference="verification:3", description="x")
     return user
 

@@ -251,7 +251,7 @@ class Negotiation(DefaultContentNegotiation):
         accepted: list[str] = super().get_accept_list(request)
         return accepted if any(token.strip() for token in accepted) else ["*/*"]
 
-    def filter_renderers(self, renderers: Any, format: str) -> Any:  # noqa: A002  DRF's name
+    def filter_renderers(self, renderers: Any, format: str) -> Any:
         try:
             return super().filter_renderers(renderers, format)
         except Http404 as error:

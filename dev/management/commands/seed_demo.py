@@ -150,7 +150,7 @@ def _give(demo: User, amount: int, kind: str, counterparty: str, description: st
             counterparty=counterparty,
             reference=f"demo:{kind}:{demo.pk}",
             description=description,
-            news={"reason": description},
+            metadata={"reason": description},
         )
 
 

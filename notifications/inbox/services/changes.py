@@ -52,7 +52,7 @@ def mark_read(
     *,
     user: User,
     ids: Sequence[int] | None = None,
-    all: bool = False,  # noqa: A002  the word of the API
+    all: bool = False,
     now: datetime | None = None,
 ) -> Changed:
     """Mark these, or all, as read. Reading again changes nothing; ids of others are not there."""
@@ -63,7 +63,7 @@ def archive(
     *,
     user: User,
     ids: Sequence[int] | None = None,
-    all: bool = False,  # noqa: A002  the word of the API
+    all: bool = False,
     now: datetime | None = None,
 ) -> Changed:
     """Put these, or all, away. They keep their number."""
@@ -74,7 +74,7 @@ def delete(
     *,
     user: User,
     ids: Sequence[int] | None = None,
-    all: bool = False,  # noqa: A002  the word of the API
+    all: bool = False,
     now: datetime | None = None,
 ) -> Changed:
     """Hide these, or all, for good. They keep their number, so that a hole in them always means loss."""

@@ -1,4 +1,4 @@
-"""Proves that the books balance."""
+"""Check that the books balance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from config.lib import money
 from config.lib.commands import Progress, ReportCommand, fail_unless
-from wallet.audit import Audit, TrialBalance, audit
+from wallet.audit import Audit, audit
 
 
 class Command(ReportCommand):
@@ -29,12 +29,8 @@ class Command(ReportCommand):
             if not report.clean:
                 self.stdout.write(f"\n{report.name}: not so in")
                 self.print_report(report)
-        self._print_trial_balance(found.trial)
-        verdict = "All is right" if found.clean else "DRIFT"
-        self.stdout.write(f"\n{verdict}: {found.trial.wallets} wallets, {found.trial.rows} journal rows.")
-
-    def _print_trial_balance(self, trial: TrialBalance) -> None:
         self.stdout.write("")
+        trial = found.trial
         lines = [(name, money.display(cents)) for name, cents in trial.counterparties.items()]
         lines += [
             ("journal, all of them", money.display(trial.journal)),
@@ -42,3 +38,5 @@ class Command(ReportCommand):
             ("difference", money.display(trial.difference)),
         ]
         self.print_table(("trial balance", "into wallets"), lines)
+        verdict = "All is right" if found.clean else "DRIFT"
+        self.stdout.write(f"\n{verdict}: {trial.wallets} wallets, {trial.rows} journal rows.")
