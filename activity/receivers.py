@@ -148,7 +148,7 @@ def record_message(verification: Verification, message: Message | None = None, *
 
 @receiver(verifications_signals.verification_ended, dispatch_uid="activity.verification_ended")
 def record_ended(verification: Verification, reason: str, why: str = "", **_kwargs: Any) -> None:
-    """The refund's own row is written before this one: refunds listens first."""
+    """Record the ending, after the refund's own event: the refund is made on `refund_due`, which is sent before."""
     amount = money.to_text(verification.price)
     if reason == "timeout":
         _record_verification("verification_timeout", verification)

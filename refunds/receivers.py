@@ -1,4 +1,4 @@
-"""What this app does on the news of the apps to its left."""
+"""Receivers of the signals of the apps to the left."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.dispatch import receiver
 
 from refunds import services
 from verifications.models import Verification
-from verifications.signals import verification_ended
+from verifications.signals import refund_due
 
 
-@receiver(verification_ended)
+@receiver(refund_due)
 def refund_ended_verification(sender: Any, verification: Verification, reason: str, **_: Any) -> None:
     if verification.charged:
         services.refund_verification(verification=verification, reason=reason)

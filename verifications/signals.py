@@ -9,9 +9,10 @@ verification_unclear = Signal()  # verification: whether the provider sold a num
 verification_progressed = Signal()  # verification: still waiting after PROGRESS_AFTER_SECONDS, once
 verification_completed = Signal()  # verification, message: the code is there
 message_arrived = Signal()  # verification, message: a further SMS, beside the one that completed it
-verification_ended = (
-    Signal()
-)  # verification, reason ("timeout" | "cancelled" | "failed"), why (sentence): charged, ended without a code
+# verification, reason ("timeout" | "cancelled" | "failed"): charged, ended without a code. The refund is made on this.
+refund_due = Signal()
+# verification, reason (as above), why (sentence): charged, ended without a code, and refunded by now
+verification_ended = Signal()
 verification_updated = (
     Signal()
 )  # verification: anything else its owner may see change (a cancel under way, a further message)

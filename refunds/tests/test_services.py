@@ -17,7 +17,7 @@ from refunds.errors import NothingToRefund
 from refunds.models import Refund, RefundStatus
 from refunds.tests.factories import bought, end
 from verifications.models import Status, Verification
-from verifications.signals import verification_ended
+from verifications.signals import refund_due
 from wallet.errors import NotInTransaction
 from wallet.models import Transaction, Wallet
 from wallet.signals import transaction_posted
@@ -115,7 +115,7 @@ def test_the_end_of_a_charged_verification_brings_its_refund_and_says_why(user: 
         heard.append((transaction.type, metadata))
 
     transaction_posted.connect(hear)
-    verification_ended.send(sender=Verification, verification=verification, reason=reason, why="…")
+    refund_due.send(sender=Verification, verification=verification, reason=reason)
     transaction_posted.disconnect(hear)
     refund = Refund.objects.get()
     assert (refund.reason, refund.status) == (reason, "completed")
@@ -125,7 +125,7 @@ def test_the_end_of_a_charged_verification_brings_its_refund_and_says_why(user: 
 
 def test_the_end_of_an_uncharged_verification_brings_none(user: User) -> None:
     verification = bought(user, status=Status.FAILED, charged=False)
-    verification_ended.send(sender=Verification, verification=verification, reason="failed", why="…")
+    refund_due.send(sender=Verification, verification=verification, reason="failed")
     assert Refund.objects.count() == 0
 
 

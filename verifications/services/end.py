@@ -51,7 +51,7 @@ def end(
 ) -> Verification:
     """End a waiting verification without a code, and return it as it stands. One that has ended stays as it is.
 
-    The refund is made by the receiver of verification_ended, in the same transaction. `settlement`: whether the
+    The refund is made by the receiver of refund_due, in the same transaction. `settlement`: whether the
     provider has returned our cost. Where it is UNSETTLED, recovery asks for it; LOST is booked as a loss, and recovery
     asks a while longer.
     """
@@ -89,7 +89,9 @@ def _end(current: Verification, *, to: str, now: datetime, settlement: Settlemen
         settlement=settlement,
         next_recovery_at=None if settlement == Settlement.RETURNED else later,
     )
-    signals.verification_ended.send(sender=Verification, verification=current, reason=REASONS[Status(to)], why=why)
+    reason = REASONS[Status(to)]
+    signals.refund_due.send(sender=Verification, verification=current, reason=reason)
+    signals.verification_ended.send(sender=Verification, verification=current, reason=reason, why=why)
     if settlement == Settlement.LOST:
         signals.provider_loss_booked.send(sender=Verification, verification=current)
     faults.point("end.ending")
