@@ -1,15 +1,50 @@
-"""Imports go one way. The order stands in docs/architecture.md; nothing is exempt from it."""
+"""Imports go one way, in the order that pyproject.toml declares. import-linter checks it too, with rooms within apps.
+
+Only this test sees what names a module by a string: import_module, migrations' dependencies, addresses, related names.
+"""
 
 import ast
+import functools
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.urls import URLPattern, URLResolver, get_resolver
 
 from dev.stack.environment import ROOT
 
-ORDER = {"accounts": 1, "wallet": 2, "payments": 3, "verifications": 3, "refunds": 4, "activity": 5, "notifications": 6}
+_LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+_LAYERS = next(contract["layers"] for contract in _LINTER["contracts"] if contract["id"] == "apps")
+ORDER = {app: rank for rank, layer in enumerate(reversed(_LAYERS)) for app in layer.split(" | ") if app != "config.lib"}
 _NAMES_A_MODULE = {"import_module", "import_string", "get_model", "get_app_config"}
+_NAMES_AN_ADDRESS = {"reverse", "reverse_lazy", "redirect", "resolve_url"}
+_NAMES_A_RELATION = {
+    "getattr",
+    "hasattr",
+    "select_related",
+    "prefetch_related",
+    "prefetch_related_objects",
+    "Prefetch",
+    "OuterRef",
+    "F",
+    "Q",
+    "values",
+    "values_list",
+    "only",
+    "defer",
+    "order_by",
+}
+
+# Addresses and related names of apps to the right that an app uses by name: all that there are.
+REVERSE_NAMES = {
+    "accounts/views.py": {"buy"},
+    "wallet/admin.py": {"refund", "admin:verifications_verification_change", "admin:payments_payment_changelist"},
+    "payments/views.py": {"buy-service"},
+    "verifications/selectors.py": {"refunds"},
+    "activity/services.py": {"notification"},
+}
 
 
 def is_allowed(path: Path, module: str) -> bool:
@@ -65,6 +100,64 @@ def _assigns(node: ast.Assign, name: str) -> bool:
     return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
 
 
+@functools.cache
+def owners_of_addresses() -> dict[str, str]:
+    """Return the app that has each address, by the address's name; the console's belong to the app of their model."""
+    owners = {
+        f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}": model._meta.app_label
+        for model in apps.get_models()
+        for page in ("changelist", "add", "change", "delete", "history")
+    }
+    waiting: list[URLPattern | URLResolver] = [*get_resolver().url_patterns]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, URLResolver):
+            waiting += [] if found.namespace else found.url_patterns
+        elif found.name:
+            owners[found.name] = found.lookup_str.split(".", maxsplit=1)[0]
+    return owners
+
+
+@functools.cache
+def owners_of_relations() -> dict[str, set[tuple[str, str]]]:
+    """Return (app of the model, app of the foreign key) of all relations across apps, by the related name."""
+    owners: dict[str, set[tuple[str, str]]] = {}
+    for model in apps.get_models():
+        for relation in model._meta.related_objects:
+            ends = (model._meta.app_label, relation.related_model._meta.app_label)
+            if ends[0] in ORDER and ends[1] in ORDER and (name := relation.get_accessor_name()):
+                owners.setdefault(name, set()).add(ends)
+    return owners
+
+
+def reverse_names(path: Path, source: str) -> set[str]:
+    """Return the addresses and the related names of apps to the right that the file uses."""
+    addresses, relations = owners_of_addresses(), owners_of_relations()
+    used: set[str] = set()
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            names.add(node.attr)
+        elif isinstance(node, ast.Constant) and str(node.value).startswith("admin:"):
+            used.add(str(node.value))
+        elif isinstance(node, ast.Call):
+            strings = [str(part.value) for part in node.args if isinstance(part, ast.Constant)]
+            if _called(node) in _NAMES_AN_ADDRESS:
+                used.update(strings)
+            if _called(node) in _NAMES_A_RELATION:
+                names.update(part for string in strings for part in string.lstrip("-").split("__"))
+            names.update(part for keyword in node.keywords if keyword.arg for part in keyword.arg.split("__"))
+    found = {name for name in used if name in addresses and _is_forbidden(path, addresses[name])}
+    for name in names & set(relations):
+        if any(not _is_forbidden(path, model) and _is_forbidden(path, key) for model, key in relations[name]):
+            found.add(name)
+    return found
+
+
+def _is_forbidden(path: Path, app: str) -> bool:
+    return app in ORDER and not is_allowed(path, app)
+
+
 def breaches(path: Path, source: str) -> list[str]:
     return [
         f"{path}:{line} imports {module}" for line, module in imports_of(path, source) if not is_allowed(path, module)
@@ -81,8 +174,21 @@ def test_every_import_goes_to_the_left() -> None:
     assert [breach for path in sources() for breach in breaches(path, (ROOT / path).read_text())] == []
 
 
+def test_names_of_apps_to_the_right_are_declared() -> None:
+    used = {
+        str(path): names
+        for path in sources()
+        if path.parts[0] in ORDER and not {"tests", "migrations"} & set(path.parts)
+        if (names := reverse_names(path, (ROOT / path).read_text()))
+    }
+    assert used == REVERSE_NAMES
+
+
 def test_every_app_is_looked_at() -> None:
     assert {path.parts[0] for path in sources()} == {*ORDER, "config", "dev"}
+    ours = {config.name for config in apps.get_app_configs() if (ROOT / config.name).is_dir()}
+    assert ours == {*ORDER, "config", "dev"}
+    assert {*_LINTER["root_packages"]} == {*ORDER, "config", "dev", "tests", "bench"}
 
 
 @pytest.mark.parametrize(
@@ -130,3 +236,19 @@ def test_an_import_to_the_right_is_found(path: str, source: str) -> None:
 )
 def test_an_import_to_the_left_is_not(path: str, source: str) -> None:
     assert breaches(Path(path), source) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "names"),
+    [
+        ("accounts/views.py", 'redirect("buy")', {"buy"}),
+        ("wallet/admin.py", 'URL = "admin:payments_payment_changelist"', {"admin:payments_payment_changelist"}),
+        ("wallet/views.py", "user.verifications.count()", {"verifications"}),
+        ("wallet/selectors.py", 'Transaction.objects.select_related("refund__verification")', {"refund"}),
+        ("verifications/selectors.py", "Verification.objects.filter(refunds__status=1)", {"refunds"}),
+        ("refunds/views.py", 'redirect("buy")', set()),
+        ("wallet/views.py", "user.wallet", set()),
+    ],
+)
+def test_a_name_of_an_app_to_the_right_is_found(path: str, source: str, names: set[str]) -> None:
+    assert reverse_names(Path(path), source) == names

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from dev.stack.environment import ROOT
 from dev.testing.browser import chromium
@@ -41,6 +42,7 @@ LINT = (
     Step("ruff check", [PYTHON, "-m", "ruff", "check", "."]),
     Step("ruff format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
     Step("mypy", [PYTHON, "-m", "mypy"]),
+    Step("imports", [str(Path(PYTHON).with_name("lint-imports")), "--no-cache", "--no-logo"]),
 )
 CHECKS = (
     Step("migrations", [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"]),
