@@ -6,12 +6,4 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from django.contrib import admin
-
-        from accounts import (
-            console,
-            notices,  # noqa: F401  connects them
-            receivers,  # noqa: F401
-        )
-
-        console.guard(admin.site)
+        from accounts import notices, receivers  # noqa: F401  connects them

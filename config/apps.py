@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class ConfigConfig(AppConfig):
@@ -7,3 +8,10 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         from config import checks  # noqa: F401  registers the deployment checks
+
+
+class ConsoleConfig(admin_apps.AdminConfig):
+    """django.contrib.admin with the console as its site."""
+
+    default = False
+    default_site = "accounts.console.ConsoleSite"

@@ -21,9 +21,9 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 INSTALLED_APPS = [
     "daphne",
     "config",
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # which leaves the site to ConsoleConfig
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "config.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

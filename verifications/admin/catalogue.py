@@ -1,4 +1,4 @@
-"""The catalogue in the console. Staff say title, kind, block and fixed price of a service; the rest is synced."""
+"""The catalogue in the console. Staff set title, category, block and fixed price of a service; the rest is synced."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from config.lib.admin import ReadOnlyAdmin, amount, link
-from verifications import admin_verifications, errors, services
+from verifications import errors, services
 from verifications.forms import ServiceForm
 from verifications.models import Category, Offer, Service
-
-__all__ = ["admin_verifications"]  # registers the other half of the app
 
 
 @admin.register(Category)

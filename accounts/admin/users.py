@@ -1,17 +1,11 @@
-"""People in the console."""
+"""Users, groups and accepted policies in the console."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import allauth.account.admin  # registers what is replaced below
-import allauth.mfa.admin
-import allauth.usersessions.admin  # noqa: F401
-from allauth.account.models import EmailAddress
-from allauth.mfa.models import Authenticator
-from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
-from django.contrib.auth.admin import GroupAdmin as TheirGroupAdmin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -23,14 +17,16 @@ from unfold.admin import ModelAdmin
 
 from accounts import services
 from accounts.forms import ReasonForm
-from accounts.models import ApiKey, PolicyAcceptance, User
+from accounts.models import PolicyAcceptance, User
 from config.lib.admin import ReadOnlyAdmin, link
 from config.lib.errors.base import DomainError
+
+admin.site.unregister(Group)
 
 
 @admin.register(User)
 class UserAdmin(ModelAdmin):
-    """The address and the password are their owner's alone; what staff may do is for superusers to say."""
+    """Only the owner changes the address and the password; only superusers change what staff may do."""
 
     list_display = ("email", "name", "is_active", "is_staff", "purchases_frozen_at", "date_joined")
     list_filter = ("is_active", "is_staff", ("purchases_frozen_at", admin.EmptyFieldListFilter))
@@ -62,7 +58,7 @@ class UserAdmin(ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Staff can't switch off those who may do more than they."""
+        """Staff can't change other staff, who may have more permissions."""
         allowed: bool = super().has_change_permission(request, obj)
         return allowed and (request.user.is_superuser or obj is None or not obj.is_staff)
 
@@ -114,37 +110,9 @@ class UserAdmin(ModelAdmin):
         return None
 
 
-for _theirs in (EmailAddress, Authenticator, UserSession, Group):
-    admin.site.unregister(_theirs)
-
-
-@admin.register(EmailAddress)
-class EmailAddressAdmin(ReadOnlyAdmin):
-    """An address that staff could add is a way into somebody's account."""
-
-    list_display = ("email", "customer", "primary", "verified")
-    list_filter = ("primary", "verified")
-    search_fields = ("email", "user__email")
-    list_select_related = ("user",)
-    fields = ("email", "customer", "primary", "verified")
-    customer = link("user", description=_("customer"))
-
-
-@admin.register(Authenticator)
-class AuthenticatorAdmin(ReadOnlyAdmin):
-    """Second factors: that there is one, since when and when it was used; never its secret."""
-
-    list_display = ("customer", "type", "created_at", "last_used_at")
-    list_filter = ("type",)
-    search_fields = ("user__email",)
-    list_select_related = ("user",)
-    fields = ("customer", "type", "created_at", "last_used_at")
-    customer = link("user", description=_("customer"))
-
-
 @admin.register(Group)
-class GroupAdmin(TheirGroupAdmin):
-    """What a group may do is for superusers to say: else who is in one could give it everything."""
+class GroupAdmin(DjangoGroupAdmin):
+    """Only superusers change groups: a member could give the group every permission otherwise."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser
@@ -154,26 +122,6 @@ class GroupAdmin(TheirGroupAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return request.user.is_superuser
-
-
-@admin.register(UserSession)
-class UserSessionAdmin(ReadOnlyAdmin):
-    """allauth's own searches by a user name, which nobody has here."""
-
-    list_display = ("customer", "ip", "user_agent", "created_at", "last_seen_at")
-    search_fields = ("user__email", "ip")
-    exclude = ("session_key", "data")
-    list_select_related = ("user",)
-    customer = link("user", description=_("customer"))
-
-
-@admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnlyAdmin):
-    list_display = ("prefix", "name", "customer", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
-    search_fields = ("prefix", "name", "user__email")
-    exclude = ("digest",)
-    list_select_related = ("user",)
-    customer = link("user", description=_("customer"))
 
 
 @admin.register(PolicyAcceptance)
