@@ -10,7 +10,7 @@ from dev.sandbox import numbers
 from dev.sandbox.app import create_app
 from dev.sandbox.catalogue import OFFERS
 from dev.sandbox.config import SandboxConfig
-from dev.sandbox.world import WORLD
+from dev.sandbox.sandbox import SANDBOX
 
 
 async def ready(request: web.Request) -> web.Response:
@@ -19,10 +19,10 @@ async def ready(request: web.Request) -> web.Response:
 
 async def sell(request: web.Request) -> web.Response:
     """`{service, count}` -> `[[id, number], …]`."""
-    world, given = request.app[WORLD], await request.json()
-    world.state.balance += 100 * given["count"]
+    sandbox, given = request.app[SANDBOX], await request.json()
+    sandbox.state.balance += 100 * given["count"]
     sold = [
-        numbers.sell(world, offer=OFFERS[given["service"]], key=None, areas=[], carriers=[], max_price=None)
+        numbers.sell(sandbox, offer=OFFERS[given["service"]], key=None, areas=[], carriers=[], max_price=None)
         for _ in range(given["count"])
     ]
     return web.json_response([[number.id, number.number] for number in sold])

@@ -34,8 +34,8 @@ for _status in HTTPStatus:
     RESPONSES.setdefault(_status.value, _status.phrase.encode())
 
 
-class PatientServer(daphne_server.Server):
-    """Looks whether connections are over time, a few at a time."""
+class BatchedTimeoutServer(daphne_server.Server):
+    """Checks the timeouts of a few connections at a time, instead of all at once."""
 
     _unchecked: list[Any] = []
     _each = 1
@@ -52,7 +52,7 @@ class PatientServer(daphne_server.Server):
 
 
 class Command(CommandLineInterface):
-    server_class = PatientServer
+    server_class = BatchedTimeoutServer
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from http import HTTPStatus
 import pytest
 from twisted.web.http import RESPONSES
 
-from config.web import Command, PatientServer
+from config.web import BatchedTimeoutServer, Command
 
 
 class Reactor:
@@ -30,7 +30,7 @@ class Connection:
 def test_every_connection_is_checked_once_a_round_and_only_some_of_them_at_a_time(monkeypatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr("config.web._reactor", Reactor(waits))
-    server = PatientServer(application=None, endpoints=["tcp:port=0"])
+    server = BatchedTimeoutServer(application=None, endpoints=["tcp:port=0"])
     connections = [Connection() for _ in range(1_000)]
     server.connections = {connection: {} for connection in connections}
 
@@ -47,7 +47,7 @@ def test_every_connection_is_checked_once_a_round_and_only_some_of_them_at_a_tim
 def test_without_connections_it_goes_on_looking(monkeypatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr("config.web._reactor", Reactor(waits))
-    server = PatientServer(application=None, endpoints=["tcp:port=0"])
+    server = BatchedTimeoutServer(application=None, endpoints=["tcp:port=0"])
     server.connections = {}
     server.timeout_checker()
     assert len(waits) == 1
@@ -55,7 +55,7 @@ def test_without_connections_it_goes_on_looking(monkeypatch) -> None:
 
 def test_it_takes_the_servers_options_and_pings_seldom() -> None:
     command = Command()
-    assert command.server_class is PatientServer
+    assert command.server_class is BatchedTimeoutServer
     assert command.parser.parse_args(["config.asgi:application"]).ping_interval == 600
     told = subprocess.run([sys.executable, "-m", "config.web", "--help"], capture_output=True, text=True, check=True)
     assert "--bind" in told.stdout

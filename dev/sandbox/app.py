@@ -1,4 +1,4 @@
-"""The sandbox put together. A further vendor is one module with `routes()` and its part of the state."""
+"""Create the sandbox's application. A new vendor is a module with `routes()`, and its part of the state."""
 
 import logging
 
@@ -7,7 +7,7 @@ from aiohttp import web
 from dev.sandbox import checkout, control, mail, numbers, payments, stripe, textverified
 from dev.sandbox.config import SandboxConfig
 from dev.sandbox.faults import vendor_middleware
-from dev.sandbox.world import WORLD, World
+from dev.sandbox.sandbox import SANDBOX, Sandbox
 
 log = logging.getLogger("sandbox")
 
@@ -16,12 +16,12 @@ MODULES = (textverified, stripe, checkout, mail, control)
 
 def create_app(config: SandboxConfig) -> web.Application:
     app = web.Application(middlewares=[vendor_middleware])
-    app[WORLD] = World(config)
+    app[SANDBOX] = Sandbox(config)
     for module in MODULES:
         app.add_routes(module.routes())
     app.router.add_get("/", _front)
     app.on_startup.append(_start)
-    app.on_shutdown.append(_let_go)
+    app.on_shutdown.append(_release_hanging)
     app.on_cleanup.append(_stop)
     return app
 
@@ -31,24 +31,24 @@ async def _front(request: web.Request) -> web.StreamResponse:
 
 
 async def _start(app: web.Application) -> None:
-    world = app[WORLD]
-    if not world.restore():
+    sandbox = app[SANDBOX]
+    if not sandbox.restore():
         return
-    log.info("Took up %s numbers and %s checkouts", len(world.state.numbers), len(world.state.sessions))
-    for number in world.state.numbers:
-        numbers.schedule(world, number)
-    for session in world.state.sessions:
+    log.info("Took up %s numbers and %s checkouts", len(sandbox.state.numbers), len(sandbox.state.sessions))
+    for number in sandbox.state.numbers:
+        numbers.schedule(sandbox, number)
+    for session in sandbox.state.sessions:
         if session.status == "open":
-            payments.schedule(world, session)
+            payments.schedule(sandbox, session)
 
 
-async def _let_go(app: web.Application) -> None:
-    for event in app[WORLD].hung:
+async def _release_hanging(app: web.Application) -> None:
+    for event in app[SANDBOX].hung:
         event.set()
 
 
 async def _stop(app: web.Application) -> None:
-    world = app[WORLD]
-    world.clock.stop()
-    world.save()
-    await world.webhooks.close()
+    sandbox = app[SANDBOX]
+    sandbox.clock.stop()
+    sandbox.save()
+    await sandbox.webhooks.close()

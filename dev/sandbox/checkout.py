@@ -7,8 +7,8 @@ from aiohttp import web
 
 from dev.sandbox import payments
 from dev.sandbox.page import page
+from dev.sandbox.sandbox import SANDBOX
 from dev.sandbox.state import Session
-from dev.sandbox.world import WORLD
 
 SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£"}
 
@@ -18,13 +18,13 @@ def routes() -> list[web.RouteDef]:
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    session = request.app[WORLD].state.session_by_id.get(request.match_info["id"])
+    session = request.app[SANDBOX].state.session_by_id.get(request.match_info["id"])
     return _not_found() if session is None else _page(session)
 
 
 async def submit(request: web.Request) -> web.StreamResponse:
-    world = request.app[WORLD]
-    session = world.state.session_by_id.get(request.match_info["id"])
+    sandbox = request.app[SANDBOX]
+    session = sandbox.state.session_by_id.get(request.match_info["id"])
     if session is None:
         return _not_found()
     if session.payment_status == "paid":
@@ -34,11 +34,11 @@ async def submit(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     card = re.sub(r"[\s-]", "", str(form.get("card_number", "")))
     if form.get("action") == "decline" or card == payments.DECLINED_CARD:
-        payments.decline(world, session)
+        payments.decline(sandbox, session)
         return _page(session, problem="Your card was declined. Nothing was charged. Try another card.")
     if not re.fullmatch(r"\d{13,19}", card):
         return _page(session, problem="That is not a card number. Check it and try again.", status=422)
-    payments.pay(world, session)
+    payments.pay(sandbox, session)
     return _return_to_shop(session)
 
 

@@ -46,7 +46,7 @@ class Clock:
         return self.at(self.now() + seconds, action)
 
     def advance(self, seconds: float) -> None:
-        """Move on. Each timer on the way sees the clock stand at its own due time."""
+        """Move the clock forward. Each timer that is due sees the clock at its own due time."""
         target = self.now() + seconds
         self._fire(until=target)
         self.offset = target - time.time()

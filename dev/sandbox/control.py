@@ -1,4 +1,4 @@
-"""`/__ctl/…`: how tests and people make the outside world do something. Wrong input gets 400 and a sentence."""
+"""The control API, `/__ctl/…`, for tests and people. Wrong input gets 400 and a sentence."""
 
 import json
 import re
@@ -12,18 +12,18 @@ from aiohttp import web
 
 from dev.sandbox import faults, mail, numbers, payments
 from dev.sandbox.catalogue import OFFERS
+from dev.sandbox.sandbox import SANDBOX, Sandbox
 from dev.sandbox.state import PurchaseKey, Session
-from dev.sandbox.world import WORLD, World
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Call = Callable[[World, dict[str, Any]], Any]
+Call = Callable[[Sandbox, dict[str, Any]], Any]
 
 _A_CENTURY = 100 * 366 * 86_400
 REFUND_STATES = ("pending", "requires_action", "succeeded", "failed", "canceled")
 
 
 class Unknown(ValueError):
-    """What the call names is not there; answered 404."""
+    """What the call names does not exist; answered with 404."""
 
 
 def routes() -> list[web.RouteDef]:
@@ -49,7 +49,7 @@ def _call(do: Call) -> Handler:
             data = json.loads(text) if text.strip() else {}
             if not isinstance(data, dict):
                 raise ValueError("The body has to be a JSON object.")
-            return web.json_response(do(request.app[WORLD], data))
+            return web.json_response(do(request.app[SANDBOX], data))
         except json.JSONDecodeError:
             return web.json_response({"error": "The body is not JSON."}, status=400)
         except ValueError as error:
@@ -63,8 +63,8 @@ async def health(request: web.Request) -> web.StreamResponse:
 
 
 async def ledger(request: web.Request) -> web.StreamResponse:
-    world = request.app[WORLD]
-    state = world.state
+    sandbox = request.app[SANDBOX]
+    state = sandbox.state
     return web.json_response(
         {
             "numbers": [
@@ -95,43 +95,43 @@ async def ledger(request: web.Request) -> web.StreamResponse:
                 }
                 for made in state.refunds.values()
             ],
-            "mail": len(mail.messages(world)),
+            "mail": len(mail.messages(sandbox)),
             "pushes": state.pushes,
         }
     )
 
 
 async def requests(request: web.Request) -> web.StreamResponse:
-    log = list(request.app[WORLD].log)
+    log = list(request.app[SANDBOX].log)
     return web.json_response({"requests": [f"{entry['method']} {entry['path']}" for entry in log], "log": log})
 
 
 async def webhooks(request: web.Request) -> web.StreamResponse:
-    """`?settle=SECONDS` waits at most so long until none is under way."""
-    world = request.app[WORLD]
+    """List the webhooks. `?settle=SECONDS` waits at most that long until none is being sent."""
+    sandbox = request.app[SANDBOX]
     try:
-        await world.webhooks.settle(min(float(request.query.get("settle", 0)), 60))
+        await sandbox.webhooks.settle(min(float(request.query.get("settle", 0)), 60))
     except ValueError:
         return web.json_response({"error": "settle has to be a number of seconds."}, status=400)
-    return web.json_response({"webhooks": world.webhooks.listing()})
+    return web.json_response({"webhooks": sandbox.webhooks.listing()})
 
 
-def reset(world: World, data: dict[str, Any]) -> Any:
-    world.reset()
-    world.state.forgotten_mail = [message.id for message in mail.messages(world)]
+def reset(sandbox: Sandbox, data: dict[str, Any]) -> Any:
+    sandbox.reset()
+    sandbox.state.forgotten_mail = [message.id for message in mail.messages(sandbox)]
     return {"ok": True}
 
 
-def sms(world: World, data: dict[str, Any]) -> Any:
+def sms(sandbox: Sandbox, data: dict[str, Any]) -> Any:
     phone, text = data.get("number"), data.get("text")
     if not isinstance(phone, str) or not isinstance(text, str):
         raise ValueError("Give number and text, both as text.")
     digits = re.sub(r"\D", "", phone)
-    number = world.state.live.get(digits[1:] if len(digits) == 11 and digits[0] == "1" else digits)
+    number = sandbox.state.live.get(digits[1:] if len(digits) == 11 and digits[0] == "1" else digits)
     if number is None:
         raise Unknown(f"No live reservation holds the number {phone}.")
     numbers.plan_message(
-        world,
+        sandbox,
         number,
         text=text,
         delay=_seconds(data, "delay"),
@@ -141,32 +141,32 @@ def sms(world: World, data: dict[str, Any]) -> Any:
     return {"ok": True, "id": number.id}
 
 
-def fault(world: World, data: dict[str, Any]) -> Any:
-    """Add one; or with `{"forget": true}` drop all, and let those who hang go without an answer."""
+def fault(sandbox: Sandbox, data: dict[str, Any]) -> Any:
+    """Add a fault; with `{"forget": true}` remove all, and close the hanging requests without an answer."""
     if data.get("forget") is True:
-        world.faults.clear()
-        for hung in list(world.hung):
+        sandbox.faults.clear()
+        for hung in list(sandbox.hung):
             hung.set()
         return {"ok": True}
-    world.faults.append(faults.parse(data))
+    sandbox.faults.append(faults.parse(data))
     return {"ok": True}
 
 
-def clock(world: World, data: dict[str, Any]) -> Any:
+def clock(sandbox: Sandbox, data: dict[str, Any]) -> Any:
     if "advance" not in data:
         raise ValueError("Give advance, a number of seconds.")
-    world.clock.advance(_seconds(data, "advance"))
-    world.changed()
-    return {"now": datetime.fromtimestamp(world.clock.now(), UTC).isoformat()}
+    sandbox.clock.advance(_seconds(data, "advance"))
+    sandbox.changed()
+    return {"now": datetime.fromtimestamp(sandbox.clock.now(), UTC).isoformat()}
 
 
-def pay(world: World, data: dict[str, Any]) -> Any:
-    """Outcomes: paid, failed, disputed; for a dispute's end dispute_won and dispute_lost.
+def pay(sandbox: Sandbox, data: dict[str, Any]) -> Any:
+    """Finish a checkout. Outcomes: paid, failed, disputed; dispute_won and dispute_lost close a dispute.
 
     `amount` (text, "19.00") and `currency` let the gateway report something else than was asked for.
     """
     outcome = data.get("outcome", "paid")
-    session = _checkout(world, data.get("reference"))
+    session = _checkout(sandbox, data.get("reference"))
     shape = {
         "duplicate": _flag(data, "duplicate"),
         "delay": _seconds(data, "delay"),
@@ -179,19 +179,19 @@ def pay(world: World, data: dict[str, Any]) -> Any:
     if "currency" in data:
         session.currency = str(data["currency"]).lower()
     if outcome == "paid":
-        payments.pay(world, session, **shape)
+        payments.pay(sandbox, session, **shape)
     elif outcome == "failed":
-        payments.fail(world, session, **shape)
+        payments.fail(sandbox, session, **shape)
     elif outcome == "disputed":
-        payments.dispute(world, session, **shape)
+        payments.dispute(sandbox, session, **shape)
     elif outcome in ("dispute_won", "dispute_lost"):
-        payments.close_dispute(world, session, won=outcome == "dispute_won", **shape)
+        payments.close_dispute(sandbox, session, won=outcome == "dispute_won", **shape)
     else:
         raise ValueError("outcome has to be one of: paid, failed, disputed, dispute_won, dispute_lost.")
     return {"ok": True, "id": session.id, "status": session.status, "payment_status": session.payment_status}
 
 
-def settings(world: World, data: dict[str, Any]) -> Any:
+def settings(sandbox: Sandbox, data: dict[str, Any]) -> Any:
     """Turn any of: public_url, webhook_enabled, cancel_lock_seconds, token_seconds, latency_ms, seed,
     max_unfinished (whole number or null), refund_status, stock ({service: quantity}), balance (text, "12.50"),
     list_order (newest, oldest, mixed), page_length, keys_in_lists, state_words ({state: word}), capability_words
@@ -203,24 +203,24 @@ def settings(world: World, data: dict[str, Any]) -> Any:
             raise ValueError(f"There is no setting {name}. Choose from: {', '.join(_SETTINGS)}.")
         checked[name] = check(data, name)
     if "balance" in checked:
-        world.state.balance = checked.pop("balance")
+        sandbox.state.balance = checked.pop("balance")
     if "seed" in checked:
-        world.state.fate = 0
+        sandbox.state.fate = 0
     for name, value in checked.items():
-        setattr(world.knobs, name, value)
-    world.changed()
-    return {**asdict(world.knobs), "balance": amount(world.state.balance)}
+        setattr(sandbox.settings, name, value)
+    sandbox.changed()
+    return {**asdict(sandbox.settings), "balance": amount(sandbox.state.balance)}
 
 
-def purchase_key(world: World, data: dict[str, Any]) -> Any:
+def purchase_key(sandbox: Sandbox, data: dict[str, Any]) -> Any:
     """Plant a TextVerified Idempotency-Key as `running` or `expired`, or take one out with `unused`."""
     key, state = data.get("key"), data.get("state")
     if not isinstance(key, str) or state not in ("running", "expired", "unused"):
         raise ValueError("Give key, and state: running, expired or unused.")
-    world.state.purchase_keys.pop(key, None)
+    sandbox.state.purchase_keys.pop(key, None)
     if state != "unused":
-        world.state.purchase_keys[key] = PurchaseKey(state)
-    world.changed()
+        sandbox.state.purchase_keys[key] = PurchaseKey(state)
+    sandbox.changed()
     return {"ok": True}
 
 
@@ -230,11 +230,11 @@ def amount(cents: float) -> str:
     return f"{dollars:.2f}" if dollars == round(dollars, 2) else f"{dollars.normalize():f}"
 
 
-def _checkout(world: World, reference: Any) -> Session:
+def _checkout(sandbox: Sandbox, reference: Any) -> Session:
     """The newest checkout of that reference, or the one with that session id."""
     if not isinstance(reference, str) or not reference:
         raise ValueError("Give reference: the client_reference_id or the id of a checkout session.")
-    session = world.state.session_by_reference.get(reference) or world.state.session_by_id.get(reference)
+    session = sandbox.state.session_by_reference.get(reference) or sandbox.state.session_by_id.get(reference)
     if session is None:
         raise Unknown(f"There is no checkout with the reference {reference}.")
     return session

@@ -1,4 +1,4 @@
-"""Misbehaviour on demand, for the vendors' paths; the control API is never touched."""
+"""Faults on demand at the vendors' paths, never at those of the control API."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from dev.sandbox.world import WORLD, Fault, Forgotten, World
+from dev.sandbox.sandbox import SANDBOX, Fault, Sandbox, WasReset
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -27,7 +27,7 @@ KINDS = (
     "html_4xx",
     "truncated",
 )
-# What stands between may answer any 4xx without the vendor's error code: a page of HTML, or nothing at all.
+# A proxy in between may answer any 4xx without the vendor's error code: a page of HTML, or an empty body.
 _PROXY = re.compile(r"(html|empty)_(4\d\d)")
 HANG_SECONDS = 60
 HTML_4XX = "<html><head><title>Blocked</title></head><body><h1>This request was blocked.</h1></body></html>"
@@ -35,7 +35,7 @@ HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad G
 
 
 def parse(data: dict[str, Any]) -> Fault:
-    """A fault out of `{match, fault, times?, body?}`; ValueError says in a sentence what is wrong."""
+    """Return the fault that `{match, fault, times?, body?}` describes. Raises ValueError with a sentence."""
     match, kind, times, body = data.get("match"), data.get("fault"), data.get("times", 1), data.get("body", "")
     if not isinstance(match, str) or not isinstance(kind, str) or not isinstance(body, str):
         raise ValueError("Give match (a regular expression) and fault (its name), both as text, and body as text too.")
@@ -67,12 +67,12 @@ def _compiled(name: str, expression: str) -> re.Pattern[str]:
 
 @web.middleware
 async def vendor_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Write the request down, then let it pass, or misbehave as the first fault that matches says."""
+    """Log the request, then handle it, or apply the first fault that matches."""
     if not request.path.startswith(VENDORS):
         return await handler(request)
-    world = request.app[WORLD]
+    sandbox = request.app[SANDBOX]
     body = (await request.text()) if request.can_read_body else ""
-    fault = _next(world, f"{request.method} {request.path}", body)
+    fault = _next(sandbox, f"{request.method} {request.path}", body)
     entry: dict[str, Any] = {
         "method": request.method,
         "path": request.path,
@@ -82,28 +82,28 @@ async def vendor_middleware(request: web.Request, handler: Handler) -> web.Strea
         "fault": fault.kind if fault else None,
         "status": None,
     }
-    world.log.append(entry)
+    sandbox.log.append(entry)
     try:
-        if world.knobs.latency_ms and not _buys(request):
-            await world.pause(world.knobs.latency_ms / 1000)
-        response = await (_misbehave(world, fault, request, handler) if fault else _handle(request, handler))
-    except Forgotten:
+        if sandbox.settings.latency_ms and not _buys(request):
+            await sandbox.pause(sandbox.settings.latency_ms / 1000)
+        response = await (_misbehave(sandbox, fault, request, handler) if fault else _handle(request, handler))
+    except WasReset:
         response = _close(request)
     entry["status"] = response.status
     return response
 
 
 def _buys(request: web.Request) -> bool:
-    """Purchases take their latency themselves, while the key is claimed."""
+    """Return whether this is a purchase, which waits for the latency itself, while its key is claimed."""
     return request.method == "POST" and request.path.endswith("/verifications") and "/pricing/" not in request.path
 
 
-def _next(world: World, line: str, body: str) -> Fault | None:
-    for fault in world.faults:
+def _next(sandbox: Sandbox, line: str, body: str) -> Fault | None:
+    for fault in sandbox.faults:
         if fault.match.search(line) and (fault.body is None or fault.body.search(body)):
             fault.times -= 1
             if fault.times == 0:
-                world.faults.remove(fault)
+                sandbox.faults.remove(fault)
             return fault
     return None
 
@@ -115,15 +115,15 @@ async def _handle(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.Response(status=refusal.status, text=refusal.reason)
 
 
-async def _misbehave(world: World, fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _misbehave(sandbox: Sandbox, fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
     kind = fault.kind
     if kind == "slow":
-        await world.pause(fault.seconds)
+        await sandbox.pause(fault.seconds)
         return await _handle(request, handler)
     if kind.endswith("_after"):
         await _handle(request, handler)
     if kind.startswith("hang"):
-        await _until_gone(world, request)
+        await _until_gone(sandbox, request)
     if kind.startswith(("hang", "drop")):
         return _close(request)
     if kind == "truncated":
@@ -139,10 +139,10 @@ async def _misbehave(world: World, fault: Fault, request: web.Request, handler: 
     return _error(request, status[kind], html=kind == "html_502")
 
 
-async def _until_gone(world: World, request: web.Request) -> None:
-    """Say nothing until the client leaves, a reset or the end of the sandbox, at most a minute."""
+async def _until_gone(sandbox: Sandbox, request: web.Request) -> None:
+    """Wait until the client disconnects, the sandbox is reset or stops, at most a minute."""
     released = asyncio.Event()
-    world.hung.add(released)
+    sandbox.hung.add(released)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + HANG_SECONDS
     try:
@@ -151,11 +151,11 @@ async def _until_gone(world: World, request: web.Request) -> None:
                 return
             await asyncio.sleep(0.05)
     finally:
-        world.hung.discard(released)
+        sandbox.hung.discard(released)
 
 
 def _truncated(whole: web.StreamResponse) -> web.Response:
-    """Of a list its first row alone, which nobody can see; of anything else half the bytes, which nobody can read."""
+    """Return only the first row of a list (still valid JSON), and half the bytes of anything else."""
     content = whole.body if isinstance(whole, web.Response) and isinstance(whole.body, bytes) else b""
     try:
         rows = json.loads(content)
@@ -166,7 +166,7 @@ def _truncated(whole: web.StreamResponse) -> web.Response:
 
 
 def _close(request: web.Request) -> web.StreamResponse:
-    """Close the socket without a byte. The response that is returned has nowhere to go."""
+    """Close the connection without an answer. The response that is returned is never sent."""
     if request.transport is not None:
         request.transport.close()
     return web.Response(status=500, text="never sent")

@@ -1,4 +1,4 @@
-"""The mail page: what Django's file-based e-mail backend wrote, newest first."""
+"""The mail page: messages that Django's file-based e-mail backend wrote, newest first."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from dev.sandbox.page import page
-from dev.sandbox.world import WORLD, World
+from dev.sandbox.sandbox import SANDBOX, Sandbox
 
 SEPARATOR = re.compile(rb"^-{79}\n", re.MULTILINE)  # what the backend writes after each message
 LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
@@ -40,9 +40,9 @@ def routes() -> list[web.RouteDef]:
     return [web.get("/mail", listing), web.get("/mail/{id}", detail)]
 
 
-def messages(world: World) -> list[Mail]:
-    """All that came since the last reset."""
-    folder = world.config.mail_dir
+def messages(sandbox: Sandbox) -> list[Mail]:
+    """Return all messages since the last reset, newest first."""
+    folder = sandbox.config.mail_dir
     if folder is None or not folder.is_dir():
         return []
     files = []
@@ -53,7 +53,7 @@ def messages(world: World) -> list[Mail]:
             continue
         files.append((stat.st_mtime_ns, path, stat.st_size))
     found = [mail for changed, path, size in sorted(files) for mail in _read(path, changed, size)]
-    forgotten = set(world.state.forgotten_mail)
+    forgotten = set(sandbox.state.forgotten_mail)
     return [mail for mail in reversed(found) if mail.id not in forgotten]
 
 
@@ -84,7 +84,7 @@ def _content(message: EmailMessage, kind: str) -> str:
 
 
 async def listing(request: web.Request) -> web.StreamResponse:
-    found = messages(request.app[WORLD])
+    found = messages(request.app[SANDBOX])
     if request.query.get("format") == "json":
         return web.json_response({"messages": [_json(mail) for mail in found]})
     rows = "".join(
@@ -97,7 +97,7 @@ async def listing(request: web.Request) -> web.StreamResponse:
 
 
 async def detail(request: web.Request) -> web.StreamResponse:
-    for mail in messages(request.app[WORLD]):
+    for mail in messages(request.app[SANDBOX]):
         if mail.id == request.match_info["id"]:
             break
     else:

@@ -1,4 +1,4 @@
-"""The frame of the sandbox's own pages. They stand for a vendor's, so they share nothing with the product's."""
+"""The layout of the sandbox's own pages. They stand for a vendor's, so they share nothing with the product's."""
 
 from html import escape
 
@@ -37,7 +37,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--card); b
 
 
 def page(title: str, body: str, *, status: int = 200, kind: str = "") -> web.Response:
-    """A whole page. `body` is HTML and has to be escaped by who builds it."""
+    """Return a whole page. `body` is HTML, escaped by the caller."""
     text = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'

@@ -1,12 +1,12 @@
-"""The life of a checkout: opened, paid, declined, expired, refunded, disputed. No HTTP here; `stripe.py` has that."""
+"""Checkouts: opened, paid, declined, expired, refunded, disputed. No HTTP here; `stripe.py` has that."""
 
 import time
 from functools import partial
 from typing import Any
 
 from dev.sandbox import webhooks
+from dev.sandbox.sandbox import Sandbox, new_id
 from dev.sandbox.state import Refund, Session
-from dev.sandbox.world import World, new_id
 
 API_VERSION = "2025-09-30.clover"
 DECLINED_CARD = "4000000000000002"
@@ -24,7 +24,7 @@ SUBSCRIBED = {  # what our endpoint asked to be sent; other events exist, and ca
 
 
 class StripeError(Exception):
-    """Stripe says no, in its own form: `{error: {type, code, message, param}}`."""
+    """Stripe refuses, in its own form: `{error: {type, code, message, param}}`."""
 
     def __init__(
         self,
@@ -44,57 +44,57 @@ class StripeError(Exception):
             self.body["error"]["param"] = param
 
 
-def schedule(world: World, session: Session) -> None:
-    world.clock.at(session.ends_at, partial(_expire_when_due, world, session))
+def schedule(sandbox: Sandbox, session: Session) -> None:
+    sandbox.clock.at(session.ends_at, partial(_expire_when_due, sandbox, session))
 
 
-def _expire_when_due(world: World, session: Session) -> None:
+def _expire_when_due(sandbox: Sandbox, session: Session) -> None:
     if session.status == "open":
-        expire(world, session)
+        expire(sandbox, session)
 
 
-def expire(world: World, session: Session) -> None:
+def expire(sandbox: Sandbox, session: Session) -> None:
     if session.status != "open":
         raise StripeError(
             f'Only Checkout Sessions with a status in ["open"] can be expired. This Session has a status of '
             f"`{session.status}`."
         )
     session.status = "expired"
-    emit(world, "checkout.session.expired", session_body(world, session))
+    emit(sandbox, "checkout.session.expired", session_body(sandbox, session))
 
 
-def pay(world: World, session: Session, **shape: Any) -> None:
-    """The card is charged. Once: a second time changes nothing and sends nothing."""
+def pay(sandbox: Sandbox, session: Session, **shape: Any) -> None:
+    """Charge the card. Idempotent: a second call changes and sends nothing."""
     if session.payment_status == "paid":
         return
     kind = "checkout.session.completed"
     if session.status == "complete":  # it failed before, and the money came after all
         kind = "checkout.session.async_payment_succeeded"
-    _charge(world, session, status="paid")
+    _charge(sandbox, session, status="paid")
     session.status, session.payment_status = "complete", "paid"
-    emit(world, kind, session_body(world, session), **shape)
+    emit(sandbox, kind, session_body(sandbox, session), **shape)
 
 
-def fail(world: World, session: Session, **shape: Any) -> None:
-    """A slow payment method says no in the end: the checkout was completed, the money never comes."""
+def fail(sandbox: Sandbox, session: Session, **shape: Any) -> None:
+    """Fail a delayed payment method: the checkout was completed, but the money never comes."""
     if session.payment_status == "paid":
         raise ValueError("This checkout is paid; it can no longer fail.")
-    _charge(world, session, status="failed")
+    _charge(sandbox, session, status="failed")
     if session.status != "complete":
         session.status = "complete"
-        emit(world, "checkout.session.completed", session_body(world, session), **shape)
-    emit(world, "checkout.session.async_payment_failed", session_body(world, session), **shape)
+        emit(sandbox, "checkout.session.completed", session_body(sandbox, session), **shape)
+    emit(sandbox, "checkout.session.async_payment_failed", session_body(sandbox, session), **shape)
 
 
-def decline(world: World, session: Session) -> None:
-    """The card is refused; the checkout stays open for another one."""
-    _charge(world, session, status="failed")
-    emit(world, "payment_intent.payment_failed", intent_body(world, session))
+def decline(sandbox: Sandbox, session: Session) -> None:
+    """Decline the card; the checkout stays open for another one."""
+    _charge(sandbox, session, status="failed")
+    emit(sandbox, "payment_intent.payment_failed", intent_body(sandbox, session))
 
 
-def dispute(world: World, session: Session, **shape: Any) -> None:
+def dispute(sandbox: Sandbox, session: Session, **shape: Any) -> None:
     if session.payment_status != "paid":
-        pay(world, session)
+        pay(sandbox, session)
     if session.dispute:
         return
     session.dispute, session.dispute_status, session.charge_status = (
@@ -102,21 +102,21 @@ def dispute(world: World, session: Session, **shape: Any) -> None:
         "needs_response",
         "disputed",
     )
-    world.state.index_payment(session)
-    emit(world, "charge.dispute.created", dispute_body(world, session), **shape)
+    sandbox.state.index_payment(session)
+    emit(sandbox, "charge.dispute.created", dispute_body(sandbox, session), **shape)
 
 
-def close_dispute(world: World, session: Session, *, won: bool, **shape: Any) -> None:
+def close_dispute(sandbox: Sandbox, session: Session, *, won: bool, **shape: Any) -> None:
     if session.dispute_status != "needs_response":
         raise ValueError("This payment has no open dispute.")
     session.dispute_status = "won" if won else "lost"
     if won:
         session.charge_status = "paid"
-    emit(world, "charge.dispute.closed", dispute_body(world, session), **shape)
+    emit(sandbox, "charge.dispute.closed", dispute_body(sandbox, session), **shape)
 
 
 def refund(
-    world: World, session: Session, *, amount: int | None, reason: str | None, metadata: dict[str, str]
+    sandbox: Sandbox, session: Session, *, amount: int | None, reason: str | None, metadata: dict[str, str]
 ) -> Refund:
     left = session.amount - session.refunded
     if session.payment_status != "paid":
@@ -133,29 +133,29 @@ def refund(
         id=new_id("re_", 24),
         session=session.id,
         amount=amount,
-        status=world.knobs.refund_status,
-        created=int(world.clock.now()),
+        status=sandbox.settings.refund_status,
+        created=int(sandbox.clock.now()),
         reason=reason,
         metadata=metadata,
     )
-    world.state.refunds[made.id] = made
+    sandbox.state.refunds[made.id] = made
     if made.status not in ("failed", "canceled"):
         session.refunded += amount
-    emit(world, "refund.created", refund_body(world, made))
+    emit(sandbox, "refund.created", refund_body(sandbox, made))
     if made.status == "failed":
-        emit(world, "refund.failed", refund_body(world, made))
+        emit(sandbox, "refund.failed", refund_body(sandbox, made))
     return made
 
 
-def _charge(world: World, session: Session, *, status: str) -> None:
+def _charge(sandbox: Sandbox, session: Session, *, status: str) -> None:
     session.payment_intent = session.payment_intent or new_id("pi_", 24)
     session.charge = new_id("ch_", 24)
     session.charge_status = status
-    world.state.index_payment(session)
+    sandbox.state.index_payment(session)
 
 
 def emit(
-    world: World,
+    sandbox: Sandbox,
     kind: str,
     body: dict[str, Any],
     *,
@@ -163,43 +163,43 @@ def emit(
     delay: float = 0,
     bad_signature: bool = False,
 ) -> None:
-    """Write an event down, and send it where it is subscribed to: twice, later, or wrongly signed when asked."""
+    """Store an event and send it if it is subscribed to; twice, later, or with a wrong signature if asked for."""
     event = {
         "id": new_id("evt_", 24),
         "object": "event",
         "api_version": API_VERSION,
-        "created": int(world.clock.now()),
+        "created": int(sandbox.clock.now()),
         "data": {"object": body},
         "livemode": False,
         "pending_webhooks": 1 if kind in SUBSCRIBED else 0,
         "request": {"id": None, "idempotency_key": None},
         "type": kind,
     }
-    world.state.events.append(event)
-    world.changed()
+    sandbox.state.events.append(event)
+    sandbox.changed()
     if kind not in SUBSCRIBED:
         return
-    secret = world.config.stripe_webhook_secret + ("-wrong" if bad_signature else "")
+    secret = sandbox.config.stripe_webhook_secret + ("-wrong" if bad_signature else "")
 
     def send() -> None:
         for _ in range(2 if duplicate else 1):
-            world.webhooks.send(
+            sandbox.webhooks.send(
                 vendor="stripe",
                 event=kind,
-                url=f"{world.knobs.public_url}/webhooks/stripe",
+                url=f"{sandbox.settings.public_url}/webhooks/stripe",
                 payload=event,
                 sign=partial(webhooks.stripe_signature, secret),
-                enabled=world.knobs.webhook_enabled,
+                enabled=sandbox.settings.webhook_enabled,
                 retry=not bad_signature,
             )
 
     if delay > 0:
-        world.clock.after(delay, send)
+        sandbox.clock.after(delay, send)
     else:
         send()
 
 
-def session_body(world: World, session: Session) -> dict[str, Any]:
+def session_body(sandbox: Sandbox, session: Session) -> dict[str, Any]:
     return {
         "id": session.id,
         "object": "checkout.session",
@@ -226,7 +226,7 @@ def session_body(world: World, session: Session) -> dict[str, Any]:
     }
 
 
-def intent_body(world: World, session: Session) -> dict[str, Any]:
+def intent_body(sandbox: Sandbox, session: Session) -> dict[str, Any]:
     paid = session.payment_status == "paid"
     return {
         "id": session.payment_intent,
@@ -243,7 +243,7 @@ def intent_body(world: World, session: Session) -> dict[str, Any]:
     }
 
 
-def charge_body(world: World, session: Session) -> dict[str, Any]:
+def charge_body(sandbox: Sandbox, session: Session) -> dict[str, Any]:
     paid = session.payment_status == "paid"
     return {
         "id": session.charge,
@@ -264,8 +264,8 @@ def charge_body(world: World, session: Session) -> dict[str, Any]:
     }
 
 
-def refund_body(world: World, made: Refund) -> dict[str, Any]:
-    session = world.state.session_by_id[made.session]
+def refund_body(sandbox: Sandbox, made: Refund) -> dict[str, Any]:
+    session = sandbox.state.session_by_id[made.session]
     return {
         "id": made.id,
         "object": "refund",
@@ -281,13 +281,13 @@ def refund_body(world: World, made: Refund) -> dict[str, Any]:
     }
 
 
-def dispute_body(world: World, session: Session) -> dict[str, Any]:
+def dispute_body(sandbox: Sandbox, session: Session) -> dict[str, Any]:
     return {
         "id": session.dispute,
         "object": "dispute",
         "amount": session.amount,
         "charge": session.charge,
-        "created": int(world.clock.now()),
+        "created": int(sandbox.clock.now()),
         "currency": session.currency,
         "livemode": False,
         "metadata": {},
@@ -298,7 +298,7 @@ def dispute_body(world: World, session: Session) -> dict[str, Any]:
 
 
 def open_session(
-    world: World,
+    sandbox: Sandbox,
     *,
     amount: int,
     currency: str,
@@ -312,11 +312,11 @@ def open_session(
     expires_at: int,
     base_url: str,
 ) -> Session:
-    """`lifetime` in seconds runs on the sandbox's clock; `expires_at` is what the merchant is shown."""
+    """Open a checkout. `lifetime` in seconds runs on the sandbox's clock; `expires_at` is shown to the merchant."""
     session_id = new_id("cs_test_", 40)
     session = Session(
         id=session_id,
-        ordinal=len(world.state.sessions),
+        ordinal=len(sandbox.state.sessions),
         reference=reference,
         amount=amount,
         currency=currency,
@@ -327,10 +327,10 @@ def open_session(
         customer_email=customer_email,
         created=int(time.time()),
         expires_at=expires_at,
-        ends_at=world.clock.now() + lifetime,
+        ends_at=sandbox.clock.now() + lifetime,
         url=f"{base_url}/checkout/{session_id}",
     )
-    world.state.add_session(session)
-    schedule(world, session)
-    world.changed()
+    sandbox.state.add_session(session)
+    schedule(sandbox, session)
+    sandbox.changed()
     return session

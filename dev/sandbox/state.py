@@ -1,4 +1,4 @@
-"""What the outside world remembers. Amounts are cents, times are seconds of the sandbox's clock."""
+"""The sandbox's state. Amounts are cents, times are seconds of the sandbox's clock."""
 
 import json
 import os
@@ -106,7 +106,7 @@ class State:
         self.index()
 
     def index(self) -> None:
-        """Build what makes the hot paths cheap."""
+        """Build the lookups by id, phone number, sale and payment."""
         self.by_id: dict[str, Number] = {n.id: n for n in self.numbers}
         self.live: dict[str, Number] = {n.number: n for n in self.numbers if not n.released}
         self.by_phone: dict[str, list[Number]] = {}
@@ -155,7 +155,7 @@ class State:
 
 
 class PhonePool:
-    """Ten-digit numbers out of the range reserved for fiction (555-01xx); the one free for longest goes first."""
+    """Ten-digit numbers from the range reserved for fiction (555-01xx); the one that is free longest is taken first."""
 
     def __init__(self, taken: set[str]) -> None:
         self._free = {
@@ -165,7 +165,7 @@ class PhonePool:
         self._areas = deque(AREA_CODES[i * 89 % len(AREA_CODES)] for i in range(len(AREA_CODES)))
 
     def take(self, areas: list[str] | None = None) -> str | None:
-        """A free number, out of these area codes where some are given; None when there is none."""
+        """Take a free number, in one of these area codes if any are given; return None if there is none."""
         if areas:
             return next((self._free[area].popleft() for area in areas if self._free.get(area)), None)
         for _ in range(len(self._areas)):
@@ -192,7 +192,7 @@ class StateFile:
 
     @property
     def delay(self) -> float:
-        """Seconds to wait after a change: at least 0.2, more when writing has become slow."""
+        """Return the seconds to wait after a change: at least 0.2, more if writing is slow."""
         return self._delay
 
     def read(self) -> dict[str, Any] | None:

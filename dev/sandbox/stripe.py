@@ -11,8 +11,8 @@ from aiohttp import web
 
 from dev.sandbox import payments
 from dev.sandbox.payments import StripeError
+from dev.sandbox.sandbox import SANDBOX, Sandbox, new_id
 from dev.sandbox.state import Refund, Session
-from dev.sandbox.world import WORLD, World, new_id
 
 ROOT = "/stripe/v1"
 EXPIRES_WITHIN = (30 * 60, 24 * 3600)  # seconds from now, as Stripe allows
@@ -20,7 +20,7 @@ CLOCKS_DIFFER = 60
 SMALLEST, LARGEST = 50, 99_999_999
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Answer = Callable[[web.Request, World, dict[str, Any]], dict[str, Any]]
+Answer = Callable[[web.Request, Sandbox, dict[str, Any]], dict[str, Any]]
 T = TypeVar("T")
 
 
@@ -43,7 +43,7 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
-def create_session(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
+def create_session(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
     if data.get("mode") != "payment":
         raise StripeError("The sandbox knows mode=payment only.", param="mode")
     amount, currency, title = _line_items(data)
@@ -56,7 +56,7 @@ def create_session(request: web.Request, world: World, data: dict[str, Any]) -> 
             param="expires_at",
         )
     session = payments.open_session(
-        world,
+        sandbox,
         amount=amount,
         currency=currency,
         title=title,
@@ -67,119 +67,119 @@ def create_session(request: web.Request, world: World, data: dict[str, Any]) -> 
         customer_email=_text(data, "customer_email", longest=800),
         lifetime=lifetime,
         expires_at=expires_at,
-        base_url=world.config.base_url.rstrip("/") or f"{request.scheme}://{request.host}",
+        base_url=sandbox.config.base_url.rstrip("/") or f"{request.scheme}://{request.host}",
     )
-    return payments.session_body(world, session)
+    return payments.session_body(sandbox, session)
 
 
-def get_session(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
-    return payments.session_body(world, _session(request, world))
+def get_session(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
+    return payments.session_body(sandbox, _session(request, sandbox))
 
 
-def list_sessions(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
-    found: Sequence[Session] = world.state.sessions
+def list_sessions(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
+    found: Sequence[Session] = sandbox.state.sessions
     if intent := data.get("payment_intent"):
-        one = world.state.session_by_payment.get(intent)
+        one = sandbox.state.session_by_payment.get(intent)
         found = [one] if one else []
     if status := data.get("status"):
         found = [session for session in found if session.status == status]
-    return _page(request, data, found, lambda session: payments.session_body(world, session))
+    return _page(request, data, found, lambda session: payments.session_body(sandbox, session))
 
 
-def expire_session(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
-    session = _session(request, world)
-    payments.expire(world, session)
-    return payments.session_body(world, session)
+def expire_session(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
+    session = _session(request, sandbox)
+    payments.expire(sandbox, session)
+    return payments.session_body(sandbox, session)
 
 
-def get_intent(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
-    session = world.state.session_by_payment.get(request.match_info["id"])
+def get_intent(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
+    session = sandbox.state.session_by_payment.get(request.match_info["id"])
     if session is None or session.payment_intent != request.match_info["id"]:
         raise _no_such("payment_intent", request.match_info["id"])
-    return payments.intent_body(world, session)
+    return payments.intent_body(sandbox, session)
 
 
-def get_charge(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
-    session = world.state.session_by_payment.get(request.match_info["id"])
+def get_charge(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
+    session = sandbox.state.session_by_payment.get(request.match_info["id"])
     if session is None or session.charge != request.match_info["id"]:
         raise _no_such("charge", request.match_info["id"])
-    return payments.charge_body(world, session)
+    return payments.charge_body(sandbox, session)
 
 
-def get_dispute(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
-    session = world.state.session_by_payment.get(request.match_info["id"])
+def get_dispute(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
+    session = sandbox.state.session_by_payment.get(request.match_info["id"])
     if session is None or session.dispute != request.match_info["id"]:
         raise _no_such("dispute", request.match_info["id"])
-    return payments.dispute_body(world, session)
+    return payments.dispute_body(sandbox, session)
 
 
-def create_refund(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
+def create_refund(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
     of = data.get("payment_intent") or data.get("charge")
     if not of:
         raise StripeError("One of the following params should be provided for this request: payment_intent or charge.")
-    session = world.state.session_by_payment.get(of)
+    session = sandbox.state.session_by_payment.get(of)
     if session is None:
         raise _no_such("payment_intent" if data.get("payment_intent") else "charge", of)
     made = payments.refund(
-        world,
+        sandbox,
         session,
         amount=_integer(data, "amount") if "amount" in data else None,
         reason=_text(data, "reason", longest=100),
         metadata=_metadata(data),
     )
-    return payments.refund_body(world, made)
+    return payments.refund_body(sandbox, made)
 
 
-def list_refunds(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
-    found: Sequence[Refund] = list(world.state.refunds.values())
+def list_refunds(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
+    found: Sequence[Refund] = list(sandbox.state.refunds.values())
     if of := data.get("payment_intent") or data.get("charge"):
-        session = world.state.session_by_payment.get(of)
+        session = sandbox.state.session_by_payment.get(of)
         found = [made for made in found if session and made.session == session.id]
-    return _page(request, data, found, lambda made: payments.refund_body(world, made))
+    return _page(request, data, found, lambda made: payments.refund_body(sandbox, made))
 
 
-def get_refund(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
-    made = world.state.refunds.get(request.match_info["id"])
+def get_refund(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
+    made = sandbox.state.refunds.get(request.match_info["id"])
     if made is None:
         raise _no_such("refund", request.match_info["id"])
-    return payments.refund_body(world, made)
+    return payments.refund_body(sandbox, made)
 
 
-def list_events(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
+def list_events(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
     kinds = set(data["types"].values()) if isinstance(data.get("types"), dict) else None
     if data.get("type"):
         kinds = {data["type"]}
-    found = [event for event in world.state.events if kinds is None or event["type"] in kinds]
+    found = [event for event in sandbox.state.events if kinds is None or event["type"] in kinds]
     return _page(request, data, found, lambda event: event)
 
 
-def get_event(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
-    for event in world.state.events:
+def get_event(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
+    for event in sandbox.state.events:
         if event["id"] == request.match_info["id"]:
             return event
     raise _no_such("event", request.match_info["id"])
 
 
-def get_balance(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
+def get_balance(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
     total: dict[str, int] = {}
-    for session in world.state.sessions:
+    for session in sandbox.state.sessions:
         if session.payment_status == "paid":
             total[session.currency] = total.get(session.currency, 0) + session.amount - session.refunded
     funds = [{"amount": amount, "currency": currency} for currency, amount in total.items()]
     return {"object": "balance", "available": funds, "pending": [], "livemode": False}
 
 
-def unknown(request: web.Request, world: World, data: dict[str, Any]) -> dict[str, Any]:
+def unknown(request: web.Request, sandbox: Sandbox, data: dict[str, Any]) -> dict[str, Any]:
     path = request.path.removeprefix("/stripe")
     raise StripeError(f"Unrecognized request URL ({request.method}: {path}).", status=404)
 
 
 def _reading(answer: Answer) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        world = request.app[WORLD]
+        sandbox = request.app[SANDBOX]
         try:
-            _authorize(request, world)
-            return _respond(answer(request, world, nested(request.query_string)))
+            _authorize(request, sandbox)
+            return _respond(answer(request, sandbox, nested(request.query_string)))
         except StripeError as refusal:
             return _respond(refusal.body, refusal.status)
 
@@ -190,27 +190,27 @@ def _writing(answer: Answer) -> Handler:
     """A POST: the same Idempotency-Key with the same parameters gets the first answer again."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        world = request.app[WORLD]
+        sandbox = request.app[SANDBOX]
         try:
-            _authorize(request, world)
+            _authorize(request, sandbox)
             form = (await request.read()).decode()
         except StripeError as refusal:
             return _respond(refusal.body, refusal.status)
         key = request.headers.get("Idempotency-Key")
         fingerprint = hashlib.sha256(f"{request.path}\n{form}".encode()).hexdigest()
-        known = world.state.stripe_keys.get(key) if key else None
+        known = sandbox.state.stripe_keys.get(key) if key else None
         if known is not None:
             return _replay(known, fingerprint)
         if key:
-            world.state.stripe_keys[key] = {"fingerprint": fingerprint, "status": None, "body": None}
+            sandbox.state.stripe_keys[key] = {"fingerprint": fingerprint, "status": None, "body": None}
         status = 200
         try:
-            body = answer(request, world, nested(form))
+            body = answer(request, sandbox, nested(form))
         except StripeError as refusal:
             status, body = refusal.status, refusal.body
         if key:
-            world.state.stripe_keys[key].update(status=status, body=body)
-            world.changed()
+            sandbox.state.stripe_keys[key].update(status=status, body=body)
+            sandbox.changed()
         return _respond(body, status)
 
     return handle
@@ -231,9 +231,9 @@ def _respond(body: dict[str, Any], status: int = 200, headers: dict[str, str] | 
     return web.json_response(body, status=status, headers={"Request-Id": new_id("req_", 14), **(headers or {})})
 
 
-def _authorize(request: web.Request, world: World) -> None:
+def _authorize(request: web.Request, sandbox: Sandbox) -> None:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and key == world.config.stripe_secret_key:
+    if scheme.lower() == "bearer" and key == sandbox.config.stripe_secret_key:
         return
     raise StripeError("Invalid API Key provided." if key else "You did not provide an API key.", status=401)
 
@@ -320,8 +320,8 @@ def _no_such(kind: str, given: str) -> StripeError:
     return StripeError(f"No such {kind}: '{given}'", status=404, code="resource_missing", param="id")
 
 
-def _session(request: web.Request, world: World) -> Session:
-    session = world.state.session_by_id.get(request.match_info["id"])
+def _session(request: web.Request, sandbox: Sandbox) -> Session:
+    session = sandbox.state.session_by_id.get(request.match_info["id"])
     if session is None:
         raise _no_such("checkout.session", request.match_info["id"])
     return session

@@ -13,8 +13,8 @@ from dev.sandbox import numbers
 from dev.sandbox.catalogue import OFFERS, Offer
 from dev.sandbox.clock import iso
 from dev.sandbox.numbers import Refused
+from dev.sandbox.sandbox import SANDBOX, Sandbox, new_id
 from dev.sandbox.state import Number, PurchaseKey
-from dev.sandbox.world import WORLD, World, new_id
 
 ROOT = "/textverified/api/pub/v2"
 MOCK = web.RequestKey("mock", bool)
@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 
 def routes() -> list[web.RouteDef]:
-    def open_to_bearers(handler: Callable[[web.Request, World], Awaitable[web.StreamResponse]]) -> Handler:
+    def open_to_bearers(handler: Callable[[web.Request, Sandbox], Awaitable[web.StreamResponse]]) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
-            world = request.app[WORLD]
+            sandbox = request.app[SANDBOX]
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or world.tokens.get(token, 0) <= world.clock.now():
+            if scheme.lower() != "bearer" or sandbox.tokens.get(token, 0) <= sandbox.clock.now():
                 return web.Response(status=401)
             try:
-                response = await handler(request, world)
+                response = await handler(request, sandbox)
             except Refused as refusal:
                 response = _refusal(refusal)
             if request.get(MOCK, False):
@@ -63,52 +63,52 @@ def routes() -> list[web.RouteDef]:
 
 
 async def auth(request: web.Request) -> web.StreamResponse:
-    world = request.app[WORLD]
+    sandbox = request.app[SANDBOX]
     given = (request.headers.get("X-API-KEY"), request.headers.get("X-API-USERNAME"))
-    if given != (world.config.textverified_api_key, world.config.textverified_username):
+    if given != (sandbox.config.textverified_api_key, sandbox.config.textverified_username):
         return web.Response(status=401)
-    token, life = new_id("eyJh", 40), world.knobs.token_seconds
-    world.tokens[token] = world.clock.now() + life
-    return web.json_response({"token": token, "expiresIn": life, "expiresAt": iso(world.tokens[token])})
+    token, life = new_id("eyJh", 40), sandbox.settings.token_seconds
+    sandbox.tokens[token] = sandbox.clock.now() + life
+    return web.json_response({"token": token, "expiresIn": life, "expiresAt": iso(sandbox.tokens[token])})
 
 
-async def account(request: web.Request, world: World) -> web.StreamResponse:
+async def account(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
     return web.json_response(
-        {"username": world.config.textverified_username, "currentBalance": _dollars(world.state.balance)}
+        {"username": sandbox.config.textverified_username, "currentBalance": _dollars(sandbox.state.balance)}
     )
 
 
-async def services(request: web.Request, world: World) -> web.StreamResponse:
+async def services(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
     number_type = request.query.get("numberType", "mobile")
     kind = request.query.get("reservationType", "verification")
     if number_type not in NUMBER_TYPES or kind not in ("renewable", "nonrenewable", "verification"):
         raise Refused("ValidationError", "numberType or reservationType is not one of the known values.")
     offers = OFFERS.values() if (number_type, kind) == ("mobile", "verification") else ()
-    capability = world.knobs.capability_words.get
+    capability = sandbox.settings.capability_words.get
     return web.json_response(
         [
             {"serviceName": offer.name, "capability": capability(offer.name, "sms"), "description": offer.title}
             for offer in offers
-            if offer.name not in world.knobs.unlisted
+            if offer.name not in sandbox.settings.unlisted
         ]
     )
 
 
-async def pricing(request: web.Request, world: World) -> web.StreamResponse:
+async def pricing(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
     fields = {"serviceName": str, "areaCode": bool, "carrier": bool, "numberType": str, "capability": str}
     data = await _body(request, required=fields)
     offer = _offer(request, data)
-    price = numbers.price(world, offer, area_code=data["areaCode"], carrier=data["carrier"])
+    price = numbers.price(sandbox, offer, area_code=data["areaCode"], carrier=data["carrier"])
     return web.json_response({"serviceName": offer.name, "price": _dollars(price)})
 
 
-async def inventory(request: web.Request, world: World) -> web.StreamResponse:
+async def inventory(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
     data = await _body(request, required={"serviceName": str, "numberType": str, "capability": str})
     offer = _offer(request, data)
-    return web.json_response({"availableQuantity": numbers.quantity(world, offer)})
+    return web.json_response({"availableQuantity": numbers.quantity(sandbox, offer)})
 
 
-async def create(request: web.Request, world: World) -> web.StreamResponse:
+async def create(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
     """Buy. The same key again: running 409, completed the same 201, expired 400; a refusal leaves the key unused."""
     data = await _body(
         request,
@@ -123,15 +123,15 @@ async def create(request: web.Request, world: World) -> web.StreamResponse:
     offer = _offer(request, data)
     key = request.headers.get("Idempotency-Key")
     if key is None:
-        return _created(request, await _sell(world, offer, data, None))
+        return _created(request, await _sell(sandbox, offer, data, None))
     if not 1 <= len(key) <= 256:
         raise Refused("ValidationError", "Idempotency-Key has to have 1 to 256 characters.")
-    keys = world.state.purchase_keys
+    keys = sandbox.state.purchase_keys
     if known := keys.get(key):
-        return _replay(request, world, known)
+        return _replay(request, sandbox, known)
     keys[key] = PurchaseKey("running")
     try:
-        number = await _sell(world, offer, data, key)
+        number = await _sell(sandbox, offer, data, key)
     except BaseException:
         keys.pop(key, None)
         raise
@@ -139,13 +139,13 @@ async def create(request: web.Request, world: World) -> web.StreamResponse:
     return _created(request, number)
 
 
-async def _sell(world: World, offer: Offer, data: dict[str, Any], key: str | None) -> Number:
-    if world.knobs.latency_ms:
-        await world.pause(world.knobs.latency_ms / 1000)
+async def _sell(sandbox: Sandbox, offer: Offer, data: dict[str, Any], key: str | None) -> Number:
+    if sandbox.settings.latency_ms:
+        await sandbox.pause(sandbox.settings.latency_ms / 1000)
     try:
         max_price = None if data.get("maxPrice") is None else float(Decimal(str(data["maxPrice"])) * 100)
         return numbers.sell(
-            world,
+            sandbox,
             offer=offer,
             key=key,
             areas=data.get("areaCodeSelectOption") or [],
@@ -156,9 +156,9 @@ async def _sell(world: World, offer: Offer, data: dict[str, Any], key: str | Non
         raise Refused("ValidationError", "maxPrice is not an amount.") from None
 
 
-def _replay(request: web.Request, world: World, known: PurchaseKey) -> web.Response:
+def _replay(request: web.Request, sandbox: Sandbox, known: PurchaseKey) -> web.Response:
     if known.state == "completed" and known.number is not None:
-        return _created(request, world.state.by_id[known.number])
+        return _created(request, sandbox.state.by_id[known.number])
     if known.state == "running":
         conflict = Refused("IdempotencyConflict", "A request with this Idempotency-Key is still running.")
         return _refusal(conflict, status=409)
@@ -170,24 +170,24 @@ def _created(request: web.Request, number: Number) -> web.Response:
     return web.json_response(link, status=201, headers={"Location": link["href"]})
 
 
-async def listing(request: web.Request, world: World) -> web.StreamResponse:
-    rows: Sequence[Number] = world.state.numbers
-    if world.knobs.list_order == "oldest":
+async def listing(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+    rows: Sequence[Number] = sandbox.state.numbers
+    if sandbox.settings.list_order == "oldest":
         rows = rows[::-1]
-    elif world.knobs.list_order == "mixed":
+    elif sandbox.settings.list_order == "mixed":
         rows = sorted(rows, key=lambda number: hashlib.sha256(number.id.encode()).digest())
-    return _page(request, rows, lambda number: _compact(request, world, number))
+    return _page(request, rows, lambda number: _compact(request, sandbox, number))
 
 
-async def details(request: web.Request, world: World) -> web.StreamResponse:
-    number = _number(request, world)
+async def details(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+    number = _number(request, sandbox)
     path = f"verifications/{number.id}"
     return web.json_response(
         {
             "id": number.id,
             "number": number.number,
             "serviceName": number.service,
-            "state": _state(world, number),
+            "state": _state(sandbox, number),
             "totalCost": _dollars(number.cost),
             "createdAt": iso(number.created_at),
             "endsAt": iso(number.ends_at),
@@ -195,11 +195,11 @@ async def details(request: web.Request, world: World) -> web.StreamResponse:
             "calls": _link(request, "GET", f"calls?reservationId={number.id}"),
             "sale": _link(request, "GET", f"sales/{number.sale}"),
             "cancel": {
-                "canCancel": numbers.can_cancel(world, number),
+                "canCancel": numbers.can_cancel(sandbox, number),
                 "link": _link(request, "POST", f"{path}/cancel"),
             },
             "report": {
-                "canReport": numbers.can_report(world, number),
+                "canReport": numbers.can_report(sandbox, number),
                 "link": _link(request, "POST", f"{path}/report"),
             },
             "reuse": {"link": _link(request, "POST", f"{path}/reuse"), "reusableUntil": None},
@@ -208,37 +208,37 @@ async def details(request: web.Request, world: World) -> web.StreamResponse:
     )
 
 
-async def cancel(request: web.Request, world: World) -> web.StreamResponse:
-    number = _number(request, world)
-    numbers.cancel(world, number)
+async def cancel(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+    number = _number(request, sandbox)
+    numbers.cancel(sandbox, number)
     return web.Response()
 
 
-async def report(request: web.Request, world: World) -> web.StreamResponse:
-    number = _number(request, world)
-    numbers.report(world, number)
+async def report(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+    number = _number(request, sandbox)
+    numbers.report(sandbox, number)
     return web.Response()
 
 
-async def not_offered(request: web.Request, world: World) -> web.StreamResponse:
-    _number(request, world)
+async def not_offered(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+    _number(request, sandbox)
     raise Refused("Unavailable", "This verification can't be used again.")
 
 
-async def messages(request: web.Request, world: World) -> web.StreamResponse:
+async def messages(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
     """By reservation or by number; newest first."""
     reservation, to = request.query.get("reservationId"), request.query.get("to")
     if reservation is not None:
-        number = world.state.by_id.get(reservation)
+        number = sandbox.state.by_id.get(reservation)
         found = number.messages if number else []
     elif to is not None:
-        found = [message for number in world.state.by_phone.get(to, []) for message in number.messages]
+        found = [message for number in sandbox.state.by_phone.get(to, []) for message in number.messages]
     else:
-        found = world.state.messages
+        found = sandbox.state.messages
     return _page(request, found, lambda message: message)
 
 
-async def sales(request: web.Request, world: World) -> web.StreamResponse:
+async def sales(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
     def compact(number: Number) -> dict[str, Any]:
         return {
             "id": number.sale,
@@ -249,11 +249,11 @@ async def sales(request: web.Request, world: World) -> web.StreamResponse:
             "updatedAt": iso(number.updated_at),
         }
 
-    return _page(request, world.state.numbers, compact)
+    return _page(request, sandbox.state.numbers, compact)
 
 
-async def sale(request: web.Request, world: World) -> web.StreamResponse:
-    number = world.state.by_sale.get(request.match_info["id"])
+async def sale(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+    number = sandbox.state.by_sale.get(request.match_info["id"])
     if number is None:
         raise web.HTTPNotFound
     reservation = {
@@ -314,36 +314,36 @@ def _offer(request: web.Request, data: dict[str, Any]) -> Offer:
     return offer
 
 
-def _number(request: web.Request, world: World) -> Number:
-    number = world.state.by_id.get(request.match_info["id"])
+def _number(request: web.Request, sandbox: Sandbox) -> Number:
+    number = sandbox.state.by_id.get(request.match_info["id"])
     if number is None:
         raise web.HTTPNotFound
     request[MOCK] = OFFERS[number.service].mock is not None
     return number
 
 
-def _state(world: World, number: Number) -> str | None:
-    return world.knobs.state_words.get(number.state, number.state)
+def _state(sandbox: Sandbox, number: Number) -> str | None:
+    return sandbox.settings.state_words.get(number.state, number.state)
 
 
-def _compact(request: web.Request, world: World, number: Number) -> dict[str, Any]:
+def _compact(request: web.Request, sandbox: Sandbox, number: Number) -> dict[str, Any]:
     row = {
         "id": number.id,
         "number": number.number,
         "serviceName": number.service,
-        "state": _state(world, number),
+        "state": _state(sandbox, number),
         "totalCost": _dollars(number.cost),
         "createdAt": iso(number.created_at),
         "link": _link(request, "GET", f"verifications/{number.id}"),
         "sms": _link(request, "GET", f"sms?reservationId={number.id}"),
         "calls": _link(request, "GET", f"calls?reservationId={number.id}"),
     }
-    return {**row, "idempotencyKey": number.key} if world.knobs.keys_in_lists else row
+    return {**row, "idempotencyKey": number.key} if sandbox.settings.keys_in_lists else row
 
 
 def _page(request: web.Request, rows: Sequence[T], show: Callable[[T], dict[str, Any]]) -> web.Response:
     """The last of `rows` first. `before` is a place in the list, so that pages stay put while rows are added."""
-    length = request.app[WORLD].knobs.page_length
+    length = request.app[SANDBOX].settings.page_length
     try:
         end = min(int(request.query.get("before", len(rows))), len(rows))
     except ValueError:

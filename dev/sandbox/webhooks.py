@@ -1,4 +1,4 @@
-"""Outgoing signed webhooks, retried a few times, all of them written down for tests."""
+"""Outgoing signed webhooks, retried a few times, all of them kept for tests."""
 
 import asyncio
 import base64
@@ -36,7 +36,7 @@ def textverified_signature(secret: str, body: bytes) -> dict[str, str]:
 
 
 def stripe_signature(secret: str, body: bytes) -> dict[str, str]:
-    """Signed with the real time, whatever the sandbox's clock says: receivers check how old it is."""
+    """Return Stripe's signature, with the real time and not the sandbox's: receivers check its age."""
     moment = int(time.time())
     digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
     return {"Stripe-Signature": f"t={moment},v1={digest}"}
@@ -103,7 +103,7 @@ class Webhooks:
             return type(error).__name__
 
     async def settle(self, seconds: float) -> None:
-        """Wait until none is under way, at most so long."""
+        """Wait until no webhook is being sent, at most this many seconds."""
         deadline = time.monotonic() + seconds
         while self._tasks and (left := deadline - time.monotonic()) > 0:
             await asyncio.wait(set(self._tasks), timeout=left)

@@ -1,4 +1,4 @@
-"""One sandbox: everything its handlers share."""
+"""The sandbox's state, settings and services, which its handlers share."""
 
 import asyncio
 import logging
@@ -20,13 +20,13 @@ _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_id(prefix: str, length: int = 26) -> str:
-    """Never the same twice, not even after a reset: the product's database may remember the earlier one."""
+    """Return a random id, unique also across resets: the product's database may know ids of before."""
     return prefix + "".join(secrets.choice(_LETTERS) for _ in range(length))
 
 
 @dataclass
-class Knobs:
-    """What `POST /__ctl/settings` turns. `stock` gives a service's quantity, 0 for none left.
+class Settings:
+    """Values that `POST /__ctl/settings` changes. `stock` is the quantity by service, 0 for none left.
 
     The rest is how TextVerified writes its lists: their order and the length of a page, whether numbers show the key
     that they were bought with, the word for a state or for a service's capability instead of the documented one (None:
@@ -51,7 +51,7 @@ class Knobs:
     costs: dict[str, float]
 
     @classmethod
-    def of(cls, config: SandboxConfig) -> "Knobs":
+    def of(cls, config: SandboxConfig) -> "Settings":
         return cls(
             public_url=config.public_url.rstrip("/"),
             webhook_enabled=config.webhook_enabled,
@@ -81,23 +81,23 @@ class Fault:
     body: Any = None  # re.Pattern[str]: of those requests only in whose body it finds something
 
 
-class Forgotten(Exception):
-    """The sandbox was reset while a request waited; it must not touch what came after."""
+class WasReset(Exception):
+    """The sandbox was reset while a request waited; the request must not change the new state."""
 
 
-class World:
+class Sandbox:
     def __init__(self, config: SandboxConfig) -> None:
         self.config = config
         self.clock = Clock()
         self.webhooks = Webhooks()
-        self.forget()
+        self.clear()
         self.file = StateFile(config.state_file, self.snapshot) if config.state_file else None
         self._saving: asyncio.TimerHandle | None = None
 
-    def forget(self) -> None:
-        """Back to how it was when it started for the first time. Identifiers are not given out again."""
+    def clear(self) -> None:
+        """Set everything to its initial state. Ids are never used again."""
         self.state = State()
-        self.knobs = Knobs.of(self.config)
+        self.settings = Settings.of(self.config)
         self.tokens: dict[str, float] = {}  # bearer token -> end, on the sandbox's clock
         self.faults: list[Fault] = []
         self.log: deque[dict[str, Any]] = deque(maxlen=5000)
@@ -108,11 +108,11 @@ class World:
             event.set()
         self.clock.reset()
         self.webhooks.reset()
-        self.forget()
+        self.clear()
         self.changed()
 
     async def pause(self, seconds: float) -> None:
-        """Real seconds; a reset ends it with Forgotten."""
+        """Wait for real seconds. Raises WasReset if the sandbox is reset meanwhile."""
         released = asyncio.Event()
         self.hung.add(released)
         try:
@@ -121,10 +121,10 @@ class World:
             return
         finally:
             self.hung.discard(released)
-        raise Forgotten
+        raise WasReset
 
     def changed(self) -> None:
-        """To be called after every change of the state; the file is written soon after."""
+        """Schedule a write of the state file. Call after every change of the state."""
         if self.file and self._saving is None:
             self._saving = asyncio.get_running_loop().call_later(self.file.delay, self.save)
 
@@ -139,7 +139,7 @@ class World:
         return {"offset": self.clock.offset, "state": self.state.dump()}
 
     def restore(self) -> bool:
-        """Take up the state file, where there is one. What was running is over. The caller sets the timers again."""
+        """Load the state file; return whether there was one. Running purchases expire. The caller sets the timers."""
         if self.file is None:
             return False
         try:
@@ -158,4 +158,4 @@ class World:
         return True
 
 
-WORLD = web.AppKey("world", World)
+SANDBOX = web.AppKey("sandbox", Sandbox)
