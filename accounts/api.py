@@ -19,8 +19,8 @@ from accounts.serializers import (
     NewApiKeySerializer,
     PolicySerializer,
 )
-from config.lib.api.common import PageSerializer
-from config.lib.api.openapi import answered, asked, refusals
+from config.lib.api.openapi import error_codes, request_example, response_example
+from config.lib.api.serializers import PageSerializer
 from config.lib.api.view import ApiView
 from config.lib.http import client_ip
 from config.lib.paging import list_page
@@ -47,7 +47,7 @@ class KeysView(ApiView):
         tags=["keys"],
         parameters=[PageSerializer],
         responses=KeyListSerializer,
-        examples=[answered("One key", {"total": 1, "keys": [_KEY]})],
+        examples=[response_example("One key", {"total": 1, "keys": [_KEY]})],
     )
     def get(self, request: Request) -> Response:
         """Your live keys, newest first."""
@@ -60,10 +60,10 @@ class KeysView(ApiView):
         request=NewApiKeySerializer,
         responses={201: CreatedApiKeySerializer},
         examples=[
-            asked("For buying", {"name": "laptop", "scopes": ["read", "buy"]}),
-            answered("Made", {**_KEY, "key": "rf_Ab3dE9x-and-36-letters-more-shown-only-once"}, 201),
+            request_example("For buying", {"name": "laptop", "scopes": ["read", "buy"]}),
+            response_example("Made", {**_KEY, "key": "rf_Ab3dE9x-and-36-letters-more-shown-only-once"}, 201),
         ],
-        extensions=refusals("reauthentication_required", "over_limit"),
+        extensions=error_codes("reauthentication_required", "over_limit"),
     )
     def post(self, request: Request) -> Response:
         """A new key. Its secret stands in this answer alone.
@@ -99,7 +99,7 @@ class PolicyView(ApiView):
         operation_id="policy_retrieve",
         tags=["policy"],
         responses=PolicySerializer,
-        examples=[answered("Accepted", _POLICY)],
+        examples=[response_example("Accepted", _POLICY)],
     )
     def get(self, request: Request) -> Response:
         """The version of the acceptable-use policy in force, and whether you accepted it. Its text is at /policy."""
@@ -111,8 +111,8 @@ class PolicyView(ApiView):
         request=AcceptPolicySerializer,
         responses=PolicySerializer,
         examples=[
-            asked("The version you have read", {"version": settings.POLICY_VERSION}),
-            answered("Accepted", _POLICY),
+            request_example("The version you have read", {"version": settings.POLICY_VERSION}),
+            response_example("Accepted", _POLICY),
         ],
     )
     def post(self, request: Request) -> Response:

@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import ApiKey
-from config.lib.api.common import BodySerializer
+from config.lib.api.serializers import BodySerializer
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):

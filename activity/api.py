@@ -22,8 +22,8 @@ from activity.serializers import (
     FeedQuerySerializer,
     OverviewSerializer,
 )
-from config.lib.api.common import RangeSerializer
-from config.lib.api.openapi import answered, asked, refusals
+from config.lib.api.openapi import error_codes, request_example, response_example
+from config.lib.api.serializers import RangeSerializer
 from config.lib.api.view import ApiView
 from config.lib.paging import list_page
 
@@ -43,7 +43,7 @@ _EVENT = {
     "user_agent": "",
     "created_at": "2026-11-21T10:00:21.000000Z",
 }
-_LIST = answered("One", {"total": 1, "activities": [_EVENT]})
+_LIST = response_example("One", {"total": 1, "activities": [_EVENT]})
 
 
 def _customer(request: Request) -> User:
@@ -75,7 +75,7 @@ class ActivitiesView(ApiView):
         parameters=[FeedQuerySerializer],
         responses=ActivityListSerializer,
         examples=[_LIST],
-        extensions=refusals("not_found"),
+        extensions=error_codes("not_found"),
     )
     def get(self, request: Request) -> Response:
         """Everything that happened on your account, newest first."""
@@ -88,7 +88,7 @@ class ActivityView(ApiView):
         operation_id="activities_retrieve",
         tags=["activities"],
         responses=ActivitySerializer,
-        examples=[answered("A code came", _EVENT)],
+        examples=[response_example("A code came", _EVENT)],
     )
     def get(self, request: Request, activity_id: int) -> Response:
         """One of them."""
@@ -134,7 +134,7 @@ class OverviewView(ApiView):
         parameters=[RangeSerializer],
         responses=OverviewSerializer,
         examples=[
-            answered(
+            response_example(
                 "Some",
                 {
                     "total": 3,
@@ -162,9 +162,9 @@ class ExportView(ApiView):
         request=FeedExportSerializer,
         responses=EXPORTED,
         examples=[
-            asked("Of one month", {"format": "json", "start_date": "2026-11-01", "end_date": "2026-11-30"}),
-            answered("CSV", "created_at,event\r\n2026-11-21T10:00:21Z,login\r\n", media_type="text/csv"),
-            answered("JSON", _EVENT),
+            request_example("Of one month", {"format": "json", "start_date": "2026-11-01", "end_date": "2026-11-30"}),
+            response_example("CSV", "created_at,event\r\n2026-11-21T10:00:21Z,login\r\n", media_type="text/csv"),
+            response_example("JSON", _EVENT),
         ],
     )
     def post(self, request: Request) -> StreamingHttpResponse:

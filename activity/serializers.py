@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from activity import events
 from activity.models import Actor
-from config.lib.api.common import BodySerializer, PageSerializer, RangeSerializer
+from config.lib.api.serializers import BodySerializer, PageSerializer, RangeSerializer
 
 _LARGEST_ID = 2**63 - 1
 

@@ -24,7 +24,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.lib.api.common import QuerySerializer
+from config.lib.api.serializers import QuerySerializer
 from config.lib.api.view import ApiView
 
 _FRESH_SECONDS = 300

@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.selectors import customer
-from config.lib.api.common import key_of
-from config.lib.api.openapi import REPLAYED, answered, asked, idempotency_key, refusals
+from config.lib.api.idempotency import idempotency_key_of
+from config.lib.api.openapi import REPLAYED, error_codes, idempotency_key, request_example, response_example
 from config.lib.api.view import ApiView
 from config.lib.paging import list_page
 from payments import selectors, services
@@ -59,15 +59,15 @@ class InitializeView(ApiView):
             201: OpenApiResponse(InitializedSerializer, description="Begun: send the customer to checkout_url."),
             200: OpenApiResponse(InitializedSerializer, description="A known Idempotency-Key: the payment as it is."),
         },
-        examples=[asked("Twenty dollars", {"amount": "20.00"}), answered("Begun", _BEGUN, 200, 201)],
-        extensions=refusals("key_reused", "over_limit", "gateway_unavailable"),
+        examples=[request_example("Twenty dollars", {"amount": "20.00"}), response_example("Begun", _BEGUN, 200, 201)],
+        extensions=error_codes("key_reused", "over_limit", "gateway_unavailable"),
     )
     def post(self, request: Request) -> Response:
         """Begin a top-up.
 
         Credited is what the gateway says was paid. After a 503 the same Idempotency-Key goes on with the same payment.
         """
-        form = InitializeSerializer(data=request.data, context={"key": key_of(request)})
+        form = InitializeSerializer(data=request.data, context={"key": idempotency_key_of(request)})
         form.is_valid(raise_exception=True)
         given = form.validated_data
         top_up = services.initiate(
@@ -92,8 +92,8 @@ class PaymentsView(ApiView):
         tags=["payments"],
         parameters=[PaymentQuerySerializer],
         responses=PaymentListSerializer,
-        examples=[answered("One payment", {"total": 1, "payments": [_COMPLETED]})],
-        extensions=refusals("not_found"),
+        examples=[response_example("One payment", {"total": 1, "payments": [_COMPLETED]})],
+        extensions=error_codes("not_found"),
     )
     def get(self, request: Request) -> Response:
         """Your payments, newest first."""
@@ -112,7 +112,7 @@ class PaymentView(ApiView):
         operation_id="payments_retrieve",
         tags=["payments"],
         responses=PaymentSerializer,
-        examples=[answered("Completed", _COMPLETED)],
+        examples=[response_example("Completed", _COMPLETED)],
     )
     def get(self, request: Request, reference: str) -> Response:
         """One payment."""
@@ -127,8 +127,8 @@ class VerifyView(ApiView):
         tags=["payments"],
         request=None,
         responses=PaymentSerializer,
-        examples=[answered("Completed", _COMPLETED)],
-        extensions=refusals("gateway_unavailable"),
+        examples=[response_example("Completed", _COMPLETED)],
+        extensions=error_codes("gateway_unavailable"),
     )
     def post(self, request: Request, reference: str) -> Response:
         """Ask the gateway now, instead of waiting for its webhook, and answer with the payment as it is then."""

@@ -7,12 +7,14 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from config.lib.api.common import KeyedSerializer, MoneyField, PageSerializer, PositiveMoneyField
+from config.lib.api.fields import MoneyField, PositiveMoneyField
+from config.lib.api.idempotency import IdempotentSerializer
+from config.lib.api.serializers import PageSerializer
 from payments import gateways
 from payments.models import Payment, PaymentStatus
 
 
-class InitializeSerializer(KeyedSerializer):
+class InitializeSerializer(IdempotentSerializer):
     amount = PositiveMoneyField(help_text='How much to add to the wallet, as a string with two places: "20.00".')
     gateway = serializers.ChoiceField(
         choices=sorted(gateways.GATEWAYS), required=False, help_text="The house's own choice where it is left out."

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from config.lib.api.common import between, page
-from config.lib.api.openapi import answered, refusals
+from config.lib.api.openapi import error_codes, response_example
 from config.lib.api.view import ApiView
+from config.lib.paging import list_page
 from refunds import selectors
 from refunds.serializers import RefundListSerializer, RefundQuerySerializer, RefundSerializer
 
@@ -43,16 +43,19 @@ class RefundsView(ApiView):
         tags=_TAGS,
         parameters=[RefundQuerySerializer],
         responses=RefundListSerializer,
-        examples=[answered("One", {"total": 1, "refunds": [_REFUND]})],
-        extensions=refusals("not_found"),
+        examples=[response_example("One", {"total": 1, "refunds": [_REFUND]})],
+        extensions=error_codes("not_found"),
     )
     def get(self, request: Request) -> Response:
         """Your refunds, newest first."""
         user, given = _customer(request), self.given
-        rows = selectors.refunds_of(user=user)
-        names = [name for name in ("before", "after") if name in given]
-        places = {name: selectors.refund_of(user=user, reference=given[name]) for name in names}
-        total, refunds = page(request, rows, between=between(rows, **places), upward="after" in given)
+        total, refunds = list_page(
+            selectors.refunds_of(user=user),
+            given,
+            "-created_at",
+            "-id",
+            find=lambda reference: selectors.refund_of(user=user, reference=reference),
+        )
         return Response({"total": total, "refunds": RefundSerializer(refunds, many=True).data})
 
 
@@ -61,7 +64,7 @@ class RefundView(ApiView):
         operation_id="refunds_retrieve",
         tags=_TAGS,
         responses=RefundSerializer,
-        examples=[answered("No code came", _REFUND)],
+        examples=[response_example("No code came", _REFUND)],
     )
     def get(self, request: Request, reference: str) -> Response:
         """One refund."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 from rest_framework import serializers
 
-from config.lib.api.common import MoneyField, PageSerializer
+from config.lib.api.fields import MoneyField
+from config.lib.api.serializers import PageSerializer
 from refunds.models import Refund
 
 

@@ -11,10 +11,12 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from accounts.models import User
-from config.lib.api.common import PageSerializer, key_of, page
-from config.lib.api.openapi import REPLAYED, answered, asked, idempotency_key, refusals
+from config.lib.api.idempotency import idempotency_key_of
+from config.lib.api.openapi import REPLAYED, error_codes, idempotency_key, request_example, response_example
+from config.lib.api.serializers import PageSerializer
 from config.lib.api.throttling import PurchaseThrottle
 from config.lib.api.view import ApiView
+from config.lib.paging import list_page
 from verifications import favourites, selectors, services
 from verifications.serializers import (
     CancelledSerializer,
@@ -96,12 +98,14 @@ class CountriesView(ApiView):
         parameters=[PageSerializer],
         responses=CountryListSerializer,
         examples=[
-            answered("One", {"total": 1, "countries": [{"code": "US", "name": "United States", "services": 310}]})
+            response_example(
+                "One", {"total": 1, "countries": [{"code": "US", "name": "United States", "services": 310}]}
+            )
         ],
     )
     def get(self, request: Request) -> Response:
         """Countries in which numbers are sold."""
-        total, found = page(request, selectors.countries())
+        total, found = list_page(selectors.countries(), self.given)
         return Response(CountryListSerializer({"total": total, "countries": found}).data)
 
 
@@ -114,7 +118,7 @@ class ServicesView(ApiView):
         parameters=[ServiceQuerySerializer],
         responses=ServiceListSerializer,
         examples=[
-            answered(
+            response_example(
                 "WhatsApp",
                 {
                     "total": 1,
@@ -126,7 +130,7 @@ class ServicesView(ApiView):
     def get(self, request: Request) -> Response:
         """What may be bought in a country, with price, stock and how often a code came lately."""
         offers = selectors.services_for_sale(country=self.given["country"], query=self.given["q"])
-        total, rows = page(request, offers)
+        total, rows = list_page(offers, self.given)
         return Response(ServiceListSerializer({"total": total, "services": rows}).data)
 
 
@@ -138,8 +142,8 @@ class ServiceView(ApiView):
         tags=["catalogue"],
         parameters=[_NAME, OfferQuerySerializer],
         responses=ServiceSerializer,
-        examples=[answered("WhatsApp", _OFFER)],
-        extensions=refusals("unknown_service", "service_blocked", "out_of_stock", "provider_unavailable"),
+        examples=[response_example("WhatsApp", _OFFER)],
+        extensions=error_codes("unknown_service", "service_blocked", "out_of_stock", "provider_unavailable"),
     )
     def get(self, request: Request, name: str) -> Response:
         """One service, with the price that a purchase would cost now; with an area code that costs more, that price."""
@@ -156,11 +160,11 @@ class FavouritesView(ApiView):
         tags=["catalogue"],
         parameters=[PageSerializer],
         responses=ServiceListSerializer,
-        examples=[answered("WhatsApp", {"total": 1, "services": [_OFFER]})],
+        examples=[response_example("WhatsApp", {"total": 1, "services": [_OFFER]})],
     )
     def get(self, request: Request) -> Response:
         """The services that you keep at hand, as far as they are for sale."""
-        total, rows = page(request, favourites.favourites_of(user=_customer(request)))
+        total, rows = list_page(favourites.favourites_of(user=_customer(request)), self.given)
         return Response(ServiceListSerializer({"total": total, "services": rows}).data)
 
 
@@ -173,7 +177,7 @@ class FavouriteView(ApiView):
         parameters=[_NAME],
         request=None,
         responses={204: OpenApiResponse(description="Kept; again: the same.")},
-        extensions=refusals("unknown_service"),
+        extensions=error_codes("unknown_service"),
     )
     def put(self, request: Request, name: str) -> Response:
         """Keep a service at hand in the shop."""
@@ -214,10 +218,12 @@ class CreateView(ApiView):
             200: OpenApiResponse(VerificationSerializer, description="A known key: the verification as it stands."),
         },
         examples=[
-            asked("A number for WhatsApp", {"service_name": "whatsapp", "country": "US", "max_price": "3.00"}),
-            answered("Waiting for the code", _WAITING, 200, 201),
+            request_example(
+                "A number for WhatsApp", {"service_name": "whatsapp", "country": "US", "max_price": "3.00"}
+            ),
+            response_example("Waiting for the code", _WAITING, 200, 201),
         ],
-        extensions=refusals(
+        extensions=error_codes(
             "insufficient_funds",
             "policy_not_accepted",
             "service_blocked",
@@ -236,7 +242,7 @@ class CreateView(ApiView):
 
         What the provider refuses is not charged; the problem document then has a `verification_id`.
         """
-        form = CreateSerializer(data=request.data, context={"key": key_of(request)})
+        form = CreateSerializer(data=request.data, context={"key": idempotency_key_of(request)})
         form.is_valid(raise_exception=True)
         order = dict(form.validated_data)
         purchase = services.buy(user=_customer(request), key=order.pop("idempotency_key"), **order)
@@ -256,18 +262,18 @@ class VerificationsView(ApiView):
         tags=_TAG,
         parameters=[VerificationQuerySerializer],
         responses=VerificationListSerializer,
-        examples=[answered("One", {"total": 1, "verifications": [_COMPLETED]})],
-        extensions=refusals("not_found"),
+        examples=[response_example("One", {"total": 1, "verifications": [_COMPLETED]})],
+        extensions=error_codes("not_found"),
     )
     def get(self, request: Request) -> Response:
         """Your verifications, newest first."""
-        user, given = _customer(request), self.given
-        status, before, after = (given.get(name) for name in ("status", "before", "after"))
-        total, rows = page(
-            request,
-            selectors.verifications_of(user=user, status=status),
-            between=selectors.verifications_of(user=user, status=status, before=before, after=after),
-            upward=after is not None,
+        user = _customer(request)
+        total, rows = list_page(
+            selectors.verifications_of(user=user, status=self.given.get("status")),
+            self.given,
+            "-created_at",
+            "-id",
+            find=lambda verification_id: selectors.place_of(user=user, verification_id=verification_id),
         )
         return Response(VerificationListSerializer({"total": total, "verifications": rows}).data)
 
@@ -277,7 +283,7 @@ class VerificationView(ApiView):
         operation_id="verify_retrieve",
         tags=_TAG,
         responses=VerificationSerializer,
-        examples=[answered("Completed", _COMPLETED)],
+        examples=[response_example("Completed", _COMPLETED)],
     )
     def get(self, request: Request, verification_id: uuid.UUID) -> Response:
         """One verification, with its code once it is there."""
@@ -301,10 +307,10 @@ class CancelView(ApiView):
             ),
         },
         examples=[
-            answered("Cancelled", {"status": "cancelled", "refund_amount": "2.50", "new_balance": "25.00"}),
-            answered("Asked for", {"status": "waiting", "refund_amount": "0.00", "new_balance": "22.50"}, 202),
+            response_example("Cancelled", {"status": "cancelled", "refund_amount": "2.50", "new_balance": "25.00"}),
+            response_example("Asked for", {"status": "waiting", "refund_amount": "0.00", "new_balance": "22.50"}, 202),
         ],
-        extensions=refusals("too_early", "already_ended", "over_limit", "provider_unavailable"),
+        extensions=error_codes("too_early", "already_ended", "over_limit", "provider_unavailable"),
     )
     def post(self, request: Request, verification_id: uuid.UUID) -> Response:
         """Give a number back that got no code, for a refund of the whole price."""

@@ -37,36 +37,21 @@ def verification_of(*, user: User, verification_id: uuid.UUID | str) -> Verifica
     return found
 
 
-def verifications_of(
-    *,
-    user: User,
-    status: str | None = None,
-    before: uuid.UUID | None = None,
-    after: uuid.UUID | None = None,
-) -> QuerySet[Verification]:
-    """The user's verifications, newest first, each with its service, messages and refunds.
-
-    `before` and `after` are ids of verifications of theirs: only older ones, only newer ones. Raises NotFound.
-    """
+def verifications_of(*, user: User, status: str | None = None) -> QuerySet[Verification]:
+    """Return the user's verifications, newest first, each with its service, messages and refunds."""
     rows = (
         Verification.objects.filter(user=user)
         .select_related("service")
         .prefetch_related("messages", "refunds")
         .order_by("-created_at", "-id")
     )
-    if status:
-        rows = rows.filter(status=status)
-    if before:
-        place = _place(user, before)
-        rows = rows.filter(created_at__lte=place[0]).filter(Q(created_at__lt=place[0]) | Q(id__lt=place[1]))
-    if after:
-        place = _place(user, after)
-        rows = rows.filter(created_at__gte=place[0]).filter(Q(created_at__gt=place[0]) | Q(id__gt=place[1]))
-    return rows
+    return rows.filter(status=status) if status else rows
 
 
-def _place(user: User, verification_id: uuid.UUID) -> tuple[Any, uuid.UUID]:
-    place = Verification.objects.filter(user=user, pk=verification_id).values_list("created_at", "id").first()
+def place_of(*, user: User, verification_id: uuid.UUID) -> Any:
+    """Return a row with `created_at` and `id` of the user's verification, its place in the list. Raises NotFound."""
+    rows = Verification.objects.filter(user=user, pk=verification_id)
+    place = rows.values_list("created_at", "id", named=True).first()
     if place is None:
         raise NotFound(_("You have no such verification."))
     return place

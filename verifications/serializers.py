@@ -7,7 +7,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.lib.api.common import KeyedSerializer, MoneyField, PageSerializer, PositiveMoneyField, QuerySerializer
+from config.lib.api.fields import MoneyField, PositiveMoneyField
+from config.lib.api.idempotency import IdempotentSerializer
+from config.lib.api.serializers import PageSerializer, QuerySerializer
 from verifications import selectors
 from verifications.models import Message, Offer, Status, Verification
 
@@ -80,7 +82,7 @@ class VerificationQuerySerializer(PageSerializer):
     after = serializers.UUIDField(required=False, help_text="An id: the page just above it.")
 
 
-class CreateSerializer(KeyedSerializer):
+class CreateSerializer(IdempotentSerializer):
     service_name = serializers.CharField(max_length=80, help_text="From GET /api/v1/services")
     country = serializers.RegexField(r"^[A-Z]{2}\Z", default="US", error_messages=_COUNTRY_ERROR)
     capability = serializers.ChoiceField(choices=["sms"], default="sms")

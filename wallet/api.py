@@ -15,8 +15,8 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from accounts.permissions import StaffMay
-from config.lib.api.common import FormatIsAField
-from config.lib.api.openapi import answered
+from config.lib.api.negotiation import FormatFieldNegotiation
+from config.lib.api.openapi import response_example
 from config.lib.api.view import ApiView
 from wallet import exports, selectors
 from wallet.models import Transaction
@@ -44,7 +44,7 @@ _PURCHASE = {
     "balance_after": "22.50",
     "reference": "verification:0b6c7f7e-3c5e-4a53-9a55-0d8f3a0f2d11:capture",
 }
-_LIST = answered("One purchase", {"total": 17, "transactions": [_PURCHASE]})
+_LIST = response_example("One purchase", {"total": 17, "transactions": [_PURCHASE]})
 _HELD = {"balance": "25.00", "held": "2.50", "available": "22.50", "currency": "USD", "version": 16}
 _MONITOR = {
     "total_transactions": 3,
@@ -76,7 +76,7 @@ class BalanceView(ApiView):
         operation_id="wallet_balance",
         tags=_TAGS,
         responses=BalanceSerializer,
-        examples=[answered("A purchase under way", _HELD)],
+        examples=[response_example("A purchase under way", _HELD)],
     )
     def get(self, request: Request) -> Response:
         """What you have, what of it is set aside, and what you can spend."""
@@ -119,7 +119,7 @@ class DetailedView(ApiView):
 
 class ExportView(ApiView):
     query_fields = ExportQuerySerializer
-    content_negotiation_class = FormatIsAField
+    content_negotiation_class = FormatFieldNegotiation
 
     @extend_schema(
         operation_id="wallet_transactions_export",
@@ -130,8 +130,8 @@ class ExportView(ApiView):
             (200, "application/json"): TransactionSerializer(many=True),
         },
         examples=[
-            answered("CSV", "id,sequence,amount,type\r\n4711,17,-2.50,sms_purchase\r\n", media_type="text/csv"),
-            answered("JSON", _PURCHASE),
+            response_example("CSV", "id,sequence,amount,type\r\n4711,17,-2.50,sms_purchase\r\n", media_type="text/csv"),
+            response_example("JSON", _PURCHASE),
         ],
     )
     def get(self, request: Request) -> StreamingHttpResponse:
@@ -150,7 +150,7 @@ class MonitorView(ApiView):
         tags=["staff"],
         parameters=[MonitorQuerySerializer],
         responses=MonitorSerializer,
-        examples=[answered("An hour", _MONITOR)],
+        examples=[response_example("An hour", _MONITOR)],
     )
     def get(self, request: Request) -> Response:
         """What moved in the last minutes, for staff."""

@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import StaffMay
-from config.lib.api.common import BodySerializer
-from config.lib.api.openapi import answered, asked, refusals
+from config.lib.api.openapi import error_codes, request_example, response_example
+from config.lib.api.serializers import BodySerializer
 from config.lib.api.view import ApiView
 from notifications.announcements import services
 
@@ -48,10 +48,10 @@ class BroadcastView(ApiView):
         request=BroadcastSerializer,
         responses={200: BroadcastedSerializer, 202: BroadcastedSerializer},
         examples=[
-            asked("To all", {"title": "Maintenance", "text": "We are back at 10:00 UTC.", "link": "/help"}),
-            answered("Announced", {"announcement_id": "0b6c7f7e3c5e4a53", "recipients": 812}, 200, 202),
+            request_example("To all", {"title": "Maintenance", "text": "We are back at 10:00 UTC.", "link": "/help"}),
+            response_example("Announced", {"announcement_id": "0b6c7f7e3c5e4a53", "recipients": 812}, 200, 202),
         ],
-        extensions=refusals("not_found", "workers_unavailable"),
+        extensions=error_codes("not_found", "workers_unavailable"),
     )
     def post(self, request: Request) -> Response:
         """Announce something to one customer (200), or to all (202: a worker tells them one after the other). Staff."""

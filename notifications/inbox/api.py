@@ -13,8 +13,8 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from config.lib import money
-from config.lib.api.common import FormatIsAField
-from config.lib.api.openapi import answered, asked
+from config.lib.api.negotiation import FormatFieldNegotiation
+from config.lib.api.openapi import request_example, response_example
 from config.lib.api.view import ApiView
 from config.lib.metrics import notification_polls_total
 from config.lib.paging import list_page
@@ -82,9 +82,9 @@ _INBOX = {
     "notifications": [_TOLD],
 }
 _WHICH = [
-    asked("Two", {"ids": [4711, 4712]}),
-    asked("All", {"all": True}),
-    answered("Done", {"changed": 2, "unread": 0, "seq": 18}),
+    request_example("Two", {"ids": [4711, 4712]}),
+    request_example("All", {"all": True}),
+    response_example("Done", {"changed": 2, "unread": 0, "seq": 18}),
 ]
 
 
@@ -112,7 +112,7 @@ class InboxView(ApiView):
         tags=_TAGS,
         parameters=[InboxQuerySerializer],
         responses=InboxSerializer,
-        examples=[answered("A number was bought", _INBOX)],
+        examples=[response_example("A number was bought", _INBOX)],
     )
     def get(self, request: Request) -> Response:
         """What you were told, with all that a page shows live: for programs, and for browsers without a socket.
@@ -149,7 +149,7 @@ class CentreView(ApiView):
         tags=_TAGS,
         parameters=[CentreQuerySerializer],
         responses=CentreSerializer,
-        examples=[answered("One", {"total": 1, "unread": 1, "seq": 17, "notifications": [_TOLD]})],
+        examples=[response_example("One", {"total": 1, "unread": 1, "seq": 17, "notifications": [_TOLD]})],
     )
     def get(self, request: Request) -> Response:
         """The inbox by category, read state and time."""
@@ -172,7 +172,7 @@ class CategoriesView(ApiView):
         tags=_TAGS,
         responses=CategoriesSerializer,
         examples=[
-            answered(
+            response_example(
                 "Some",
                 {"categories": [{"category": "verification", "title": "Verifications", "total": 4, "unread": 1}]},
             )
@@ -196,8 +196,10 @@ class SearchView(ApiView):
         request=SearchSerializer,
         responses=FoundSerializer,
         examples=[
-            asked("One word", {"query": "whatsapp", "limit": 10}),
-            answered("Found", {"total": 1, "suggestions": ["Number Purchased", "WhatsApp"], "notifications": [_TOLD]}),
+            request_example("One word", {"query": "whatsapp", "limit": 10}),
+            response_example(
+                "Found", {"total": 1, "suggestions": ["Number Purchased", "WhatsApp"], "notifications": [_TOLD]}
+            ),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -271,7 +273,7 @@ def _changed(result: services.Changed) -> dict[str, int]:
 
 class ExportView(ApiView):
     query_fields = ExportQuerySerializer
-    content_negotiation_class = FormatIsAField
+    content_negotiation_class = FormatFieldNegotiation
 
     @extend_schema(
         operation_id="notifications_export",
@@ -279,8 +281,8 @@ class ExportView(ApiView):
         parameters=[ExportQuerySerializer],
         responses=EXPORTED,
         examples=[
-            answered("CSV", "created_at,seq,type\r\n2026-11-21T10:00:01Z,17,login\r\n", media_type="text/csv"),
-            answered("JSON", _TOLD),
+            response_example("CSV", "created_at,seq,type\r\n2026-11-21T10:00:01Z,17,login\r\n", media_type="text/csv"),
+            response_example("JSON", _TOLD),
         ],
     )
     def get(self, request: Request) -> StreamingHttpResponse:
@@ -295,7 +297,7 @@ class ReadView(ApiView):
         tags=_TAGS,
         request=None,
         responses=NotificationSerializer,
-        examples=[answered("Read", {**_TOLD, "is_read": True})],
+        examples=[response_example("Read", {**_TOLD, "is_read": True})],
     )
     def post(self, request: Request, notification_id: int) -> Response:
         """Mark one as read."""
@@ -310,7 +312,7 @@ class ClickView(ApiView):
         tags=_TAGS,
         request=None,
         responses=NotificationSerializer,
-        examples=[answered("Read", {**_TOLD, "is_read": True})],
+        examples=[response_example("Read", {**_TOLD, "is_read": True})],
     )
     def post(self, request: Request, notification_id: int) -> Response:
         """Note that it was followed; that reads it too."""

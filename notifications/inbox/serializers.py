@@ -9,7 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.lib.api.common import BodySerializer, PageSerializer, RangeSerializer
+from config.lib.api.serializers import BodySerializer, PageSerializer, RangeSerializer
 from notifications import catalog
 from notifications.inbox import selectors
 

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import ApiKey, User
-from config.lib.api.openapi import answered
+from config.lib.api.openapi import response_example
 from config.lib.api.view import ApiView
 from notifications.realtime import publish
 from notifications.sockets import hub, redis_link, tickets
@@ -42,7 +42,7 @@ class TicketView(ApiView):
         request=None,
         responses={201: TicketSerializer},
         examples=[
-            answered(
+            response_example(
                 "For a minute",
                 {
                     "ticket": "Zm9yLW9uZS1jb25uZWN0aW9u",
@@ -75,7 +75,7 @@ class StatusView(ApiView):
         operation_id="websocket_status",
         tags=_TAGS,
         responses=StatusSerializer,
-        examples=[answered("Now", {"connections": 812, "messages": 90210, "here": 406, "complete": True})],
+        examples=[response_example("Now", {"connections": 812, "messages": 90210, "here": 406, "complete": True})],
     )
     def get(self, request: Request) -> Response:
         """How many sockets are open, and how many frames were published."""

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from config.lib.api.common import QuerySerializer, refuse_unknown
+from config.lib.api.serializers import QuerySerializer, refuse_unknown_fields
 
 _READS = ("GET", "HEAD")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -48,7 +48,7 @@ class ApiView(APIView):
 
     def _read_query(self, request: Request) -> dict[str, Any]:
         if self.query_fields is None or request.method not in self.query_methods:
-            refuse_unknown(request.query_params)
+            refuse_unknown_fields(request.query_params)
             return {}
         form = self.query_fields(data=request.query_params)
         form.is_valid(raise_exception=True)
@@ -65,6 +65,6 @@ def _refuse_body(request: Request) -> None:
             return
         raise
     if isinstance(body, Mapping):
-        refuse_unknown(body)
+        refuse_unknown_fields(body)
     elif body is not None:
         raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [_("This call takes no body.")]})
