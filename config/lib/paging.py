@@ -108,12 +108,12 @@ def _value(field: Field[Any, Any], text: str) -> Any:
 
 
 def list_page(
-    rows: QuerySet[M] | list[M],
+    rows: QuerySet[Any] | list[Any],
     given: Mapping[str, Any],
     *order: str,
-    find: Callable[[Any], M] | None = None,
+    find: Callable[[Any], Any] | None = None,
     total: int | None = None,
-) -> tuple[int, list[M]]:
+) -> tuple[int, list[Any]]:
     """Return the list's length and the rows of the page that a query asks for; `given` is what PageSerializer read.
 
     `skip` and `limit` count from where the cursors put them: `before` goes on after a row of the list, `after` takes

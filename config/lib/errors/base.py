@@ -88,7 +88,7 @@ class Forbidden(DomainError):
     code = "forbidden"
     status = 403
     title = _("Not allowed")
-    detail = "Forbidden"
+    detail: Text = "Forbidden"
     remedy = _("Use a key with the scope named in `detail`.")
     example = {"detail": "This API key lacks the scope 'buy'."}
 
@@ -97,7 +97,7 @@ class NotFound(DomainError):
     code = "not_found"
     status = 404
     title = _("Not found")
-    detail = "Not found"
+    detail: Text = "Not found"
     remedy = _("Check the ID. Items of other accounts also answer 404.")
     example = {"detail": "You have no such verification."}
 
