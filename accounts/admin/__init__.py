@@ -1,5 +1,5 @@
 """The console's pages of this app."""
 
-from accounts.admin import credentials, users
+from accounts.admin import accounts, credentials
 
-__all__ = ["credentials", "users"]
+__all__ = ["accounts", "credentials"]
