@@ -12,7 +12,7 @@ from allauth.mfa.totp import forms as totp
 from django import forms
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -22,6 +22,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import selectors, services, zones
 from accounts.http import CONFIRM, RESET, keep_address
+from config.lib.unit_of_work import unit_of_work
 
 
 class _InOurWords:
@@ -87,7 +88,7 @@ class SignupForm(_InOurWords, allauth.SignupForm):
             make_password(self.cleaned_data["password1"])
             return super().try_save(request)
         try:
-            with transaction.atomic():
+            with unit_of_work():
                 return super().try_save(request)
         except IntegrityError:
             self.account_already_exists = True
@@ -117,7 +118,7 @@ class _RevokingKeys(_InOurWords):
             )
 
     def save(self) -> None:
-        with transaction.atomic():
+        with unit_of_work():
             super().save()  # type: ignore[misc]  # the library's form, which stands behind this one
             if self.cleaned_data.get("revoke_keys"):  # type: ignore[attr-defined]
                 services.revoke_all_api_keys(user=self.user)

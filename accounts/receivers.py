@@ -8,7 +8,6 @@ from allauth.account import signals as account
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import signals as auth
-from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -16,6 +15,7 @@ from accounts import signals
 from accounts.http import drop_addresses
 from accounts.models import User
 from config.lib.http import client_ip
+from config.lib.unit_of_work import unit_of_work
 
 
 def _caller(request: HttpRequest | None) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def _caller(request: HttpRequest | None) -> dict[str, Any]:
 
 @receiver(auth.user_logged_in)
 def tell_sign_in(sender: Any, request: HttpRequest | None, user: User, **_: Any) -> None:
-    with transaction.atomic():
+    with unit_of_work():
         signals.signed_in.send(sender=User, user=user, **_caller(request))
 
 
@@ -41,14 +41,14 @@ def tell_failed_sign_in(sender: Any, credentials: dict[str, Any], request: HttpR
     email = credentials.get("email") or credentials.get("username") or ""
     user = User.objects.filter(email__iexact=str(email)).first() if email else None
     if user is not None:
-        with transaction.atomic():
+        with unit_of_work():
             signals.sign_in_failed.send(sender=User, user=user, **_caller(request))
 
 
 def _tell_setting(what: str) -> Any:
     def tell(sender: Any, user: User, authenticator: Authenticator | None = None, **_: Any) -> None:
         codes = authenticator is not None and authenticator.type == Authenticator.Type.RECOVERY_CODES
-        with transaction.atomic():
+        with unit_of_work():
             signals.settings_changed.send(sender=User, user=user, what="Recovery codes" if codes else what)
 
     return tell

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.mfa.models import Authenticator
-from django.db import transaction
 
 from config.lib.commands import Step
 from config.lib.secrets.encryption import NoKeyFits, rotate
 from config.lib.secrets.rotation import Rotated
+from config.lib.unit_of_work import unit_of_work
 
 _SECRETS = ("secret", "seed")
 _LISTS = ("migrated_codes",)
@@ -20,7 +20,7 @@ def rotate_second_factors(*, execute: bool, step: Step) -> Rotated:
     rotated = Rotated("mfa.Authenticator.data")
     for pk in Authenticator.objects.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=500):
         step()
-        with transaction.atomic():
+        with unit_of_work():
             row = Authenticator.objects.select_for_update().filter(pk=pk).first()
             if row is None:
                 continue  # removed meanwhile

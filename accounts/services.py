@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +17,7 @@ from accounts import signals, zones
 from accounts.errors import SuperuserNotPaused, TooManyKeys
 from accounts.models import ApiKey, PolicyAcceptance, User
 from config.lib.errors.base import Forbidden, InvalidField, NotFound
+from config.lib.unit_of_work import unit_of_work
 
 KEY_PREFIX = "rf_"
 _LAST_USED_EVERY = timedelta(minutes=1)
@@ -28,7 +28,7 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-@transaction.atomic
+@unit_of_work()
 def create_api_key(
     *,
     user: User,
@@ -108,7 +108,7 @@ def _one_line(field: str, text: str) -> str:
     return text.strip()
 
 
-@transaction.atomic
+@unit_of_work()
 def revoke_api_key(*, user: User, key_id: int) -> ApiKey:
     """End a key at once, and those that it made. Revoking again changes nothing. Raises NotFound for another's key."""
     key = ApiKey.objects.select_for_update().filter(user=user, pk=key_id).first()
@@ -119,7 +119,7 @@ def revoke_api_key(*, user: User, key_id: int) -> ApiKey:
     return key
 
 
-@transaction.atomic
+@unit_of_work()
 def revoke_all_api_keys(*, user: User) -> int:
     """End all keys of a user at once. Return how many."""
     keys = list(ApiKey.objects.select_for_update().filter(user=user, revoked_at=None).order_by("pk"))
@@ -164,7 +164,7 @@ def authenticate_key(*, secret: str) -> ApiKey | None:
     return key
 
 
-@transaction.atomic
+@unit_of_work()
 def accept_policy(*, user: User, ip_address: str | None) -> PolicyAcceptance:
     """Records that the user accepts the current policy. Accepting again changes nothing."""
     acceptance, created = PolicyAcceptance.objects.get_or_create(
@@ -175,7 +175,7 @@ def accept_policy(*, user: User, ip_address: str | None) -> PolicyAcceptance:
     return acceptance
 
 
-@transaction.atomic
+@unit_of_work()
 def update_profile(*, user: User, name: str, time_zone: str) -> User:
     """Name and time zone. Raises InvalidField for a zone that the IANA list does not have."""
     if not zones.is_known(time_zone):
@@ -189,7 +189,7 @@ def update_profile(*, user: User, name: str, time_zone: str) -> User:
     return user
 
 
-@transaction.atomic
+@unit_of_work()
 def set_purchases_frozen(*, user: User, frozen: bool, reason: str, now: datetime) -> None:
     """Pause or resume a customer's purchases. The same again changes nothing and notifies nobody.
 
@@ -202,7 +202,7 @@ def set_purchases_frozen(*, user: User, frozen: bool, reason: str, now: datetime
         signals.purchases_frozen.send(sender=User, user=user, frozen=frozen, reason=reason)
 
 
-@transaction.atomic
+@unit_of_work()
 def save_by_staff(*, user: User, changed: Sequence[str]) -> User:
     """Keep what staff changed in the console. The customer sees each in the activity, as any change of settings.
 

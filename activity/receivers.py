@@ -7,7 +7,7 @@ events (initiated, purchased, deducted) and an ending with a refund two.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -19,9 +19,9 @@ from django.utils.translation import gettext as _
 
 from accounts import signals as accounts_signals
 from accounts.models import ApiKey, User
-from activity import events, rules, services
+from activity import events, rules, services, signals
 from activity.devices import device
-from activity.models import Alert
+from activity.models import Activity, Alert
 from config.lib import money
 from payments import signals as payments_signals
 from payments.models import GatewayEvent, Payment
@@ -206,9 +206,7 @@ def record_signed_in(user: User, ip_address: str | None = None, user_agent: str 
 
 @receiver(accounts_signals.sign_in_failed, dispatch_uid="activity.sign_in_failed")
 def record_sign_in_failed(user: User, ip_address: str | None = None, user_agent: str = "", **_kwargs: Any) -> None:
-    now = timezone.now()
-    _record_signin("signin_failed", user, ip_address, user_agent, now)
-    rules.watch_failed_signins(user=user, now=now)
+    _record_signin("signin_failed", user, ip_address, user_agent, timezone.now())
 
 
 def _record_signin(event: str, user: User, ip_address: str | None, user_agent: str, now: datetime) -> None:
@@ -267,6 +265,14 @@ def _record_key(event: str, user: User, api_key: ApiKey) -> None:
 # --- alerts
 
 _ROWS_IN_ALERT = 20
+
+
+@receiver(signals.activities_recorded, dispatch_uid="activity.failed_signins")
+def watch_failed_signins(activities: Sequence[Activity], **_kwargs: Any) -> None:
+    """The rule counts rows, so it comes once they are written."""
+    for activity in activities:
+        if activity.event == "signin_failed":
+            rules.watch_failed_signins(user=activity.user, now=activity.created_at)
 
 
 @receiver(payments_signals.payment_mismatched, dispatch_uid="activity.payment_mismatched")

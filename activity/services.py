@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +16,7 @@ from activity.events import CUSTOMER, FINANCIAL_TYPES, VOCABULARY
 from activity.models import Activity, Alert
 from config.lib.errors.base import DomainError
 from config.lib.request_context import client_of
+from config.lib.unit_of_work import before_commit
 from wallet.models import Transaction
 
 _CLEANUP_BATCH = 5_000
@@ -39,19 +39,21 @@ def record(
     user_agent: str = "",
     now: datetime | None = None,
 ) -> Activity:
-    """Write down that `event` happened to `user`, in the transaction that changed the state.
+    """Record that `event` happened to `user`, in the unit of work that changes the state.
+
+    The row is inserted just before the outermost commit, together with all others of the unit; until then it has no
+    `pk`. Without its event nothing is committed. Raises NotInUnitOfWork outside one.
 
     `data` has exactly the fields that activity/events.py declares (BadEventData otherwise): money as "2.50", times as
-    ISO 8601. `resource` and `actor` default to what the vocabulary says, and what a customer does has the address and
-    the user agent of the customer's request. No savepoint: without its event nothing moves.
+    ISO 8601. `resource` and `actor` default to what the vocabulary says. A customer's own action gets the address and
+    the user agent of the customer's request.
     """
     fields = _fields(event, data, resource, actor, now)
     if fields["actor"] == CUSTOMER and not user_agent:
         address, user_agent = client_of(user.pk)
         ip_address = ip_address or address
-    with transaction.atomic(savepoint=False):
-        activity = Activity.objects.create(user=user, ip_address=ip_address, user_agent=user_agent[:300], **fields)
-        signals.activity_recorded.send(sender=Activity, activity=activity)
+    activity = Activity(user=user, ip_address=ip_address, user_agent=user_agent[:300], **fields)
+    before_commit(_write, activity)
     return activity
 
 
@@ -64,35 +66,18 @@ def record_for_all(
     actor: str = "",
     now: datetime | None = None,
 ) -> list[Activity]:
-    """The same for many customers, each named once: one statement, and one piece of news of all the rows."""
+    """Record the same event for many customers."""
     fields = _fields(event, data, resource, actor, now)
-    with transaction.atomic(savepoint=False):
-        activities = _insert_for_all(list(users), fields)
-        if activities:
-            signals.activities_recorded.send(sender=Activity, activities=activities)
-    return activities
-
-
-def _insert_for_all(users: Sequence[User], fields: Mapping[str, Any]) -> list[Activity]:
-    """As bulk_create, with what all rows share sent once."""
     activities = [Activity(user=user, **fields) for user in users]
-    if not activities:
-        return []
-    shared = [field for field in Activity._meta.concrete_fields if field.attname not in ("id", "user_id")]
-    values = [field.get_db_prep_save(getattr(activities[0], field.attname), connection) for field in shared]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            INSERT INTO activity_activity (user_id, {", ".join(str(field.column) for field in shared)})
-            SELECT users.id, {", ".join(["%s"] * len(shared))} FROM unnest(%s::bigint[]) AS users (id)
-            RETURNING user_id, id
-            """,  # noqa: S608  its names are the model's
-            [*values, [user.pk for user in users]],
-        )
-        ids = dict(cursor.fetchall())
     for activity in activities:
-        activity.pk, activity._state.adding, activity._state.db = ids[activity.user_id], False, connection.alias
+        before_commit(_write, activity)
     return activities
+
+
+def _write(activities: list[Activity]) -> None:
+    """Insert what a unit of work recorded, in one statement, and announce it."""
+    Activity.objects.bulk_create(activities)
+    signals.activities_recorded.send(sender=Activity, activities=activities)
 
 
 def _fields(

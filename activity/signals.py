@@ -1,7 +1,6 @@
-"""News of this app, sent inside the transaction of the event."""
+"""Signals of this app, sent inside the transaction."""
 
 from django.dispatch import Signal
 
-activity_recorded = Signal()  # activity (the new row)
-activities_recorded = Signal()  # activities (new rows of one event, each of another customer)
+activities_recorded = Signal()  # activities: all new rows of a unit of work, in the order in which they happened
 alert_raised = Signal()  # alert

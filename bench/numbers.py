@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from bench import people
 from bench.context import Context
+from config.lib.unit_of_work import unit_of_work
 from verifications.models import Service, Verification
 from verifications.services.catalogue import ensure_categories
 
@@ -68,7 +69,7 @@ def buy(context: Context, count: int, *, service: str, customers: int, sold: dat
     return ids
 
 
-@transaction.atomic
+@unit_of_work()
 def load(there: Sequence[Sequence[str]], ids: Sequence[int], *, service: str, sold: datetime, ends: datetime) -> None:
     category = ensure_categories()["testing"]
     row, _ = Service.objects.get_or_create(name=service, defaults={"title": service.title(), "category": category})

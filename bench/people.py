@@ -11,11 +11,12 @@ from importlib import import_module
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.models import Session
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import ApiKey, User
 from accounts.services import digest
+from config.lib.unit_of_work import unit_of_work
 
 _runs = itertools.count(1)
 
@@ -43,7 +44,7 @@ SELECT id, 1, %(cents)s, 'bonus', 'promotions', %(cents)s, format('bench:start:%
 """
 
 
-@transaction.atomic
+@unit_of_work()
 def make(count: int, *, cents: int = 0) -> list[int]:
     """Ids of so many new customers, in order, who accepted the policy; with that much money where `cents` says so."""
     with connection.cursor() as cursor:

@@ -7,13 +7,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
-from django.db import transaction
-
 from accounts.models import User
 from bench import people, pgbench
 from bench.context import Context
 from bench.forked import in_forks
 from bench.report import Row, above
+from config.lib.unit_of_work import unit_of_work
 from wallet import services as wallet
 from wallet import signals, statements
 
@@ -96,7 +95,7 @@ def _post_for(number: int, users: list[int], seconds: float, *, heard: bool) -> 
     return posted / (time.perf_counter() - start)
 
 
-@transaction.atomic
+@unit_of_work()
 def _post(user: User, reference: str) -> None:
     wallet.credit(
         user=user,

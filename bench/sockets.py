@@ -25,6 +25,7 @@ from bench.context import Context
 from bench.forked import Forked
 from bench.machine import Busy, database_pids, memory, said
 from bench.report import Row, below, quantile, spread
+from config.lib.unit_of_work import unit_of_work
 from dev.stack.environment import ROOT
 from dev.stack.process import kill_group
 from notifications.announcements import services
@@ -171,7 +172,7 @@ def run(context: Context) -> list[Row]:
         step("commits")
         commits = _measure(others, pattern, pids, lambda _: _commits(ids, seconds), "notification")
         step("one frame to all")
-        to_all = _to_all(others, count, lambda: publish.publish_all(_frame(0)))
+        to_all = _to_all(others, count, lambda: publish.send([publish.Hint(publish.ALL, _frame(0))]))
         step("one announcement to all")
         told, told_lost = _announced(others, count)
     floor_p99, push_p99, commit_p99 = (quantile(one.took, 0.99) for one in (floor, push, commits))
@@ -313,7 +314,7 @@ def _commits(ids: Sequence[int], seconds: float) -> Produced:
 
     def send(number: int) -> float:
         at: list[float] = []
-        with transaction.atomic():
+        with unit_of_work():
             transaction.on_commit(lambda: at.append(time.monotonic()))  # the first to be called
             wallet.credit(
                 user=User(pk=ids[number * 7919 % len(ids)]),
@@ -332,7 +333,7 @@ def _commits(ids: Sequence[int], seconds: float) -> Produced:
 def _pushes(ids: Sequence[int], seconds: float) -> Produced:
     def send(number: int) -> float:
         now = time.monotonic()
-        publish.publish(user_id=ids[number * 7919 % len(ids)], frame=_frame(number))
+        publish.send([publish.to_user(ids[number * 7919 % len(ids)], _frame(number))])
         return now
 
     return _paced(int(RATE * seconds), send, threads=1)

@@ -24,22 +24,15 @@ from wallet import signals as wallet_signals
 from wallet.models import Transaction, Wallet
 
 
-@receiver(activity_signals.activity_recorded, dispatch_uid="notifications.activity_recorded")
-def tell(activity: Activity, **_kwargs: Any) -> None:
-    services.notify(activity=activity)
-    hints.push(user_id=activity.user_id, build=lambda: frames.activity(activity_selectors.render(activity)))
-
-
 @receiver(activity_signals.activities_recorded, dispatch_uid="notifications.activities_recorded")
-def tell_all(activities: Sequence[Activity], **_kwargs: Any) -> None:
-    services.notify_all(activities=activities)
+def notify_customers(activities: Sequence[Activity], **_kwargs: Any) -> None:
+    services.notify(activities=activities)
 
-    def frames_of_all() -> Iterator[tuple[int, frames.Activity]]:
-        shown = activity_selectors.render(activities[0])
+    def build() -> Iterator[tuple[int, frames.Activity]]:
         for activity in activities:
-            yield activity.user_id, frames.activity({**shown, "id": activity.pk})
+            yield activity.user_id, frames.activity(activity_selectors.render(activity))
 
-    hints.push_many(build=frames_of_all)
+    hints.push_many(build=build)
 
 
 @receiver(accounts_signals.signed_out, dispatch_uid="notifications.signed_out")

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from config.lib import faults, money
 from config.lib.commands import Report, Step, no_step
 from config.lib.errors.base import DomainError
+from config.lib.unit_of_work import unit_of_work
 from refunds import log, signals
 from refunds.errors import NothingToRefund
 from refunds.models import Refund, RefundStatus, new_reference
@@ -104,7 +105,7 @@ def reconcile_refunds(*, since: datetime, now: datetime, execute: bool, step: St
     for pk in unsettled.values_list("pk", flat=True).iterator(chunk_size=500):
         step()
         report.checked += 1
-        with db.atomic():
+        with unit_of_work():
             _settle(pk, now=now, report=report)
             if not execute:
                 db.set_rollback(True)

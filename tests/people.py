@@ -7,10 +7,10 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
-from django.db import transaction
 
 from accounts.models import User
 from accounts.tests.factories import make_user
+from config.lib.unit_of_work import unit_of_work
 from wallet import services as wallet
 from wallet.models import Counterparty, TransactionType
 
@@ -27,7 +27,7 @@ def customer(*, cents: int = 0, email: str = "") -> User:
     user = make_user(email, password=PASSWORD)
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     if cents:
-        with transaction.atomic():
+        with unit_of_work():
             wallet.credit(
                 user=user,
                 amount=cents,

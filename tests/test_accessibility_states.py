@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from accounts import services as accounts
 from activity.tests.factories import happened
+from config.lib.unit_of_work import unit_of_work
 from payments.models import Payment, PaymentStatus
 from payments.tests.factories import make_payment
 from tests.people import customer, sign_in
@@ -103,7 +103,7 @@ def test_axe_finds_nothing_while_one_buys_and_is_refused(
     page.get_by_role("alert").filter(has_text="No number is available").wait_for()
     auditor.look("nothing in stock")
     auditor.visit("/", "/buy/telegram", "/buy/telegram?area_code=12", "/buy/telegram?area_code=212", "/buy?q=paypal")
-    with transaction.atomic():
+    with unit_of_work():
         wallet.hold(user=user, amount=50, reference="test:hold", description="Telegram")
     auditor.visit("/", "/wallet")
     accounts.set_purchases_frozen(user=user, frozen=True, reason="a disputed payment", now=timezone.now())

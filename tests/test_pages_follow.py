@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from config.lib.unit_of_work import unit_of_work
 from payments import services as payments
 from tests.people import customer, sign_in
 from verifications import services
@@ -151,7 +151,7 @@ def test_an_area_code_that_was_typed_and_not_priced_buys_nothing_yet(live: LiveS
 
 
 def set_aside(user: User, cents: int, description: str) -> None:
-    with transaction.atomic():
+    with unit_of_work():
         wallets.hold(user=user, amount=cents, reference=f"test:{description}", description=description)
 
 

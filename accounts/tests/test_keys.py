@@ -14,6 +14,7 @@ from accounts import services
 from accounts.models import ApiKey, User
 from accounts.tests.factories import confirm, make_user
 from config.lib.errors.base import Forbidden
+from config.lib.unit_of_work import unit_of_work
 from dev.testing.fixtures import InThreads
 
 pytestmark = pytest.mark.django_db
@@ -161,7 +162,7 @@ def test_a_password_that_is_not_changed_revokes_nothing() -> None:
 def test_all_keys_end_in_one_transaction() -> None:
     user = make_user()
     family(user)
-    with transaction.atomic():
+    with unit_of_work():
         assert services.revoke_all_api_keys(user=user) == 4
         assert live(user) == []
         transaction.set_rollback(True)

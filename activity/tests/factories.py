@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from activity.events import VOCABULARY, Kind
 from activity.models import Activity
 from activity.services import record
+from config.lib.unit_of_work import unit_of_work
 from payments.models import Payment
 from verifications.models import Category, Service, Verification
 from verifications.models import Status as VerificationStatus
@@ -36,7 +36,8 @@ def example_data(event: str, **given: str) -> dict[str, str]:
 def happened(user: User, event: str = "announcement", *, now: datetime | None = None, **given: Any) -> Activity:
     """An event with example data."""
     resource = given.pop("resource", ("", ""))
-    return record(event=event, user=user, data=example_data(event, **given), resource=resource, now=now)
+    with unit_of_work():
+        return record(event=event, user=user, data=example_data(event, **given), resource=resource, now=now)
 
 
 def make_verification(user: User, *, service: str = "WhatsApp", **fields: Any) -> Verification:
@@ -63,7 +64,7 @@ def make_verification(user: User, *, service: str = "WhatsApp", **fields: Any) -
 
 def move(user: User, amount: int, type: str, **given: Any) -> Any:
     post = wallet.credit if amount > 0 else wallet.debit
-    with transaction.atomic():
+    with unit_of_work():
         return post(
             user=user,
             amount=abs(amount),

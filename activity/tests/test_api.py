@@ -13,6 +13,7 @@ from accounts.models import User
 from accounts.tests.factories import make_user
 from activity import selectors
 from activity.tests.factories import happened
+from config.lib.unit_of_work import unit_of_work
 
 pytestmark = pytest.mark.django_db
 MOMENT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -167,9 +168,14 @@ def test_an_export_as_json_is_the_feed(client: APIClient, user: User) -> None:
 def test_who_of_staff_did_it_from_where_stays_inside(user: User) -> None:
     from activity.services import record
 
-    activity = record(
-        event="purchases_frozen", user=user, data={"reason": "Dispute"}, ip_address="203.0.113.9", user_agent="Staff"
-    )
+    with unit_of_work():
+        activity = record(
+            event="purchases_frozen",
+            user=user,
+            data={"reason": "Dispute"},
+            ip_address="203.0.113.9",
+            user_agent="Staff",
+        )
 
     assert (selectors.render(activity)["ip_address"], selectors.render(activity)["user_agent"]) == (None, "")
 

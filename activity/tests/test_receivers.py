@@ -13,6 +13,8 @@ from accounts.tests.factories import make_user
 from activity import events
 from activity.models import Activity
 from activity.tests.factories import make_payment, make_verification, move, told
+from config.lib.unit_of_work import unit_of_work
+from dev.testing.signals import send
 from payments import signals as payments_signals
 from payments.models import Payment
 from verifications import signals as verifications_signals
@@ -105,7 +107,7 @@ def test_a_movement_without_a_resource_is_its_own() -> None:
 def test_the_event_of_a_movement_that_is_rolled_back_is_rolled_back_too() -> None:
     user = make_user()
 
-    with transaction.atomic():
+    with unit_of_work():
         funded(user, 100)
         transaction.set_rollback(True)
 
@@ -142,9 +144,9 @@ def test_a_purchase_gives_three_events() -> None:
     funded(user, 1_000)
     verification = make_verification(user, price=250)
 
-    verifications_signals.verification_requested.send(sender=Verification, verification=verification)
+    send(verifications_signals.verification_requested, sender=Verification, verification=verification)
     move(user, -250, TransactionType.SMS_PURCHASE, description="WhatsApp number")
-    verifications_signals.number_purchased.send(sender=Verification, verification=verification)
+    send(verifications_signals.number_purchased, sender=Verification, verification=verification)
 
     assert told(user)[1:] == ["verification_initiated", "credit_deducted", "number_purchased"]
     assert Activity.objects.get(event="verification_initiated").data == {
@@ -163,7 +165,7 @@ def test_the_event_of_an_arrived_code_names_the_message_and_has_no_code() -> Non
         verification=verification, digest="1", text="908172", code="908172", received_at=timezone.now()
     )
 
-    verifications_signals.verification_completed.send(sender=Verification, verification=verification, message=message)
+    send(verifications_signals.verification_completed, sender=Verification, verification=verification, message=message)
 
     assert (last(user).event, last(user).data) == (
         "verification_complete",
@@ -179,14 +181,14 @@ def test_a_further_sms_is_an_event_of_its_own(code: str, event: str) -> None:
         verification=verification, digest="1", text="A text", code=code, received_at=timezone.now()
     )
 
-    verifications_signals.message_arrived.send(sender=Verification, verification=verification, message=message)
+    send(verifications_signals.message_arrived, sender=Verification, verification=verification, message=message)
 
     assert (last(user).event, last(user).data["message_id"]) == (event, str(message.pk))
 
 
 def test_an_unclear_purchase_is_an_event() -> None:
     user = make_user()
-    verifications_signals.verification_unclear.send(sender=Verification, verification=make_verification(user))
+    send(verifications_signals.verification_unclear, sender=Verification, verification=make_verification(user))
     assert (last(user).event, last(user).status, last(user).data) == (
         "verification_unclear",
         "pending",
@@ -198,8 +200,11 @@ def test_a_refusal_gives_its_sentence() -> None:
     user = make_user()
     verification = make_verification(user, status="failed", charged=False)
 
-    verifications_signals.verification_refused.send(
-        sender=Verification, verification=verification, why="There is no number left."
+    send(
+        verifications_signals.verification_refused,
+        sender=Verification,
+        verification=verification,
+        why="There is no number left.",
     )
 
     assert (last(user).event, last(user).data) == (
@@ -224,8 +229,12 @@ def test_an_ending_says_which_it_was(
     verification = make_verification(user, price=250)
     _only_activity_listens(monkeypatch)
 
-    verifications_signals.verification_ended.send(
-        sender=Verification, verification=verification, reason=reason, why="It was withdrawn."
+    send(
+        verifications_signals.verification_ended,
+        sender=Verification,
+        verification=verification,
+        reason=reason,
+        why="It was withdrawn.",
     )
 
     assert (last(user).event, last(user).data) == (event, data)
@@ -253,7 +262,7 @@ def test_a_payment_that_moves_no_money_tells_where_it_stands(signal: Any, event:
     user = make_user()
     payment = make_payment(user, failure_reason="Your card was declined.")
 
-    signal.send(sender=Payment, payment=payment)
+    send(signal, sender=Payment, payment=payment)
 
     assert (last(user).event, last(user).data) == (event, {"amount": "20.00", "reference": payment.reference, **more})
     assert (last(user).resource_type, last(user).resource_id) == ("payment", payment.reference)
@@ -267,7 +276,7 @@ def test_a_completed_payment_is_told_by_the_journal_alone() -> None:
         user, 2_000, TransactionType.CREDIT, counterparty=Counterparty.STRIPE, resource=("payment", payment.reference),
         reference=f"payment:{payment.reference}",
     )  # fmt: skip
-    payments_signals.payment_completed.send(sender=Payment, payment=payment, transaction=row)
+    send(payments_signals.payment_completed, sender=Payment, payment=payment, transaction=row)
 
     assert told(user) == ["payment_completed"]
     assert last(user).data == {
@@ -281,7 +290,7 @@ def test_a_completed_payment_is_told_by_the_journal_alone() -> None:
 def test_who_paid_another_amount_reads_that_it_is_being_looked_at() -> None:
     user = make_user()
     payment = make_payment(user, mismatch={"paid_amount": "19.00", "paid_currency": "EUR"})
-    payments_signals.payment_mismatched.send(sender=Payment, payment=payment, details=payment.mismatch)
+    send(payments_signals.payment_mismatched, sender=Payment, payment=payment, details=payment.mismatch)
     event = Activity.objects.get(user=user)
     assert (event.event, event.resource_id) == ("payment_under_review", payment.reference)
     assert event.data == {"amount": "20.00", "paid": "€19.00", "reference": payment.reference}
@@ -295,7 +304,7 @@ FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Fi
 def test_a_sign_in_says_from_where() -> None:
     user = make_user()
 
-    accounts_signals.signed_in.send(sender=User, user=user, ip_address="203.0.113.9", user_agent=FIREFOX)
+    send(accounts_signals.signed_in, sender=User, user=user, ip_address="203.0.113.9", user_agent=FIREFOX)
 
     signin = last(user)
     assert (signin.event, signin.ip_address, signin.user_agent) == ("security_signin", "203.0.113.9", FIREFOX)
@@ -333,19 +342,19 @@ def test_an_accepted_policy_is_recorded_with_its_version() -> None:
 def test_a_changed_setting_is_a_security_matter_unless_it_is_harmless(what: str, event: str) -> None:
     user = make_user()
 
-    accounts_signals.settings_changed.send(sender=User, user=user, what=what)
+    send(accounts_signals.settings_changed, sender=User, user=user, what=what)
 
     assert (last(user).event, last(user).data) == (event, {"what": what})
 
 
 def test_what_staff_change_is_theirs_in_the_activity() -> None:
     user = make_user()
-    accounts_signals.settings_changed.send(sender=User, user=user, what="active", actor="staff")
+    send(accounts_signals.settings_changed, sender=User, user=user, what="active", actor="staff")
     assert (last(user).event, last(user).actor) == ("security_settings", "staff")
 
 
 @pytest.mark.parametrize(("frozen", "title"), [(True, "Purchases Paused"), (False, "Purchases Resumed")])
 def test_pausing_and_resuming_purchases_is_an_event_with_its_reason(frozen: bool, title: str) -> None:
     user = make_user()
-    accounts_signals.purchases_frozen.send(sender=User, user=user, frozen=frozen, reason="a dispute")
+    send(accounts_signals.purchases_frozen, sender=User, user=user, frozen=frozen, reason="a dispute")
     assert (last(user).title, last(user).data, last(user).actor) == (title, {"reason": "a dispute"}, "staff")

@@ -11,6 +11,7 @@ from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.models import Alert
 from activity.tests.factories import make_payment, make_verification, move, told
+from dev.testing.signals import send
 from payments import signals as payments_signals
 from payments.models import GatewayEvent, Payment
 from payments.tests.factories import make_event
@@ -65,7 +66,7 @@ def test_repeated_failed_sign_ins_alert_staff_once(settings: Any) -> None:
     user = make_user()
 
     for _ in range(5):
-        accounts_signals.sign_in_failed.send(sender=User, user=user, ip_address="203.0.113.9", user_agent="")
+        send(accounts_signals.sign_in_failed, sender=User, user=user, ip_address="203.0.113.9", user_agent="")
 
     assert told(user) == ["signin_failed"] * 5
     assert [rule for rule, _, _ in alerts()] == ["repeated_failed_signins"]
@@ -79,14 +80,22 @@ def test_each_worry_about_provider_and_gateway_alerts_once() -> None:
     event = make_event()
 
     for _ in range(2):
-        payments_signals.payment_mismatched.send(sender=Payment, payment=payment, details=payment.mismatch)
-        payments_signals.gateway_event_given_up.send(sender=GatewayEvent, event=event, now=event.received_at)
-        verifications_signals.provider_orphan_found.send(
-            sender=Verification, provider="textverified", provider_id="lr_1", details={"cost": "0.25"}
+        send(payments_signals.payment_mismatched, sender=Payment, payment=payment, details=payment.mismatch)
+        send(payments_signals.gateway_event_given_up, sender=GatewayEvent, event=event, now=event.received_at)
+        send(
+            verifications_signals.provider_orphan_found,
+            sender=Verification,
+            provider="textverified",
+            provider_id="lr_1",
+            details={"cost": "0.25"},
         )
-        verifications_signals.provider_loss_booked.send(sender=Verification, verification=verification)
-        verifications_signals.provider_balance_low.send(
-            sender=Verification, provider="textverified", balance=Decimal("9.10"), threshold=Decimal("10.00")
+        send(verifications_signals.provider_loss_booked, sender=Verification, verification=verification)
+        send(
+            verifications_signals.provider_balance_low,
+            sender=Verification,
+            provider="textverified",
+            balance=Decimal("9.10"),
+            threshold=Decimal("10.00"),
         )
 
     assert [rule for rule, _, _ in alerts()] == [

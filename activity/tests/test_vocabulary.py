@@ -1,17 +1,24 @@
 """The vocabulary holds together, and record() holds to it."""
 
 import string
+from typing import Any
 
 import pytest
 
 from accounts.tests.factories import make_user
 from activity import events, services, wording
 from activity.models import Activity
-from activity.signals import activity_recorded
+from activity.signals import activities_recorded
 from activity.tests.factories import example_data, happened
+from config.lib.unit_of_work import unit_of_work
 from wallet.models import TransactionType
 
 EVENTS = sorted(events.VOCABULARY)
+
+
+def recorded(**event: Any) -> Activity:
+    with unit_of_work():
+        return services.record(**event)
 
 
 def braces(template: object) -> set[str]:
@@ -50,7 +57,7 @@ def test_every_transaction_type_is_told_by_exactly_one_event() -> None:
 def test_a_recorded_event_is_what_its_row_of_the_vocabulary_says() -> None:
     user = make_user()
 
-    activity = services.record(
+    activity = recorded(
         event="instant_refund",
         user=user,
         data={
@@ -94,7 +101,7 @@ def test_a_recorded_event_is_what_its_row_of_the_vocabulary_says() -> None:
 )
 def test_data_that_is_not_as_declared_is_an_error(data: dict[str, str]) -> None:
     with pytest.raises(wording.BadEventData):
-        services.record(event="verification_complete", user=make_user(), data=data)
+        recorded(event="verification_complete", user=make_user(), data=data)
 
     assert Activity.objects.count() == 0
 
@@ -103,7 +110,7 @@ def test_data_that_is_not_as_declared_is_an_error(data: dict[str, str]) -> None:
 @pytest.mark.parametrize("balance", ["2", "2.5", "2.500", "$2.50", 2.5, None])
 def test_money_is_a_string_with_two_places(balance: object) -> None:
     with pytest.raises(wording.BadEventData):
-        services.record(event="low_balance", user=make_user(), data={"balance": balance})  # type: ignore[dict-item]
+        recorded(event="low_balance", user=make_user(), data={"balance": balance})
 
 
 @pytest.mark.django_db
@@ -128,12 +135,12 @@ def test_whoever_fails_on_the_news_of_an_event_undoes_it(monkeypatch: pytest.Mon
     def fail(**_kwargs: object) -> None:
         raise RuntimeError("no")
 
-    activity_recorded.connect(fail)
+    activities_recorded.connect(fail)
     try:
         with pytest.raises(RuntimeError):
             happened(make_user())
     finally:
-        activity_recorded.disconnect(fail)
+        activities_recorded.disconnect(fail)
 
 
 def test_an_old_row_without_a_field_that_came_later_still_reads() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from celery import current_app
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
@@ -17,6 +17,7 @@ from activity.models import Activity, Actor
 from activity.services import record, record_for_all
 from config.lib.errors.base import DomainError, NotFound
 from config.lib.metrics import broadcasts_total
+from config.lib.unit_of_work import unit_of_work
 
 EVENT = RESOURCE = "announcement"
 TASK = "notifications.tasks.announce"
@@ -74,7 +75,7 @@ def announce_batch(*, announcement_id: str, after: int, title: str, text: str, l
     has_it = Activity.objects.filter(user=OuterRef("pk"), resource_type=RESOURCE, resource_id=announcement_id)
     ids = list(User.objects.filter(pk__gt=after, is_active=True).order_by("pk").values_list("pk", flat=True)[:BATCH])
     for start in range(0, len(ids), TOGETHER):
-        with transaction.atomic():
+        with unit_of_work():
             _stand_in_line(announcement_id)
             record_for_all(
                 event=EVENT,
@@ -93,7 +94,7 @@ def _stand_in_line(announcement_id: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [announcement_id])
 
 
-@transaction.atomic
+@unit_of_work()
 def _tell(user: User, announcement_id: str, *, title: str, text: str, link: str, now: datetime) -> None:
     record(
         event=EVENT,

@@ -12,8 +12,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, cast
 
@@ -38,28 +37,37 @@ _PRESENCE_SECONDS = 60
 _AT_ONCE = 200
 
 
+class AccessEnded(NamedTuple):
+    """To every process: look again at the sockets of this user, a session or key of theirs has ended."""
+
+    user_id: int
+    type: str = "access_ended"
+
+
+class Hint(NamedTuple):
+    """A frame, and the group of sockets that it is for."""
+
+    group: str
+    frame: ServerFrame | AccessEnded
+
+
+def to_user(user_id: int, frame: ServerFrame) -> Hint:
+    """Return the hint for every socket of a user."""
+    return Hint(user_group(user_id), frame)
+
+
+def to_staff(frame: ServerFrame) -> Hint:
+    """Return the hint for every open console."""
+    return Hint(STAFF, frame)
+
+
+def access_ended(user_id: int) -> Hint:
+    """Return the hint for the processes that hold sockets of a user."""
+    return Hint(ACCESS, AccessEnded(user_id))
+
+
 def user_group(user_id: int) -> str:
     return f"user.{user_id}"
-
-
-def publish(*, user_id: int, frame: ServerFrame) -> None:
-    """A hint for every socket of a user. Call inside `on_commit(..., robust=True)`."""
-    _publish(user_group(user_id), frame)
-
-
-def publish_staff(frame: ServerFrame) -> None:
-    """For every open console."""
-    _publish(STAFF, frame)
-
-
-def publish_all(frame: ServerFrame) -> None:
-    """For every customer's socket."""
-    _publish(ALL, frame)
-
-
-def publish_access_ended(*, user_id: int) -> None:
-    """Ask every process to look again at the sockets of a user: a session or key of theirs has ended."""
-    send([Ready(ACCESS, "access_ended", {"user_id": user_id})])
 
 
 def message(frame: ServerFrame) -> dict[str, Any]:
@@ -84,54 +92,28 @@ def redis_channel(group: str) -> str:
     return f"{settings.CHANNEL_PREFIX}__group__{group}"
 
 
-class Ready(NamedTuple):
-    """A frame on its way, encoded."""
+def send(hints: Sequence[Hint]) -> None:
+    """Publish in one round trip (for each 200). The frames of a group go in one message, in their order.
 
-    group: str
-    type: str
-    message: Mapping[str, Any]
-
-
-@contextmanager
-def collecting(into: list[Ready]) -> Iterator[None]:
-    """What this thread publishes meanwhile waits in `into`, for one `send` of all."""
-    _collected.into = into
-    try:
-        yield
-    finally:
-        _collected.into = None
+    A frame that is not as declared is dropped and logged. Call it after the commit.
+    """
+    for start in range(0, len(hints), _AT_ONCE):
+        _send(hints[start : start + _AT_ONCE])
 
 
-_collected = threading.local()
-
-
-def _publish(group: str, frame: ServerFrame) -> None:
-    try:
-        told = message(frame)
-    except frames.BadFrame as error:
-        log.error("frame_refused", extra={"frame_type": type(frame).__name__, "reason": str(error)})
-        return
-    ready = Ready(group, frame.type, told)
-    into: list[Ready] | None = getattr(_collected, "into", None)
-    if into is None:
-        send([ready])
-    else:
-        into.append(ready)
-
-
-def send(ready: Sequence[Ready]) -> None:
-    """In one round trip (for each 200); those of a group in one message, in their order."""
-    for start in range(0, len(ready), _AT_ONCE):
-        _send(ready[start : start + _AT_ONCE])
-
-
-def _send(ready: Sequence[Ready]) -> None:
-    if not _circuit.admits():
-        return
-    types = Counter(one.type for one in ready)
+def _send(hints: Sequence[Hint]) -> None:
+    types: Counter[str] = Counter()
     groups: dict[str, list[Mapping[str, Any]]] = {}
-    for one in ready:
-        groups.setdefault(one.group, []).append(one.message)
+    for group, frame in hints:
+        try:
+            encoded = {"user_id": frame.user_id} if isinstance(frame, AccessEnded) else message(frame)
+        except frames.BadFrame as error:
+            log.error("frame_refused", extra={"frame_type": type(frame).__name__, "reason": str(error)})
+            continue
+        types[frame.type] += 1
+        groups.setdefault(group, []).append(encoded)
+    if not groups or not _circuit.admits():
+        return
     try:
         with _client().pipeline(transaction=False) as pipe:
             for group, messages in groups.items():
@@ -141,7 +123,7 @@ def _send(ready: Sequence[Ready]) -> None:
             pipe.execute()
     except (redis.RedisError, OSError) as error:
         _circuit.failed()
-        log.warning("publish_failed", extra={"group": ready[0].group, "frame_types": [*types], "error": repr(error)})
+        log.warning("publish_failed", extra={"group": hints[0].group, "frame_types": [*types], "error": repr(error)})
         return
     _circuit.succeeded()
     for name, times in types.items():

@@ -16,6 +16,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 
 from accounts.models import User
 from activity.services import record
+from config.lib.unit_of_work import unit_of_work
 from notifications.routing import socket_stack
 
 T = TypeVar("T")
@@ -50,7 +51,9 @@ def sign_in(user: User) -> str:
 def tell(user: User, times: int = 1, *, title: str = "Maintenance") -> None:
     """So many events that reach the inbox."""
     for number in range(1, times + 1):
-        record(event="announcement", user=user, data={"title": f"{title} {number}", "text": "Tonight", "link": "/help"})
+        data = {"title": f"{title} {number}", "text": "Tonight", "link": "/help"}
+        with unit_of_work():
+            record(event="announcement", user=user, data=data)
 
 
 class Socket:

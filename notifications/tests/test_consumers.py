@@ -76,7 +76,7 @@ async def test_the_console_gets_alerts_and_not_its_readers_own_inbox():
     async with opened("/ws/console", session=await in_thread(sign_in)(staff)) as socket:
         await socket.next()
         await in_thread(tell)(staff)
-        await in_thread(publish.publish_staff)(frames.Alert(id=1, rule="drift", severity="critical"))
+        await in_thread(publish.send)([publish.to_staff(frames.Alert(id=1, rule="drift", severity="critical"))])
         assert await socket.next() == {"type": "alert", "id": 1, "rule": "drift", "severity": "critical"}
 
 
@@ -425,7 +425,7 @@ async def test_reading_through_the_page_reaches_the_sockets():
 
 def _publish_balance(user: User, *, version: int) -> None:
     frame = frames.balance_update(balance=1_00, held=0, version=version, now=timezone.now())
-    publish.publish(user_id=user.pk, frame=frame)
+    publish.send([publish.to_user(user.pk, frame)])
 
 
 async def _drain(socket: Socket) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from config.lib.unit_of_work import unit_of_work
 from notifications.realtime import frames, hints
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -16,7 +17,7 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, int]]]:
     sent: list[list[tuple[str, int]]] = []
 
     def send(ready: Any) -> None:
-        sent.append([(one.group, one.message["version"]) for one in ready])
+        sent.append([(group, frame.version) for group, frame in ready])
 
     monkeypatch.setattr("notifications.realtime.publish.send", send)
     return sent
@@ -34,10 +35,10 @@ def fail() -> None:
 
 
 def test_the_hints_of_a_transaction_leave_together_in_their_order(trips: Any) -> None:
-    with transaction.atomic():
+    with unit_of_work():
         push(1)
         transaction.on_commit(lambda: None)
-        with transaction.atomic():
+        with unit_of_work():
             push(2, user_id=2)
         push(3)
 
@@ -45,13 +46,13 @@ def test_the_hints_of_a_transaction_leave_together_in_their_order(trips: Any) ->
 
 
 def test_nothing_leaves_of_a_savepoint_that_was_rolled_back(trips: Any) -> None:
-    with transaction.atomic():
+    with unit_of_work():
         push(1)
-        with transaction.atomic():
+        with unit_of_work():
             push(2)
             transaction.set_rollback(True)
         push(3)
-        with transaction.atomic():
+        with unit_of_work():
             push(4)
             transaction.set_rollback(True)
 
@@ -59,7 +60,7 @@ def test_nothing_leaves_of_a_savepoint_that_was_rolled_back(trips: Any) -> None:
 
 
 def test_nothing_leaves_of_a_transaction_that_was_rolled_back(trips: Any) -> None:
-    with transaction.atomic():
+    with unit_of_work():
         push(1)
         transaction.set_rollback(True)
 
@@ -67,10 +68,10 @@ def test_nothing_leaves_of_a_transaction_that_was_rolled_back(trips: Any) -> Non
 
 
 def test_a_hint_that_fails_takes_no_other_along(trips: Any) -> None:
-    with transaction.atomic():
+    with unit_of_work():
         push(1)
         fail()
-    with transaction.atomic():
+    with unit_of_work():
         push(2)
 
     assert trips == [[("user.1", 1)], [("user.1", 2)]]
@@ -84,7 +85,7 @@ def test_without_a_transaction_a_hint_leaves_at_once(trips: Any) -> None:
 
 
 def test_captured_callbacks_leave_one_by_one(trips: Any, django_capture_on_commit_callbacks: Any) -> None:
-    with transaction.atomic():
+    with unit_of_work():
         with django_capture_on_commit_callbacks(execute=True):
             push(1)
             push(2)

@@ -10,6 +10,7 @@ from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.tests.factories import happened
 from config.lib.errors.base import NotFound
+from config.lib.unit_of_work import unit_of_work
 from notifications.inbox import services
 from notifications.models import Inbox, Notification
 from notifications.realtime import publish
@@ -126,17 +127,18 @@ def test_every_tab_hears_which_rows_changed(
     user = make_user()
     first, second, _ = told(user, 3)
     frames: list[Any] = []
-    monkeypatch.setattr(
-        "notifications.realtime.publish.publish",
-        lambda *, user_id, frame: frames.append((user_id, json.loads(publish.frames.encode(frame)))),
+    monkeypatch.setattr("notifications.realtime.publish.send", frames.extend)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        change(user=user, ids=[second, first])
+    with django_capture_on_commit_callbacks(execute=True):
+        change(user=user, ids=[second, first])
+
+    [(group, frame)] = frames
+    assert group == f"user.{user.pk}"
+    assert json.loads(publish.frames.encode(frame)) == (
+        {"type": "unread", "unread": 1, "seq": 3, told_as: [first, second]}
     )
-
-    with django_capture_on_commit_callbacks(execute=True):
-        change(user=user, ids=[second, first])
-    with django_capture_on_commit_callbacks(execute=True):
-        change(user=user, ids=[second, first])
-
-    assert frames == [(user.pk, {"type": "unread", "unread": 1, "seq": 3, told_as: [first, second]})]
 
 
 @pytest.mark.django_db
@@ -146,15 +148,14 @@ def test_too_many_rows_to_name_make_the_tabs_load_again(
     user = make_user()
     told(user, publish.frames.MAX_IDS + 1)
     frames: list[Any] = []
-    monkeypatch.setattr(
-        "notifications.realtime.publish.publish",
-        lambda *, user_id, frame: frames.append(json.loads(publish.frames.encode(frame))),
-    )
+    monkeypatch.setattr("notifications.realtime.publish.send", frames.extend)
 
     with django_capture_on_commit_callbacks(execute=True):
         services.mark_read(user=user, all=True)
 
-    assert frames == [{"type": "unread", "unread": 0, "seq": publish.frames.MAX_IDS + 1, "stale": True}]
+    assert [json.loads(publish.frames.encode(frame)) for _, frame in frames] == [
+        {"type": "unread", "unread": 0, "seq": publish.frames.MAX_IDS + 1, "stale": True}
+    ]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -197,7 +198,7 @@ def test_what_is_rolled_back_is_unread_again() -> None:
     user = make_user()
     ids = told(user, 2)
 
-    with transaction.atomic():
+    with unit_of_work():
         services.mark_read(user=user, ids=ids)
         transaction.set_rollback(True)
 

@@ -194,7 +194,7 @@ def test_while_telling_fails_the_money_goes_its_way_and_the_sweeper_tells_it_all
     customer: User, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
         verification = bought(customer, "test_pending")
         sandbox.advance(120)
         verifications.cancel(user=customer, verification_id=verification.pk)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
 from activity.models import Activity, Alert
 from activity.tests.factories import happened
 from config.lib.metrics import rows_put_aside_total
+from config.lib.unit_of_work import unit_of_work
 from dev.testing.fixtures import HoldRow
 from notifications.inbox import services
 from notifications.models import Inbox, Notification
@@ -32,10 +32,11 @@ def frames(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What was published, and to whom."""
     published: list[dict[str, Any]] = []
 
-    def publish(*, user_id: int, frame: Any) -> None:
-        published.append({"to": user_id, **json.loads(encode(frame))})
+    def send(hints: Any) -> None:
+        for group, frame in hints:
+            published.append({"to": int(group.removeprefix("user.")), **json.loads(encode(frame))})
 
-    monkeypatch.setattr("notifications.realtime.publish.publish", publish)
+    monkeypatch.setattr("notifications.realtime.publish.send", send)
     return published
 
 
@@ -43,7 +44,7 @@ def frames(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Telling fails in the database, as a bad statement would."""
     return lambda: monkeypatch.setattr(
-        "notifications.inbox.services.single._TELL", "INSERT INTO notifications_inbox (user_id) VALUES (NULL)"
+        "notifications.inbox.services.notifying._INSERT", "INSERT INTO notifications_inbox (user_id) VALUES (NULL)"
     )
 
 
@@ -52,10 +53,10 @@ def test_an_event_of_the_catalogue_is_told_once() -> None:
     user = make_user()
 
     activity = happened(user)
-    again = services.notify(activity=activity)
+    again = services.notify(activities=[activity])
 
     row = Notification.objects.get()
-    assert again is None
+    assert again == []
     assert (row.user, row.seq, row.activity, row.category, row.priority) == (
         user,
         1,
@@ -135,10 +136,10 @@ def test_a_socket_that_fails_harms_nothing(
 ) -> None:
     user = make_user()
 
-    def fail(**_kwargs: Any) -> None:
+    def fail(_hints: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("notifications.realtime.publish.publish", fail)
+    monkeypatch.setattr("notifications.realtime.publish.send", fail)
     with django_capture_on_commit_callbacks(execute=True):
         funded(user, 500)
 
@@ -152,7 +153,7 @@ def test_a_socket_that_fails_harms_nothing(
 def test_the_sweeper_makes_good_what_telling_missed(broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     user = make_user()
     with monkeypatch.context() as patch:
-        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
         happened(user)
     told_before = happened(user)
 
@@ -180,7 +181,7 @@ def test_the_sweeper_leaves_young_and_old_events_alone(broken: Any) -> None:
 def test_the_nightly_sweep_looks_at_all_events(monkeypatch: pytest.MonkeyPatch) -> None:
     user, now = make_user(), timezone.now()
     with monkeypatch.context() as patch:
-        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
         happened(user, now=now - timedelta(days=40))
 
     assert services.sweep(now=now).told == 1
@@ -215,7 +216,7 @@ def test_a_locked_inbox_waits_for_the_next_sweep_and_the_others_are_told(
     for user in (ill, well):
         happened(user)
     with monkeypatch.context() as patch:
-        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
         for user in (ill, ill, ill, well):
             happened(user, now=now - timedelta(minutes=5))
     locked = rows_put_aside_total.labels(work="sweep", why="locked")
@@ -233,7 +234,7 @@ def test_a_locked_inbox_waits_for_the_next_sweep_and_the_others_are_told(
 def test_a_refund_not_told_in_time_alerts_staff(monkeypatch: pytest.MonkeyPatch) -> None:
     user, now = make_user(), timezone.now()
     with monkeypatch.context() as patch:
-        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
         refund = happened(user, "instant_refund", now=now - timedelta(seconds=61))
         happened(user, "low_balance", now=now - timedelta(seconds=61))
 
@@ -270,7 +271,7 @@ def test_twenty_events_at_once_are_numbered_without_a_hole(in_threads: Any) -> N
 def test_two_sweepers_at_once_tell_an_event_once(in_threads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     user, now = make_user(), timezone.now()
     with monkeypatch.context() as patch:
-        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
         for _ in range(5):
             happened(user, now=now - timedelta(minutes=5))
 
@@ -289,7 +290,7 @@ def test_numbers_are_given_in_the_order_of_the_commits(in_threads: Any) -> None:
     seen: list[list[int]] = []
 
     def tell_and_look() -> None:
-        with transaction.atomic():
+        with unit_of_work():
             happened(user)
         seen.append(sorted(Notification.objects.values_list("seq", flat=True)))
 

@@ -50,9 +50,9 @@ def full_backlog(settings) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("group", "send"),
     [
-        ("user.42", lambda: publish.publish(user_id=42, frame=PONG)),
-        ("staff", lambda: publish.publish_staff(PONG)),
-        ("all", lambda: publish.publish_all(PONG)),
+        ("user.42", lambda: publish.send([publish.to_user(42, PONG)])),
+        ("staff", lambda: publish.send([publish.to_staff(PONG)])),
+        ("all", lambda: publish.send([publish.Hint(publish.ALL, PONG)])),
     ],
 )
 async def test_what_is_published_reaches_the_clients_of_the_channel_layer(group, send):
@@ -66,10 +66,7 @@ async def test_what_is_published_reaches_the_clients_of_the_channel_layer(group,
 
 
 def test_what_leaves_together_for_a_group_is_one_message_in_its_order(monkeypatch):
-    ready: list[publish.Ready] = []
-    with publish.collecting(ready):
-        for user_id, version in ((1, 1), (2, 2), (1, 3)):
-            publish.publish(user_id=user_id, frame=frames.Pong(seq=1, version=version))
+    ready = [publish.to_user(to, frames.Pong(seq=1, version=version)) for to, version in ((1, 1), (2, 2), (1, 3))]
     client = redis.Redis.from_url(os.environ["REDIS_URL"])
     with client.pubsub() as heard:
         heard.psubscribe(publish.redis_channel("") + "*")
@@ -98,7 +95,7 @@ def test_a_dead_redis_costs_a_request_less_than_its_budget_however_much_it_publi
     assert options["socket_connect_timeout"] + options["socket_timeout"] <= BUDGET_SECONDS
     began = time.monotonic()
     for _ in range(100):
-        publish.publish(user_id=1, frame=PONG)
+        publish.send([publish.to_user(1, PONG)])
     assert time.monotonic() - began < 20 * BUDGET_SECONDS, "a hundred of them wait once"
 
 
@@ -107,26 +104,26 @@ def test_after_a_failure_frames_are_dropped_without_trying_for_a_second(black_ho
     monkeypatch.setattr(publish.time, "monotonic", lambda: clock[0])
     working, dead = os.environ["REDIS_URL"], settings.REDIS_URL
     settings.REDIS_URL = dead
-    publish.publish(user_id=1, frame=PONG)
+    publish.send([publish.to_user(1, PONG)])
     settings.REDIS_URL = working
-    assert published(lambda: publish.publish(user_id=1, frame=PONG)) == 0
+    assert published(lambda: publish.send([publish.to_user(1, PONG)])) == 0
     clock[0] += 1.1
-    assert published(lambda: [publish.publish(user_id=1, frame=PONG) for _ in range(2)]) == 2
+    assert published(lambda: [publish.send([publish.to_user(1, PONG)]) for _ in range(2)]) == 2
 
 
 def test_a_connection_that_redis_closed_is_replaced_without_a_loss(redis_server):
-    publish.publish(user_id=1, frame=PONG)
+    publish.send([publish.to_user(1, PONG)])
     assert redis_server.client_kill_filter(_id=str(publish._client().client_id())) == 1
-    assert published(lambda: publish.publish(user_id=1, frame=PONG)) == 1
+    assert published(lambda: publish.send([publish.to_user(1, PONG)])) == 1
 
 
 def test_a_child_process_does_not_speak_on_its_parents_connection():
-    publish.publish(user_id=1, frame=PONG)
+    publish.send([publish.to_user(1, PONG)])
     child = os.fork()
     if child == 0:  # pragma: no cover  (the child's own process)
-        publish.publish(user_id=1, frame=PONG)
+        publish.send([publish.to_user(1, PONG)])
         os._exit(0 if not publish._circuit._failing else 1)
-    assert published(lambda: publish.publish(user_id=1, frame=PONG)) == 1
+    assert published(lambda: publish.send([publish.to_user(1, PONG)])) == 1
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
@@ -144,7 +141,7 @@ def test_a_child_process_does_not_speak_on_its_parents_connection():
     ],
 )
 def test_a_frame_that_is_not_declared_is_logged_and_dropped(frame, caplog):
-    assert published(lambda: publish.publish(user_id=1, frame=frame)) == 0
+    assert published(lambda: publish.send([publish.to_user(1, frame)])) == 0
     assert [record.message for record in caplog.records] == ["frame_refused"]
 
 
@@ -164,7 +161,7 @@ def test_a_failing_publish_undoes_nothing_and_leaves_the_next_callback_be(
 
 
 def test_what_is_sent_is_counted_by_its_type():
-    assert published(lambda: publish.publish_staff(frames.Health()), kind="health") == 1
+    assert published(lambda: publish.send([publish.to_staff(frames.Health())]), kind="health") == 1
 
 
 def test_the_builders_make_declared_frames():

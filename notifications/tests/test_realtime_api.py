@@ -73,7 +73,7 @@ async def test_status_counts_open_sockets_and_published_frames():
     user = await in_thread(make_user)()
     client = await in_thread(client_of)(user)
     async with joined(user), joined(user):
-        await in_thread(publish.publish)(user_id=user.pk, frame=frames.Reset(seq=1))
+        await in_thread(publish.send)([publish.to_user(user.pk, frames.Reset(seq=1))])
         answer = (await in_thread(client.get)("/api/websocket/status")).json()
     published = answer.pop("messages")
     assert answer == {"connections": 2, "here": 2, "complete": True}

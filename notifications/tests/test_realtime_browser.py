@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from accounts.tests.factories import make_user
 from activity.services import record
+from config.lib.unit_of_work import unit_of_work
 from notifications.inbox.services import mark_read
 from notifications.models import Notification
 from notifications.tests.sockets import sign_in, tell
@@ -62,7 +63,8 @@ def state(page: Page):
 def refund(user) -> None:
     """A critical event."""
     data = {"amount": "2.00", "reason": "timeout", "balance": "2.00", "service": "WhatsApp", "reference": "r"}
-    record(event="instant_refund", user=user, data={**data, "transaction": "1"})
+    with unit_of_work():
+        record(event="instant_refund", user=user, data={**data, "transaction": "1"})
 
 
 def test_two_tabs_show_balance_badge_and_toast_of_the_same_event(tab, user):
@@ -189,7 +191,7 @@ def test_a_lost_hint_is_found_by_the_next_ping(tab, user, live):
     from django.db import transaction
 
     opened(tab)
-    with transaction.atomic():
+    with unit_of_work():
         funded(user, 7_00)
         transaction.get_connection().run_on_commit.clear()
     tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")

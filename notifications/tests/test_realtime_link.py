@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 
 from accounts.services import create_api_key
 from accounts.tests.factories import make_user
+from config.lib.unit_of_work import unit_of_work
 from notifications.realtime import frames, publish
 from notifications.sockets import hub, outbox, redis_link
 from notifications.tests.sockets import in_thread, joined, sign_in, tell
@@ -228,12 +229,12 @@ async def test_following_a_verification_tells_its_state_and_then_its_changes():
         assert (state["type"], state["id"], state["status"]) == ("verification", str(verification.pk), "waiting")
         for pk in ("another", str(verification.pk)):
             frame = frames.verification({"id": pk, "status": "completed"})
-            await in_thread(publish.publish)(user_id=user.pk, frame=frame)
+            await in_thread(publish.send)([publish.to_user(user.pk, frame)])
         assert (await socket.next())["status"] == "completed"
         assert await socket.is_silent()
         await socket.say(type="unsubscribe", channel=channel)
         assert await socket.is_silent()
-        await in_thread(publish.publish)(user_id=user.pk, frame=frame)
+        await in_thread(publish.send)([publish.to_user(user.pk, frame)])
         assert await socket.is_silent()
 
 
@@ -306,6 +307,6 @@ def _commit_unpublished(user) -> None:
     """An event whose hints are lost."""
     from django.db import transaction
 
-    with transaction.atomic():
+    with unit_of_work():
         tell(user)
         transaction.get_connection().run_on_commit.clear()

@@ -14,6 +14,7 @@ from accounts.tests.factories import make_user
 from activity import services as activity
 from activity.models import Activity
 from activity.tests.factories import happened, make_verification
+from dev.testing.signals import send
 from notifications import tasks
 from notifications.models import Notification
 from notifications.realtime import frames
@@ -39,11 +40,12 @@ def heard(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: A
     """`heard(work, kind)`: the frames of this type that went out after the commit of `work`, as (to whom, frame)."""
     sent: list[tuple[int | str, dict[str, Any]]] = []
 
-    def keep(to: int | str, frame: Any) -> None:
-        sent.append((to, json.loads(frames.encode(frame))))
+    def send(hints: Any) -> None:
+        for group, frame in hints:
+            to = "staff" if group == "staff" else int(group.removeprefix("user."))
+            sent.append((to, json.loads(frames.encode(frame))))
 
-    monkeypatch.setattr("notifications.realtime.publish.publish", lambda *, user_id, frame: keep(user_id, frame))
-    monkeypatch.setattr("notifications.realtime.publish.publish_staff", lambda frame: keep("staff", frame))
+    monkeypatch.setattr("notifications.realtime.publish.send", send)
 
     def run(work: Any, kind: str) -> list[tuple[int | str, dict[str, Any]]]:
         with django_capture_on_commit_callbacks(execute=True):
@@ -123,7 +125,7 @@ def test_a_verification_is_told_as_it_stands_after_the_commit(
     verification = make_verification(user)
 
     def work() -> None:
-        signal.send(sender=Verification, verification=verification, **news)
+        send(signal, sender=Verification, verification=verification, **news)
         Verification.objects.filter(pk=verification.pk).update(phone_number="+12065550199")
 
     [(to, frame)] = heard(work, "verification")
@@ -142,7 +144,7 @@ def test_a_payment_is_told_where_it_stands(user: User, heard: Any, signal: Any) 
         user=user, gateway="stripe", amount=2_000, currency="USD", expires_at=timezone.now(), failure_reason="Declined"
     )
 
-    [(to, frame)] = heard(lambda: signal.send(sender=Payment, payment=payment), "payment")
+    [(to, frame)] = heard(lambda: send(signal, sender=Payment, payment=payment), "payment")
 
     assert (to, frame) == (
         user.pk,
@@ -161,7 +163,7 @@ def test_the_workers_tell_what_was_missed(
     user: User, monkeypatch: pytest.MonkeyPatch, task: Any, age: timedelta
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("notifications.inbox.services.single._TELL", "SELECT nonsense")
+        patch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
         happened(user, now=timezone.now() - age)
 
     task()

@@ -10,6 +10,7 @@ from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.models import Activity
 from activity.tests.factories import happened, make_verification
+from dev.testing.signals import send
 from notifications.catalog import CATALOG
 from notifications.inbox import selectors
 from notifications.models import Notification
@@ -33,7 +34,7 @@ def arrived(user: User, code: str = "123456") -> Verification:
     message = Message.objects.create(
         verification=verification, digest=code or "none", text=f"Your code is {code}", code=code, received_at=MOMENT
     )
-    verification_completed.send(sender=Verification, verification=verification, message=message)
+    send(verification_completed, sender=Verification, verification=verification, message=message)
     return verification
 
 
@@ -178,7 +179,7 @@ def test_a_second_code_does_not_change_what_the_first_s_notification_says() -> N
     message = Message.objects.create(
         verification=verification, digest="later", text="t", code="222222", received_at=timezone.now() + timedelta(1)
     )
-    message_arrived.send(sender=Verification, verification=verification, message=message)
+    send(message_arrived, sender=Verification, verification=verification, message=message)
     second = Activity.objects.exclude(pk=first.pk).get()
 
     assert [shown(row)["message"] for row in (first, second)] == [

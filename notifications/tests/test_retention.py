@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
 from activity.models import Activity
 from activity.tests.factories import happened
+from config.lib.unit_of_work import unit_of_work
 from dev.testing.live import until
 from notifications import tasks
 from notifications.inbox import services
@@ -76,7 +77,7 @@ def test_removing_waits_for_a_reader_instead_of_blocking_it(in_threads: Any) -> 
     told = threading.Event()
 
     def read_all() -> int:
-        with transaction.atomic():
+        with unit_of_work():
             happened(user, "low_balance", now=now)  # holds the inbox
             told.set()
             until(somebody_waits_for_a_lock, "the removal waits for the inbox")

@@ -11,27 +11,36 @@ from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.models import Activity
 from activity.services import record, record_for_all
+from activity.tests.factories import make_verification
+from config.lib.unit_of_work import unit_of_work
 from notifications.announcements import services as announcements
 from notifications.inbox import services
 from notifications.models import Inbox, Notification
 from notifications.realtime.frames import encode
 from notifications.tests.sockets import in_thread, joined
+from verifications.models import Message, Verification
+from verifications.signals import verification_completed
 
 TOLD = {"title": "Maintenance", "text": "Tonight", "link": "/help"}
 
 
 def announce(*users: User) -> list[Activity]:
-    return record_for_all(event="announcement", users=users, data=TOLD, resource=("announcement", "one"))
+    with unit_of_work():
+        return record_for_all(event="announcement", users=users, data=TOLD, resource=("announcement", "one"))
 
 
 @pytest.mark.django_db
 def test_each_customer_has_the_row_that_one_alone_would_have() -> None:
     alone, first, second = make_user(), make_user(), make_user()
     now = timezone.now()
-    record(event="announcement", user=second, data=TOLD, now=now)
-    record(event="announcement", user=alone, data=TOLD, resource=("announcement", "one"), now=now)
+    with unit_of_work():
+        record(event="announcement", user=second, data=TOLD, now=now)
+        record(event="announcement", user=alone, data=TOLD, resource=("announcement", "one"), now=now)
 
-    record_for_all(event="announcement", users=[first, second], data=TOLD, resource=("announcement", "one"), now=now)
+    with unit_of_work():
+        record_for_all(
+            event="announcement", users=[first, second], data=TOLD, resource=("announcement", "one"), now=now
+        )
 
     def rows(user: User) -> list[Any]:
         fields = ("seq", "category", "priority", "created_at", "activity__resource_id", "activity__title")
@@ -51,7 +60,7 @@ def test_each_customer_has_the_row_that_one_alone_would_have() -> None:
 def test_telling_all_again_tells_nobody() -> None:
     activities = announce(make_user(), make_user())
 
-    assert services.notify_all(activities=activities) == 0
+    assert services.notify(activities=activities) == []
     assert list(Inbox.objects.values_list("seq", "unread")) == [(1, 1), (1, 1)]
 
 
@@ -64,7 +73,7 @@ def test_nobody_to_tell_is_no_news() -> None:
 def test_a_failure_leaves_the_events_for_the_sweeper(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("notifications.inbox.services.bulk._TELL_ALL", "SELECT nonsense")
+    monkeypatch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
     with caplog.at_level(logging.CRITICAL):
         announce(make_user(), make_user())
 
@@ -73,10 +82,21 @@ def test_a_failure_leaves_the_events_for_the_sweeper(
 
 
 @pytest.mark.django_db
-def test_events_that_read_differently_for_each_are_refused() -> None:
-    activity = Activity(event="verification_complete", user=make_user())
-    with pytest.raises(ValueError, match="verification_complete reads differently"):
-        services.notify_all(activities=[activity])
+def test_an_event_that_reads_differently_for_each_is_shown_to_each_as_theirs(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    published: list[Any] = []
+    monkeypatch.setattr("notifications.realtime.publish.send", published.extend)
+    with django_capture_on_commit_callbacks(execute=True), unit_of_work():
+        for code in ("111111", "222222"):
+            verification = make_verification(make_user(), status="completed")
+            message = Message.objects.create(
+                verification=verification, digest=code, text=code, code=code, received_at=timezone.now()
+            )
+            verification_completed.send(sender=Verification, verification=verification, message=message)
+
+    messages = [frame.message for _, frame in published if frame.type == "notification"]
+    assert messages == ["Code: 111111 for WhatsApp", "Code: 222222 for WhatsApp"]
 
 
 @pytest.mark.django_db
@@ -85,13 +105,15 @@ def test_all_get_the_frames_that_one_alone_would_get(
 ) -> None:
     published: dict[int, list[dict[str, Any]]] = {}
 
-    def publish(*, user_id: int, frame: Any) -> None:
-        published.setdefault(user_id, []).append({**json.loads(encode(frame)), "id": 0})
+    def send(hints: Any) -> None:
+        for group, frame in hints:
+            frames = published.setdefault(int(group.removeprefix("user.")), [])
+            frames.append({**json.loads(encode(frame)), "id": 0})
 
-    monkeypatch.setattr("notifications.realtime.publish.publish", publish)
+    monkeypatch.setattr("notifications.realtime.publish.send", send)
     now = timezone.now()
     alone, *others = make_user(), make_user(), make_user(time_zone="Asia/Tokyo")
-    with django_capture_on_commit_callbacks(execute=True):
+    with django_capture_on_commit_callbacks(execute=True), unit_of_work():
         record(event="announcement", user=alone, data=TOLD, resource=("announcement", "one"), now=now)
         record_for_all(event="announcement", users=others, data=TOLD, resource=("announcement", "one"), now=now)
 

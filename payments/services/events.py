@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,6 +18,7 @@ from config.lib.metrics import gateway_events_total
 from config.lib.postgres import limits
 from config.lib.remote.errors import BadPayload, BadSignature, OutcomeUnknown, RemoteError, Throttled, Unavailable
 from config.lib.sweep import Rows, claim, sweep
+from config.lib.unit_of_work import unit_of_work
 from payments import gateways, signals
 from payments.models import GatewayEvent, Payment, PaymentStatus
 from payments.services.outcome import apply
@@ -178,7 +178,7 @@ def _apply(*, event: GatewayEvent, now: datetime) -> GatewayEvent.Outcome:
     return GatewayEvent.Outcome.APPLIED
 
 
-@transaction.atomic
+@unit_of_work()
 def _record_error(event: GatewayEvent, sentence: str, *, again_at: datetime | None, now: datetime) -> None:
     """Record why it failed and when it is retried. None gives it up, and staff are alerted."""
     event.error, event.next_attempt_at = sentence[:500], again_at

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -16,6 +15,7 @@ from config.lib import faults, money
 from config.lib.errors.base import InvalidField, KeyReused, OverLimit
 from config.lib.idempotency import IdempotentResult
 from config.lib.limiter import HOUR, seconds_to_wait
+from config.lib.unit_of_work import unit_of_work
 from payments import gateways, signals
 from payments.models import Payment, PaymentStatus
 from payments.services.checkout import OPENING_TAKES, open_for_customer
@@ -93,7 +93,7 @@ def _create(*, user: User, amount: int, gateway: str, key: str | None, now: date
         "expires_at": now + timedelta(seconds=settings.PAYMENT_EXPIRES_AFTER_SECONDS),
         "next_check_at": now + OPENING_TAKES,
     }
-    with transaction.atomic(durable=True):
+    with unit_of_work(durable=True):
         wallet.lock_wallet(user=user)  # so that several at once don't all fit below the limit
         found = _find(user=user, amount=amount, gateway=gateway, key=key)  # another request with this key was quicker
         if found is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from config.lib import faults, money
+from config.lib.unit_of_work import unit_of_work
 from payments import gateways, signals
 from payments.gateways.base import GatewayState
 from payments.models import Payment, PaymentStatus
@@ -31,7 +31,7 @@ def apply(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
     return payment
 
 
-@transaction.atomic
+@unit_of_work()
 def end(*, payment: Payment, status: PaymentStatus, reason: str, now: datetime) -> Payment:
     """End it as `failed` or `expired`, if it is still initiated."""
     ended = Payment.objects.filter(pk=payment.pk, status__in=Payment.states_before(status)).update(
@@ -44,7 +44,7 @@ def end(*, payment: Payment, status: PaymentStatus, reason: str, now: datetime) 
     return payment
 
 
-@transaction.atomic
+@unit_of_work()
 def _credit(*, payment: Payment, state: GatewayState, now: datetime) -> Payment:
     requested = (payment.amount, payment.currency.upper(), payment.gateway_id)
     if (state.amount, state.currency, state.gateway_id) != requested:

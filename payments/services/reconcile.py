@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from config.lib import money
 from config.lib.commands import Report, Step, no_step
 from config.lib.remote.errors import RemoteError
+from config.lib.unit_of_work import unit_of_work
 from payments import gateways
 from payments.models import Payment, PaymentStatus
 from payments.services.outcome import apply
@@ -57,7 +58,7 @@ def _compare(*, payment: Payment, now: datetime, execute: bool, report: Report) 
         return
     if state.status in _AGREE[ours]:
         return
-    with transaction.atomic():
+    with unit_of_work():
         moved = apply(payment=payment, state=state, now=now).status
         if not execute:
             transaction.set_rollback(True)

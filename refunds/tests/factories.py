@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from config.lib.unit_of_work import unit_of_work
 from verifications.models import OPEN, Category, Service, Status, Verification
 from wallet import services as wallet
 from wallet.models import TransactionType
@@ -23,7 +23,7 @@ def bought(user: User, *, price: int = 250, status: str = Status.WAITING, charge
     """Return a verification of a funded user, charged as a purchase is, in any state and without a refund."""
     now = timezone.now()
     fields: dict[str, Any] = {"ended_at": None if status in OPEN else now}
-    with transaction.atomic():
+    with unit_of_work():
         verification = Verification.objects.create(
             user=user,
             service=make_service(),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.test import Client
 
 from accounts.models import User
 from accounts.tests.factories import make_user
+from config.lib.unit_of_work import unit_of_work
 from refunds import services
 from refunds.models import Refund
 from refunds.tests.factories import bought, end
@@ -33,7 +33,7 @@ def browser(user: User) -> Client:
 
 
 def refunded(user: User, reason: str = "timeout") -> Refund:
-    with transaction.atomic():
+    with unit_of_work():
         return services.refund_verification(verification=end(bought(user)), reason=reason)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import make_user
+from config.lib.unit_of_work import unit_of_work
 from refunds.models import Refund
 from refunds.tests.factories import bought, end
 from verifications.models import Status, Verification
@@ -137,7 +137,7 @@ def test_its_query_count_a_verification_is_constant(user: User, django_assert_ma
 def test_a_charge_that_was_reversed_by_hand_is_shown_and_stops_no_other(user: User) -> None:
     """The journal undoes a row once: what gave it back under another reference is for people to look at."""
     by_hand, plain = end(bought(user)), end(bought(user, price=100))
-    with transaction.atomic():
+    with unit_of_work():
         wallet.reverse(
             transaction=f"verification:{by_hand.pk}:capture",
             user=user,
@@ -159,7 +159,7 @@ def test_a_charge_that_was_reversed_by_hand_is_shown_and_stops_no_other(user: Us
 
 def test_money_without_its_refund_row_gets_the_row_and_no_money(user: User) -> None:
     verification = end(bought(user))
-    with transaction.atomic():
+    with unit_of_work():
         wallet.reverse(
             transaction=f"verification:{verification.pk}:capture",
             user=user,
@@ -175,7 +175,7 @@ def test_money_without_its_refund_row_gets_the_row_and_no_money(user: User) -> N
 def held(user: User, status: str) -> Verification:
     """One whose money is set aside still, in any state: what a bug or a hand in the database would leave."""
     verification = bought(user, charged=False, status=status)
-    with transaction.atomic():
+    with unit_of_work():
         wallet.hold(
             user=user,
             amount=verification.price,

@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from accounts.models import User
 from accounts.tests.factories import make_user
+from config.lib.unit_of_work import unit_of_work
 from refunds import services, signals
 from refunds.errors import NothingToRefund
 from refunds.models import Refund, RefundStatus
@@ -95,7 +96,7 @@ def test_the_database_keeps_one_live_refund_a_verification(user: User, dead: str
     services.refund_verification(verification=verification, reason="timeout")
     other = {"user": user, "verification": verification, "amount": 1, "reason": "x"}
     Refund.objects.create(**other, status=dead)
-    with pytest.raises(IntegrityError, match="refunds_one_per_verification"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="refunds_one_per_verification"), unit_of_work():
         Refund.objects.create(**other)
 
 
@@ -184,7 +185,7 @@ def test_twenty_refunds_at_once_are_one(user: User, in_threads: Any) -> None:
     verification = end(bought(user))
 
     def refund() -> int:
-        with transaction.atomic():
+        with unit_of_work():
             return services.refund_verification(verification=verification, reason="timeout").pk
 
     answers = in_threads(refund, times=20)

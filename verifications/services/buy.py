@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +24,7 @@ from config.lib import faults, money
 from config.lib.errors.base import KeyReused, OverLimit
 from config.lib.remote import errors as remote
 from config.lib.remote.breaker import Admission, Open
+from config.lib.unit_of_work import unit_of_work
 from verifications import errors, providers, signals
 from verifications.models import OPEN, Offer, Status, Verification
 from verifications.providers import base
@@ -92,7 +93,7 @@ def buy(
         return Purchase(_order(verification, priced, admission), replayed=False)
 
 
-@transaction.atomic(durable=True)
+@unit_of_work(durable=True)
 def _reserve(
     user: User, priced: pricing.PricedOffer, area_code: str, key: str | None, fingerprint: str
 ) -> tuple[Verification, bool]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +18,7 @@ from accounts.models import User
 from config.lib import faults, money
 from config.lib.errors.base import NotFound, OverLimit
 from config.lib.remote import errors as remote
+from config.lib.unit_of_work import unit_of_work
 from verifications import errors, signals
 from verifications.models import Settlement, Status, Verification
 from verifications.providers import base
@@ -67,7 +67,7 @@ def cancel(*, user: User, verification_id: uuid.UUID | str) -> Cancellation:
     raise _already_ended(verification)
 
 
-@transaction.atomic(durable=True)
+@unit_of_work(durable=True)
 def _claim(user: User, verification_id: uuid.UUID | str, now: datetime) -> tuple[Verification, bool]:
     """The row, and whether it is ours to ask the provider. Remembers the wish, so that a crash doesn't lose it."""
     if not Verification.objects.filter(pk=verification_id, user=user).exists():
@@ -127,7 +127,7 @@ def _look(verification: Verification, now: datetime, policy: CallPolicy) -> Veri
     return current
 
 
-@transaction.atomic
+@unit_of_work()
 def _later(verification: Verification, error: remote.RemoteError, now: datetime) -> Verification:
     log.warning("Cancelling %s goes on later: %s %s", verification.pk, type(error).__name__, error)
     current = lock(verification.pk)

@@ -10,13 +10,14 @@ from decimal import Decimal
 import structlog
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Count, F, Max, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from config.lib import metrics, money
 from config.lib.remote.errors import Rejected, RemoteError, Throttled
+from config.lib.unit_of_work import unit_of_work
 from verifications import catalogue_data, errors, providers, signals
 from verifications.models import Category, Offer, Service, Verification
 from verifications.providers.base import OutOfStock, Provider
@@ -100,7 +101,7 @@ def ensure_categories() -> dict[str, Category]:
     return {category.slug: category for category in Category.objects.all()}
 
 
-@transaction.atomic
+@unit_of_work()
 def save_service(*, service: Service, below_cost: bool = False) -> None:
     """What staff changed of a service; its price follows at once. Raises BelowCost, unless that is confirmed."""
     if not below_cost:
@@ -138,13 +139,13 @@ def _lacking(provider: str, names: Mapping[str, str]) -> tuple[int, int]:
     return len(sold), sum(name not in names for name in sold)
 
 
-@transaction.atomic
+@unit_of_work()
 def _report_refused(provider: str, listed: int, lacking: int, for_sale: int) -> None:
     log.critical("catalogue_refused", provider=provider, listed=listed, lacking=lacking, for_sale=for_sale)
     signals.catalogue_refused.send(sender=Offer, provider=provider, listed=listed, lacking=lacking, for_sale=for_sale)
 
 
-@transaction.atomic
+@unit_of_work()
 def _take_over(provider: str, names: Mapping[str, str], now: datetime) -> tuple[int, int]:
     """New services and offers in, those gone at the provider out. How many of each. `names` by their folded form."""
     if not names:
@@ -249,7 +250,7 @@ def _check_balance(provider: Provider) -> Decimal | None:
     key = f"verifications:float-told:{provider.name}"
     lowest, told = min(below, default=None), cache.get(key)
     if lowest is not None and (told is None or lowest < Decimal(told)):
-        with transaction.atomic():
+        with unit_of_work():
             signals.provider_balance_low.send(sender=Offer, provider=provider.name, balance=balance, threshold=lowest)
     if lowest is None:
         cache.delete(key)

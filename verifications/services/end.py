@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from config.lib import faults
 from config.lib.remote.errors import RemoteError
+from config.lib.unit_of_work import unit_of_work
 from verifications import selectors, signals
 from verifications.models import Settlement, Status, Verification
 from verifications.providers import base
@@ -45,7 +45,7 @@ def complete(verification: Verification, *, now: datetime) -> None:
     faults.point("end.completing")
 
 
-@transaction.atomic
+@unit_of_work()
 def end(
     *, verification: Verification, to: str, now: datetime, settlement: Settlement, why: str | Promise = ""
 ) -> Verification:
@@ -152,7 +152,7 @@ def return_number(*, verification: Verification, now: datetime) -> None:
         row.update(next_recovery_at=now + timedelta(seconds=min(300.0, max(5.0, age.total_seconds() / 2))))
 
 
-@transaction.atomic
+@unit_of_work()
 def _book_loss(verification: Verification) -> None:
     current = lock(verification.pk)
     was_booked = current.settlement == Settlement.LOST

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q
 
 from config.lib import faults
 from config.lib.postgres import limits
 from config.lib.remote import errors as remote
+from config.lib.unit_of_work import unit_of_work
 from verifications.models import Settlement, Status, Verification
 from verifications.providers import base
 from verifications.services import end, provider_calls, receive, worker_pool
@@ -55,7 +55,7 @@ def expire_due(*, now: datetime, report: Report = end.report_many) -> int:
     return seen
 
 
-@transaction.atomic
+@unit_of_work()
 def _claim(now: datetime) -> list[Verification]:
     """Due rows, ours until the lease ends. `next_poll_at` is when a number is looked at next, by whom ever."""
     grace = timedelta(seconds=settings.EXPIRY_GRACE_SECONDS)

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 
+from config.lib.unit_of_work import unit_of_work
 from verifications import signals
 from verifications.models import Status, Verification
 from verifications.services import worker_pool
@@ -30,7 +30,7 @@ def notify_progress(*, now: datetime) -> int:
     return len(told)
 
 
-@transaction.atomic
+@unit_of_work()
 def _tell(pk: UUID, told: list[UUID], now: datetime) -> None:
     waiting = Verification.objects.filter(pk=pk, status=Status.WAITING, progress_told_at=None)
     if waiting.update(progress_told_at=now) != 1:

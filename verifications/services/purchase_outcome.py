@@ -6,11 +6,12 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from config.lib import faults
+from config.lib.unit_of_work import unit_of_work
 from verifications import signals
 from verifications.models import Status, Verification
 from verifications.providers.base import Number
@@ -37,7 +38,7 @@ def fulfil(*, verification: Verification, number: Number, now: datetime) -> Veri
     return reject_and_return(verification=verification, provider_id=number.provider_id, why=why, now=now)
 
 
-@transaction.atomic
+@unit_of_work()
 def _charge(verification: Verification, number: Number, now: datetime) -> Verification:
     faults.committed("sale.charged")
     current = lock_and_reload(verification)
@@ -76,7 +77,7 @@ def _charge(verification: Verification, number: Number, now: datetime) -> Verifi
     return current
 
 
-@transaction.atomic
+@unit_of_work()
 def report_unclear(*, verification: Verification, now: datetime) -> None:
     """Notify the owner, once, that the provider's answer is unclear and that we ask again."""
     mine = Verification.objects.filter(pk=verification.pk, status=Status.REQUESTED, unclear_at=None)
@@ -103,7 +104,7 @@ def reject_and_return(
     return _fail(verification, str(why), now, provider_id=provider_id, recover_at=now)
 
 
-@transaction.atomic
+@unit_of_work()
 def _fail(
     verification: Verification, why: str, now: datetime, *, provider_id: str = "", recover_at: datetime | None = None
 ) -> Verification:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
 
+from config.lib.unit_of_work import unit_of_work
 from verifications.models import Message, Verification
 
 BATCH = 1000
@@ -20,7 +20,7 @@ def purge(*, now: datetime) -> int:
     return purged
 
 
-@transaction.atomic
+@unit_of_work()
 def _purge(now: datetime) -> int:
     before = now - timedelta(hours=settings.PURGE_AFTER_HOURS)
     due = list(

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from config.lib import faults
 from config.lib.errors.base import BadWebhook
 from config.lib.remote import errors as remote
+from config.lib.unit_of_work import unit_of_work
 from verifications import errors, providers, signals
 from verifications.models import Message, Settlement, Status, Verification
 from verifications.providers import base
@@ -45,7 +45,7 @@ def receive_webhook(*, provider: str, headers: Mapping[str, str], body: bytes) -
     _receive(known, incoming.message, now=timezone.now())
 
 
-@transaction.atomic
+@unit_of_work()
 def _receive(known: Verification, text: base.Text, *, now: datetime) -> None:
     current = lock(known.pk)
     fresh = _record(current, [text])
@@ -91,7 +91,7 @@ def apply(
     return current
 
 
-@transaction.atomic
+@unit_of_work()
 def _apply(verification: Verification, number: base.Number, now: datetime, *, last: bool) -> Verification:
     current = lock_and_reload(verification)
     fresh = _record(current, number.messages)

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
 from config.lib.commands import Report, Step, no_step
 from config.lib.remote.errors import Rejected, RemoteError
+from config.lib.unit_of_work import unit_of_work
 from verifications import providers, signals
 from verifications.models import Status, Verification
 from verifications.providers.base import Provider, Sale, TooEarly
@@ -79,7 +79,7 @@ def reconcile_nightly(*, now: datetime) -> Report | None:
     return report
 
 
-@transaction.atomic
+@unit_of_work()
 def _report_differences(provider: str, report: Mapping[str, Any], *, error: str) -> None:
     signals.provider_compared.send(sender=Verification, provider=provider, report=report, error=error)
 
@@ -92,7 +92,7 @@ def _orphan(provider: Provider, report: Report, sale: Sale, *, execute: bool) ->
         if sale.state == "waiting":
             action = _cancel(provider, sale)
         details = {**_shown(sale), "action": action}
-        with transaction.atomic():
+        with unit_of_work():
             signals.provider_orphan_found.send(
                 sender=Verification, provider=provider.name, provider_id=sale.provider_id, details=details
             )

@@ -6,11 +6,12 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from config.lib import faults
 from config.lib.remote import errors as remote
+from config.lib.unit_of_work import unit_of_work
 from verifications import providers, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
@@ -154,7 +155,7 @@ def _look_for_number(row: Verification, now: datetime, sales: lookup.ProviderSal
             log.info("No number was sold for %s", row.pk)
             update_in_status(row, next_recovery_at=None)
             return
-        with transaction.atomic():
+        with unit_of_work():
             update_in_status(row, provider_id=found.provider_id, next_recovery_at=now)
     except lookup.Ambiguous as several:
         _report_ambiguous(row, several.candidates)
@@ -164,7 +165,7 @@ def _look_for_number(row: Verification, now: datetime, sales: lookup.ProviderSal
         _look_later(row, error, now)
 
 
-@transaction.atomic
+@unit_of_work()
 def _report_ambiguous(row: Verification, candidates: list[base.Sale]) -> None:
     """Leave it to staff: one of these may be ours, the others are somebody else's of the same account."""
     log.error("%s numbers may have been sold for %s: none is given back", len(candidates), row.pk)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from config.lib.errors.base import DomainError
+from config.lib.unit_of_work import unit_of_work
 from dev.sandbox.testing import RunningSandbox
 from verifications import providers, services
 from verifications.models import Settlement, Status, Verification
@@ -176,9 +177,8 @@ def test_a_number_that_can_not_be_charged_goes_back_and_nobody_pays(
     purchase = provider_calls.purchase
 
     def lose_the_hold(verification: Verification, admission: Any) -> Any:
-        from django.db import transaction
 
-        with transaction.atomic():
+        with unit_of_work():
             wallet.release(hold=Hold.objects.get(reference=verification.hold_reference))
         return purchase(verification, admission)
 

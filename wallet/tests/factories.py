@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from django.db import transaction
-
 from accounts.models import User
+from config.lib.unit_of_work import unit_of_work
 from wallet import services
 from wallet.models import Counterparty, Transaction, TransactionType
 
 
 def funded(user: User, cents: int) -> Transaction:
     """Gives the user so much, as a bonus."""
-    with transaction.atomic():
+    with unit_of_work():
         return services.credit(
             user=user,
             amount=cents,

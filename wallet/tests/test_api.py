@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.test import Client
 
 from accounts.models import User
 from accounts.services import create_api_key
 from accounts.tests.factories import make_user
+from config.lib.unit_of_work import unit_of_work
 from wallet import services
 from wallet.models import Transaction
 from wallet.tests.factories import funded
@@ -46,7 +46,7 @@ def moment(day: int, hour: int = 12) -> datetime:
 
 def history(user: User) -> None:
     """March 1 to 4: a top-up of $20, a purchase of $2.50, its refund, a fee of $1."""
-    with transaction.atomic():
+    with unit_of_work():
         post = {"user": user, "description": "Top-up by card"}
         services.credit(
             amount=2000, type="credit", counterparty="gateway:stripe", reference="p:1", now=moment(1), **post
@@ -285,7 +285,7 @@ def test_the_list_walks_the_wallets_own_index_and_sorts_nothing(user: User) -> N
 
 
 def test_staff_watch_what_moved(user: User) -> None:
-    with transaction.atomic():
+    with unit_of_work():
         services.credit(
             user=user, amount=2000, type="credit", counterparty="gateway:stripe", reference="p", description="Top-up"
         )

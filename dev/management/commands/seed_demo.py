@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.models import User
 from accounts.signals import settings_changed, sign_in_failed, signed_in
 from config.lib.errors.base import DomainError
+from config.lib.unit_of_work import unit_of_work
 from notifications.announcements.services import announce_to
 from payments import services as payments
 from payments.models import Payment
@@ -93,7 +93,7 @@ class Sandbox:
         urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
 
 
-@transaction.atomic
+@unit_of_work()
 def _account(email: str, password: str, name: str, **fields: Any) -> User:
     user = User.objects.filter(email=email).first()
     if user is None:
@@ -104,7 +104,7 @@ def _account(email: str, password: str, name: str, **fields: Any) -> User:
 
 
 def _live_through_it(demo: User, sandbox: Sandbox) -> None:
-    with transaction.atomic():
+    with unit_of_work():
         sign_in_failed.send(sender=User, user=demo, ip_address="127.0.0.1", user_agent=_BROWSER)
         signed_in.send(sender=User, user=demo, ip_address="127.0.0.1", user_agent=_BROWSER)
     announce_to(
@@ -117,7 +117,7 @@ def _live_through_it(demo: User, sandbox: Sandbox) -> None:
     accounts.update_profile(user=demo, name=demo.name, time_zone="Europe/Lisbon")
     key, _secret = accounts.create_api_key(user=demo, name="Old laptop")
     accounts.revoke_api_key(user=demo, key_id=key.pk)
-    with transaction.atomic():
+    with unit_of_work():
         demo.set_password(DEMO[1])
         demo.save(update_fields=["password"])
         settings_changed.send(sender=User, user=demo, what="Password")
@@ -142,7 +142,7 @@ def _live_through_it(demo: User, sandbox: Sandbox) -> None:
 
 def _give(demo: User, amount: int, kind: str, counterparty: str, description: str) -> None:
     move: Callable[..., Any] = wallet.credit if amount > 0 else wallet.debit
-    with transaction.atomic():
+    with unit_of_work():
         move(
             user=demo,
             amount=abs(amount),

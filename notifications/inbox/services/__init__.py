@@ -1,9 +1,8 @@
 """All writes of the inbox."""
 
-from notifications.inbox.services.bulk import notify_all
 from notifications.inbox.services.changes import Changed, archive, delete, mark_clicked, mark_read, read_one
+from notifications.inbox.services.notifying import notify
 from notifications.inbox.services.retention import cleanup
-from notifications.inbox.services.single import notify
 from notifications.inbox.services.sweep import sweep
 
 __all__ = [
@@ -14,7 +13,6 @@ __all__ = [
     "mark_clicked",
     "mark_read",
     "notify",
-    "notify_all",
     "read_one",
     "sweep",
 ]

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
+from config.lib.unit_of_work import unit_of_work
 from notifications.inbox import selectors
 from notifications.models import Notification
 from notifications.realtime import frames, hints
@@ -93,7 +94,7 @@ def read_one(*, user: User, notification_id: int, now: datetime | None = None) -
 def mark_clicked(*, user: User, notification_id: int, now: datetime | None = None) -> Notification:
     """Note the first click, which also reads it. Raises NotFound for another's."""
     now = now or timezone.now()
-    with transaction.atomic():
+    with unit_of_work():
         notification = read_one(user=user, notification_id=notification_id, now=now)
         Notification.objects.filter(pk=notification.pk, clicked_at=None).update(clicked_at=now)
     notification.clicked_at = notification.clicked_at or now
@@ -114,7 +115,7 @@ def _change(
         raise TypeError("Say which: ids, or all")
     visible = "archived_at IS NULL" if column != "archived_at" else "true"
     statement = _CHANGE.format(column=column, was_unread=was_unread, which=visible if all_of_them else _NAMED)
-    with transaction.atomic(), connection.cursor() as cursor:
+    with unit_of_work(), connection.cursor() as cursor:
         cursor.execute(statement, {"user": user.pk, "now": now or timezone.now(), "ids": list(ids or [])})
         seq, unread, touched = cursor.fetchone() or (0, 0, [])
         if touched:

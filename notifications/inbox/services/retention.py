@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import connection
 
 from activity import services as activity_services
 from activity.events import FINANCIAL_TYPES
+from config.lib.unit_of_work import unit_of_work
 
 _BATCH = 2_000
 
@@ -44,7 +45,7 @@ def cleanup(*, days: int, now: datetime) -> int:
 
 
 def _remove(before: datetime) -> int:
-    with transaction.atomic(), connection.cursor() as cursor:
+    with unit_of_work(), connection.cursor() as cursor:
         cursor.execute(_REMOVE, {"before": before, "kept": list(FINANCIAL_TYPES), "batch": _BATCH})
         removed: int = cursor.fetchone()[0]
     return removed

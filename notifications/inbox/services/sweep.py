@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 
 from activity import services as activity_services
 from activity.models import Activity, Alert
 from config.lib.metrics import rows_put_aside_total
 from config.lib.postgres import limits
+from config.lib.unit_of_work import unit_of_work
 from notifications import catalog
 from notifications.inbox import selectors
-from notifications.inbox.services.single import notify
+from notifications.inbox.services.notifying import notify
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +63,9 @@ def _made_good(activity: Activity, locked: set[int]) -> bool:
 
 
 def _make_good(activity: Activity) -> bool:
-    with transaction.atomic():
+    with unit_of_work():
         _lock_inbox(activity.user_id)
-        told = notify(activity=activity) is not None
+        told = bool(notify(activities=[activity]))
         if activity.event in catalog.REFUND_EVENTS:
             activity_services.raise_alert(
                 rule="refund_notification_failed",
