@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from activity import signals, wording
-from activity.events import CUSTOMER, FINANCIAL_TYPES, VOCABULARY
+from activity.events import CUSTOMER, FINANCIAL_TYPES, Event
 from activity.models import Activity, Alert
 from config.lib.errors.base import DomainError
 from config.lib.request_context import client_of
@@ -30,7 +30,7 @@ class AlertIsClosed(DomainError):
 
 def record(
     *,
-    event: str,
+    event: Event,
     user: User,
     data: Mapping[str, str],
     resource: tuple[str, str] = ("", ""),
@@ -59,7 +59,7 @@ def record(
 
 def record_for_all(
     *,
-    event: str,
+    event: Event,
     users: Iterable[User],
     data: Mapping[str, str],
     resource: tuple[str, str] = ("", ""),
@@ -74,32 +74,31 @@ def record_for_all(
     return activities
 
 
-def _write(activities: list[Activity]) -> None:
+def _write(activities: Sequence[Activity]) -> None:
     """Insert what a unit of work recorded, in one statement, and announce it."""
     Activity.objects.bulk_create(activities)
     signals.activities_recorded.send(sender=Activity, activities=activities)
 
 
 def _fields(
-    event: str, data: Mapping[str, str], resource: tuple[str, str], actor: str, now: datetime | None
+    event: Event, data: Mapping[str, str], resource: tuple[str, str], actor: str, now: datetime | None
 ) -> dict[str, Any]:
     """The row's columns, its words in the house's language. Checked before a transaction can be spoilt by them."""
-    declared = VOCABULARY[event]
-    wording.validate(declared, data)
+    wording.validate(event, data)
     with translation.override(settings.LANGUAGE_CODE):
-        shown = wording.values(event, data)
-        title, description = wording.fill(declared.title, shown), wording.fill(declared.description, shown)
+        shown = wording.values(event.name, data)
+        title, description = wording.fill(event.title, shown), wording.fill(event.description, shown)
     return {
-        "event": event,
-        "activity_type": declared.activity_type,
-        "resource_type": resource[0] or declared.resource_type,
+        "event": event.name,
+        "activity_type": event.activity_type,
+        "resource_type": resource[0] or event.resource_type,
         "resource_id": resource[1],
-        "action": declared.action,
-        "status": declared.status,
+        "action": event.action,
+        "status": event.status,
         "title": title[:120],
         "description": description[:300],
         "data": dict(data),
-        "actor": actor or declared.actor,
+        "actor": actor or event.actor,
         "created_at": now or timezone.now(),
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import formats, timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from activity.events import VOCABULARY, Event, Kind
@@ -90,3 +91,8 @@ def values(event_name: str, data: Mapping[str, str]) -> dict[str, str]:
 def fill(template: str | Promise, shown: Mapping[str, str]) -> str:
     """The template with its braces filled in."""
     return str(template).format_map(shown)
+
+
+def without_full_stop(sentence: object) -> str:
+    """Return a reason as the templates take it: they bring the full stop."""
+    return str(sentence).strip().rstrip(".") or gettext("No reason was given")

@@ -1,4 +1,4 @@
-"""How each event is told to its customer, one row an event. Events that stand in the feed alone have no row here.
+"""How each event reads in its customer's inbox. Events that stand in the feed alone are not here.
 
 Titles and messages are filled from the event's data when they are shown, in the reader's language and time zone.
 `code` is no field of any event: it is read from the verification at that moment, so a purged one shows as dots.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from urllib.parse import quote
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from activity import events
+from activity.events import Event
 from activity.models import Activity
 
 CRITICAL, HIGH, MEDIUM, LOW = "critical", "high", "medium", "low"
@@ -33,9 +35,10 @@ CATEGORIES: dict[str, str | Promise] = {
 
 @dataclass(frozen=True)
 class Notice:
-    """One row: `link` is a word of LINKS."""
+    """How one event is shown. `link` is a key of LINKS."""
 
-    event: str
+    event: Event
+    _: KW_ONLY
     category: str
     priority: str
     icon: str
@@ -44,83 +47,162 @@ class Notice:
     link: str
 
 
-CATALOG: dict[str, Notice] = {}
-
-
-def _notice(
-    event: str, category: str, priority: str, icon: str, title: str | Promise, message: str | Promise, link: str
-) -> None:
-    CATALOG[event] = Notice(event, category, priority, icon, title, message, link)
-
-
 # fmt: off
-_notice("verification_initiated", "verification", HIGH, "🚀", _("Verification Started"),
-        _("Getting a {service} number in {country} for {cost}"), "verification")
-_notice("number_purchased", "verification", MEDIUM, "📱", _("Number Purchased"),
-        _("{phone}: waiting for the code"), "verification")
-_notice("credit_deducted", "wallet", CRITICAL, "💳", _("Credits Deducted"),
-        _("{amount} for {reason}. New balance: {balance}"), "verification or wallet")
-_notice("verification_progress", "verification", MEDIUM, "⏳", _("Still Waiting"),
-        _("Still waiting for your {service} code"), "verification")
-_notice("verification_unclear", "verification", MEDIUM, "🔁", _("Still Getting Your Number"),
-        _("Our provider gave no clear answer for {service}, so we are asking again. "
-          "You pay only once the number is yours"), "verification")
-_notice("verification_complete", "verification", HIGH, "✅", _("SMS Code Received!"),
-        _("Code: {code} for {service}"), "verification")
-_notice("message_received", "verification", HIGH, "✉️", _("SMS Received"),
-        _("Your {service} number received an SMS without a code that we could read. Read it on the number's page"),
-        "verification")
-_notice("verification_failed", "verification", HIGH, "⚠️", _("Verification Failed"),
-        _("{why}. Your credits were not charged. Try again, or pick another service"), "buy")
-_notice("verification_ended", "verification", HIGH, "⚠️", _("Verification Ended"),
-        _("{service}: {why}. {amount} refunded"), "verification")
-_notice("verification_cancelled", "verification", CRITICAL, "❌", _("Verification Cancelled"),
-        _("{service} cancelled. {amount} refunded. New balance: {balance}"), "verification")
-_notice("verification_timeout", "verification", HIGH, "⌛", _("No Code Arrived"),
-        _("No {service} code came in time"), "verification")
-_notice("instant_refund", "refund", CRITICAL, "💰", _("Instant Refund"),
-        _("{amount} refunded for {service} ({reason}). New balance: {balance}"), "wallet")
-_notice("refund_initiated", "refund", CRITICAL, "🔄", _("Refund Initiated"),
-        _("{amount} for {reason}. Reference: {reference}"), "refund")
-_notice("refund_processing", "refund", HIGH, "⏳", _("Refund Processing"),
-        _("Your refund of {amount} is being processed"), "refund")
-_notice("refund_completed", "refund", CRITICAL, "✅", _("Refund Completed"),
-        _("{amount} refunded successfully! New balance: {balance}"), "refund")
-_notice("refund_failed", "refund", CRITICAL, "❌", _("Refund Failed"),
-        _("{amount} could not be refunded and is back in your wallet. Contact support. Reference: {reference}"),
-        "refund")
-_notice("refund_cancelled", "refund", HIGH, "🚫", _("Refund Cancelled"), _("Reference: {reference}"), "refund")
-_notice("payment_initiated", "payment", HIGH, "🚀", _("Payment Started"),
-        _("Complete the payment to add {amount}. Reference: {reference}"), "payment")
-_notice("payment_completed", "payment", CRITICAL, "✅", _("Payment Successful"),
-        _("{amount} added. New balance: {balance}"), "wallet")
-_notice("payment_failed", "payment", CRITICAL, "❌", _("Payment Failed"),
-        _("{reason}. Try again or contact support"), "payment")
-_notice("payment_under_review", "payment", CRITICAL, "🔍", _("Payment Under Review"),
-        _("We received {paid} instead of {amount} and are looking into it. Please don't pay again. "
-          "Reference: {reference}"), "payment")
-_notice("payment_expired", "payment", MEDIUM, "⌛", _("Payment Expired"),
-        _("{amount} was not paid in time; nothing was charged. Reference: {reference}"), "payment")
-_notice("payment_disputed", "payment", CRITICAL, "⚖️", _("Payment Disputed"),
-        _("{amount} is disputed by your bank. Purchases are paused"), "payment")
-_notice("payment_dispute_closed", "payment", HIGH, "⚖️", _("Dispute Closed"),
-        _("{outcome}. Balance: {balance}"), "payment")
-_notice("credit_added", "wallet", HIGH, "💰", _("Credits Added"),
-        _("{amount} added. Reason: {reason}. New balance: {balance}"), "wallet")
-_notice("low_balance", "wallet", MEDIUM, "⚠️", _("Low Balance"),
-        _("{balance} left. Add credits to continue"), "top up")
-_notice("security_signin", "security", MEDIUM, "🔐", _("New Sign-in"),
-        _("{device} from {place} at {time}. Not you? Change your password"), "security")
-_notice("security_settings", "security", HIGH, "🔐", _("Security Changed"), _("{what} was changed"), "security")
-_notice("api_key_created", "security", HIGH, "🔑", _("API Key Created"), _("{name}"), "keys")
-_notice("api_key_revoked", "security", HIGH, "🔑", _("API Key Revoked"), _("{name}"), "keys")
-_notice("purchases_frozen", "account", HIGH, "⏸️", _("Purchases Paused"),
-        _("Reason: {reason}. Contact support to have them resumed"), "buy")
-_notice("purchases_unfrozen", "account", HIGH, "▶️", _("Purchases Resumed"),
-        _("You can buy numbers again. Reason: {reason}"), "buy")
-_notice("webhook_disabled", "account", HIGH, "🪝", _("Webhook Disabled"), _("{url} failed for five days"), "webhooks")
-_notice("announcement", "announcement", MEDIUM, "📣", _("{title}"), _("{text}"), "{link}")
+_NOTICES = (
+    Notice(
+        events.VERIFICATION_INITIATED, category="verification", priority=HIGH, icon="🚀", link="verification",
+        title=_("Verification Started"), message=_("Getting a {service} number in {country} for {cost}"),
+    ),
+    Notice(
+        events.NUMBER_PURCHASED, category="verification", priority=MEDIUM, icon="📱", link="verification",
+        title=_("Number Purchased"), message=_("{phone}: waiting for the code"),
+    ),
+    Notice(
+        events.CREDIT_DEDUCTED, category="wallet", priority=CRITICAL, icon="💳", link="verification or wallet",
+        title=_("Credits Deducted"), message=_("{amount} for {reason}. New balance: {balance}"),
+    ),
+    Notice(
+        events.VERIFICATION_PROGRESS, category="verification", priority=MEDIUM, icon="⏳", link="verification",
+        title=_("Still Waiting"), message=_("Still waiting for your {service} code"),
+    ),
+    Notice(
+        events.VERIFICATION_UNCLEAR, category="verification", priority=MEDIUM, icon="🔁", link="verification",
+        title=_("Still Getting Your Number"),
+        message=_(
+            "Our provider gave no clear answer for {service}, so we are asking again. You pay only once "
+            "the number is yours"
+        ),
+    ),
+    Notice(
+        events.VERIFICATION_COMPLETE, category="verification", priority=HIGH, icon="✅", link="verification",
+        title=_("SMS Code Received!"), message=_("Code: {code} for {service}"),
+    ),
+    Notice(
+        events.MESSAGE_RECEIVED, category="verification", priority=HIGH, icon="✉️", link="verification",
+        title=_("SMS Received"),
+        message=_(
+            "Your {service} number received an SMS without a code that we could read. Read it on the "
+            "number's page"
+        ),
+    ),
+    Notice(
+        events.VERIFICATION_FAILED, category="verification", priority=HIGH, icon="⚠️", link="buy",
+        title=_("Verification Failed"),
+        message=_("{why}. Your credits were not charged. Try again, or pick another service"),
+    ),
+    Notice(
+        events.VERIFICATION_ENDED, category="verification", priority=HIGH, icon="⚠️", link="verification",
+        title=_("Verification Ended"), message=_("{service}: {why}. {amount} refunded"),
+    ),
+    Notice(
+        events.VERIFICATION_CANCELLED, category="verification", priority=CRITICAL, icon="❌", link="verification",
+        title=_("Verification Cancelled"), message=_("{service} cancelled. {amount} refunded. New balance: {balance}"),
+    ),
+    Notice(
+        events.VERIFICATION_TIMEOUT, category="verification", priority=HIGH, icon="⌛", link="verification",
+        title=_("No Code Arrived"), message=_("No {service} code came in time"),
+    ),
+    Notice(
+        events.INSTANT_REFUND, category="refund", priority=CRITICAL, icon="💰", link="wallet",
+        title=_("Instant Refund"), message=_("{amount} refunded for {service} ({reason}). New balance: {balance}"),
+    ),
+    Notice(
+        events.REFUND_INITIATED, category="refund", priority=CRITICAL, icon="🔄", link="refund",
+        title=_("Refund Initiated"), message=_("{amount} for {reason}. Reference: {reference}"),
+    ),
+    Notice(
+        events.REFUND_PROCESSING, category="refund", priority=HIGH, icon="⏳", link="refund",
+        title=_("Refund Processing"), message=_("Your refund of {amount} is being processed"),
+    ),
+    Notice(
+        events.REFUND_COMPLETED, category="refund", priority=CRITICAL, icon="✅", link="refund",
+        title=_("Refund Completed"), message=_("{amount} refunded successfully! New balance: {balance}"),
+    ),
+    Notice(
+        events.REFUND_FAILED, category="refund", priority=CRITICAL, icon="❌", link="refund",
+        title=_("Refund Failed"),
+        message=_("{amount} could not be refunded and is back in your wallet. Contact support. Reference: {reference}"),
+    ),
+    Notice(
+        events.REFUND_CANCELLED, category="refund", priority=HIGH, icon="🚫", link="refund",
+        title=_("Refund Cancelled"), message=_("Reference: {reference}"),
+    ),
+    Notice(
+        events.PAYMENT_INITIATED, category="payment", priority=HIGH, icon="🚀", link="payment",
+        title=_("Payment Started"), message=_("Complete the payment to add {amount}. Reference: {reference}"),
+    ),
+    Notice(
+        events.PAYMENT_COMPLETED, category="payment", priority=CRITICAL, icon="✅", link="wallet",
+        title=_("Payment Successful"), message=_("{amount} added. New balance: {balance}"),
+    ),
+    Notice(
+        events.PAYMENT_FAILED, category="payment", priority=CRITICAL, icon="❌", link="payment",
+        title=_("Payment Failed"), message=_("{reason}. Try again or contact support"),
+    ),
+    Notice(
+        events.PAYMENT_UNDER_REVIEW, category="payment", priority=CRITICAL, icon="🔍", link="payment",
+        title=_("Payment Under Review"),
+        message=_(
+            "We received {paid} instead of {amount} and are looking into it. Please don't pay again. "
+            "Reference: {reference}"
+        ),
+    ),
+    Notice(
+        events.PAYMENT_EXPIRED, category="payment", priority=MEDIUM, icon="⌛", link="payment",
+        title=_("Payment Expired"),
+        message=_("{amount} was not paid in time; nothing was charged. Reference: {reference}"),
+    ),
+    Notice(
+        events.PAYMENT_DISPUTED, category="payment", priority=CRITICAL, icon="⚖️", link="payment",
+        title=_("Payment Disputed"), message=_("{amount} is disputed by your bank. Purchases are paused"),
+    ),
+    Notice(
+        events.PAYMENT_DISPUTE_CLOSED, category="payment", priority=HIGH, icon="⚖️", link="payment",
+        title=_("Dispute Closed"), message=_("{outcome}. Balance: {balance}"),
+    ),
+    Notice(
+        events.CREDIT_ADDED, category="wallet", priority=HIGH, icon="💰", link="wallet",
+        title=_("Credits Added"), message=_("{amount} added. Reason: {reason}. New balance: {balance}"),
+    ),
+    Notice(
+        events.LOW_BALANCE, category="wallet", priority=MEDIUM, icon="⚠️", link="top up",
+        title=_("Low Balance"), message=_("{balance} left. Add credits to continue"),
+    ),
+    Notice(
+        events.SECURITY_SIGNIN, category="security", priority=MEDIUM, icon="🔐", link="security",
+        title=_("New Sign-in"), message=_("{device} from {place} at {time}. Not you? Change your password"),
+    ),
+    Notice(
+        events.SECURITY_SETTINGS, category="security", priority=HIGH, icon="🔐", link="security",
+        title=_("Security Changed"), message=_("{what} was changed"),
+    ),
+    Notice(
+        events.API_KEY_CREATED, category="security", priority=HIGH, icon="🔑", link="keys",
+        title=_("API Key Created"), message=_("{name}"),
+    ),
+    Notice(
+        events.API_KEY_REVOKED, category="security", priority=HIGH, icon="🔑", link="keys",
+        title=_("API Key Revoked"), message=_("{name}"),
+    ),
+    Notice(
+        events.PURCHASES_FROZEN, category="account", priority=HIGH, icon="⏸️", link="buy",
+        title=_("Purchases Paused"), message=_("Reason: {reason}. Contact support to have them resumed"),
+    ),
+    Notice(
+        events.PURCHASES_UNFROZEN, category="account", priority=HIGH, icon="▶️", link="buy",
+        title=_("Purchases Resumed"), message=_("You can buy numbers again. Reason: {reason}"),
+    ),
+    Notice(
+        events.WEBHOOK_DISABLED, category="account", priority=HIGH, icon="🪝", link="webhooks",
+        title=_("Webhook Disabled"), message=_("{url} failed for five days"),
+    ),
+    Notice(
+        events.ANNOUNCEMENT, category="announcement", priority=MEDIUM, icon="📣", link="{link}",
+        title=_("{title}"), message=_("{text}"),
+    ),
+)
 # fmt: on
+CATALOG: dict[str, Notice] = {notice.event.name: notice for notice in _NOTICES}
 
 # What a template may have in braces beside the event's own fields: read when shown.
 READ_WHEN_SHOWN = {"verification_complete": frozenset({"code"})}

@@ -58,7 +58,7 @@ def shop(transactional_db: None, sandbox: RunningSandbox, settings: Any) -> Runn
 
 def assert_told(user: User) -> None:
     """Each journal row has its event, each event that is told its row in the inbox, without a gap."""
-    of_money = {event for pair in OF_TRANSACTION.values() for event in pair if event}
+    of_money = {event.name for pair in OF_TRANSACTION.values() for event in pair}
     events = Activity.objects.filter(user=user)
     assert events.filter(event__in=of_money).count() == Transaction.objects.filter(wallet__user=user).count()
     told = [event for event in events.values_list("event", flat=True) if event in catalog.CATALOG]

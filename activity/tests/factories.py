@@ -37,7 +37,7 @@ def happened(user: User, event: str = "announcement", *, now: datetime | None = 
     """An event with example data."""
     resource = given.pop("resource", ("", ""))
     with unit_of_work():
-        return record(event=event, user=user, data=example_data(event, **given), resource=resource, now=now)
+        return record(event=VOCABULARY[event], user=user, data=example_data(event, **given), resource=resource, now=now)
 
 
 def make_verification(user: User, *, service: str = "WhatsApp", **fields: Any) -> Verification:

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.tests.factories import make_user
-from activity import selectors
+from activity import events, selectors
 from activity.tests.factories import happened
 from config.lib.unit_of_work import unit_of_work
 
@@ -170,7 +170,7 @@ def test_who_of_staff_did_it_from_where_stays_inside(user: User) -> None:
 
     with unit_of_work():
         activity = record(
-            event="purchases_frozen",
+            event=events.PURCHASES_FROZEN,
             user=user,
             data={"reason": "Dispute"},
             ip_address="203.0.113.9",

@@ -42,7 +42,7 @@ def test_a_journal_row_of_any_type_makes_exactly_its_one_event(type_: str, amoun
 
     move(user, amount, type_)
 
-    assert told(user)[before:] == [events.OF_TRANSACTION[type_][amount < 0]]
+    assert told(user)[before:] == [events.OF_TRANSACTION[type_][amount < 0].name]
 
 
 def test_a_purchase_is_a_deduction_with_its_reason_and_the_balance_after_it() -> None:
@@ -116,7 +116,7 @@ def test_the_event_of_a_movement_that_is_rolled_back_is_rolled_back_too() -> Non
 
 def test_without_its_event_no_money_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     user = make_user()
-    monkeypatch.setitem(events.OF_TRANSACTION, TransactionType.BONUS, ("unheard of", "unheard of"))
+    monkeypatch.delitem(events.OF_TRANSACTION, TransactionType.BONUS)
 
     with pytest.raises(KeyError):
         funded(user, 100)

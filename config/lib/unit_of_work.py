@@ -15,13 +15,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, TypeVar
 
 from django.db import transaction
 
 T = TypeVar("T")
-_Handler = Callable[[list[Any]], object]
+_Handler = Callable[[Sequence[Any]], object]
 _Items = list[tuple[_Handler, Any]]
 
 
@@ -58,7 +57,7 @@ def unit_of_work(*, durable: bool = False) -> Iterator[None]:
         finally:
             _thread.unit = None
         for send, items in _by_handler(unit.after):
-            transaction.on_commit(partial(send, items), robust=True)
+            _on_commit(send, items)
 
 
 @contextmanager
@@ -78,7 +77,7 @@ def _joining(unit: _Unit, *, durable: bool) -> Iterator[None]:
             del unit.before[before:], unit.after[after:]
 
 
-def before_commit(write: Callable[[list[T]], object], item: T) -> None:
+def before_commit(write: Callable[[Sequence[T]], object], item: T) -> None:
     """Have `write` called with this item and all others given for it, just before the outermost unit commits.
 
     What `write` raises rolls the transaction back. Raises NotInUnitOfWork where no unit is open.
@@ -89,16 +88,20 @@ def before_commit(write: Callable[[list[T]], object], item: T) -> None:
     unit.before.append((write, item))
 
 
-def after_commit(send: Callable[[list[T]], object], item: T) -> None:
+def after_commit(send: Callable[[Sequence[T]], object], item: T) -> None:
     """Have `send` called with this item and all others given for it, after the outermost unit has committed.
 
     What `send` raises is logged and undoes nothing. Without a unit it is called with this item alone, after the commit.
     """
     unit = _current()
     if unit is None:
-        transaction.on_commit(partial(send, [item]), robust=True)
+        _on_commit(send, [item])
     else:
         unit.after.append((send, item))
+
+
+def _on_commit(send: _Handler, items: list[Any]) -> None:
+    transaction.on_commit(lambda: send(items), robust=True)
 
 
 def _current() -> _Unit | None:

@@ -13,13 +13,14 @@ from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
 
 from accounts.models import User
+from activity.events import ANNOUNCEMENT
 from activity.models import Activity, Actor
 from activity.services import record, record_for_all
 from config.lib.errors.base import DomainError, NotFound
 from config.lib.metrics import broadcasts_total
 from config.lib.unit_of_work import unit_of_work
 
-EVENT = RESOURCE = "announcement"
+RESOURCE = "announcement"
 TASK = "notifications.tasks.announce"
 BATCH = 500
 TOGETHER = 100  # their inboxes are locked for the moment that it takes
@@ -78,7 +79,7 @@ def announce_batch(*, announcement_id: str, after: int, title: str, text: str, l
         with unit_of_work():
             _stand_in_line(announcement_id)
             record_for_all(
-                event=EVENT,
+                event=ANNOUNCEMENT,
                 users=User.objects.filter(~Exists(has_it), pk__in=ids[start : start + TOGETHER]).order_by("pk"),
                 data={"title": title, "text": text, "link": link},
                 resource=(RESOURCE, announcement_id),
@@ -97,7 +98,7 @@ def _stand_in_line(announcement_id: str) -> None:
 @unit_of_work()
 def _tell(user: User, announcement_id: str, *, title: str, text: str, link: str, now: datetime) -> None:
     record(
-        event=EVENT,
+        event=ANNOUNCEMENT,
         user=user,
         data={"title": title, "text": text, "link": link},
         resource=(RESOURCE, announcement_id),

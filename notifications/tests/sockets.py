@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
 from accounts.models import User
+from activity.events import ANNOUNCEMENT
 from activity.services import record
 from config.lib.unit_of_work import unit_of_work
 from notifications.routing import socket_stack
@@ -53,7 +54,7 @@ def tell(user: User, times: int = 1, *, title: str = "Maintenance") -> None:
     for number in range(1, times + 1):
         data = {"title": f"{title} {number}", "text": "Tonight", "link": "/help"}
         with unit_of_work():
-            record(event="announcement", user=user, data=data)
+            record(event=ANNOUNCEMENT, user=user, data=data)
 
 
 class Socket:

@@ -22,7 +22,7 @@ def test_what_is_told_is_an_event_and_says_only_what_it_declares(event: str) -> 
     notice = CATALOG[event]
     declared = VOCABULARY[event].fields.keys() | catalog.READ_WHEN_SHOWN.get(event, frozenset())
 
-    assert notice.event == event
+    assert notice.event.name == event
     assert (braces(notice.title) | braces(notice.message)) <= declared
     assert notice.category in catalog.CATEGORIES
     assert notice.priority in catalog.PRIORITIES

@@ -85,7 +85,7 @@ def test_without_a_transaction_a_hint_leaves_at_once(trips: Any) -> None:
 
 
 def test_captured_callbacks_leave_one_by_one(trips: Any, django_capture_on_commit_callbacks: Any) -> None:
-    with unit_of_work():
+    with transaction.atomic():
         with django_capture_on_commit_callbacks(execute=True):
             push(1)
             push(2)

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.tests.factories import make_user
+from activity.events import VOCABULARY
 from activity.models import Activity, Alert
-from activity.tests.factories import happened
+from activity.services import record
+from activity.tests.factories import example_data, happened
 from config.lib.metrics import rows_put_aside_total
-from config.lib.unit_of_work import unit_of_work
+from config.lib.unit_of_work import NotInUnitOfWork, unit_of_work
 from dev.testing.fixtures import HoldRow
 from notifications.inbox import services
 from notifications.models import Inbox, Notification
@@ -76,6 +79,66 @@ def test_an_event_for_the_feed_alone_is_not_told() -> None:
 
 
 @pytest.mark.django_db
+def test_the_events_of_a_unit_are_rows_in_the_order_of_happening(django_assert_num_queries: Any) -> None:
+    one, other = make_user(), make_user()
+    happened(one)
+
+    with django_assert_num_queries(4), unit_of_work():  # the savepoint, which the tests' transaction makes of it, too
+        for user, event in (
+            (other, "low_balance"),
+            (one, "low_balance"),
+            (one, "settings_updated"),
+            (one, "announcement"),
+        ):
+            record(event=VOCABULARY[event], user=user, data=example_data(event))
+
+    assert list(Activity.objects.order_by("pk").values_list("user", "event"))[1:] == [
+        (other.pk, "low_balance"),
+        (one.pk, "low_balance"),
+        (one.pk, "settings_updated"),
+        (one.pk, "announcement"),
+    ]
+    assert list(Notification.objects.order_by("pk").values_list("user", "seq", "activity__event"))[1:] == [
+        (other.pk, 1, "low_balance"),
+        (one.pk, 2, "low_balance"),
+        (one.pk, 3, "announcement"),
+    ]
+    assert (counters(one), counters(other)) == ((3, 3), (1, 1))
+
+
+@pytest.mark.django_db
+def test_each_of_several_frames_says_what_is_unread_by_then(
+    frames: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
+) -> None:
+    user = make_user()
+    with django_capture_on_commit_callbacks(execute=True), unit_of_work():
+        for _ in range(2):
+            record(event=VOCABULARY["low_balance"], user=user, data=example_data("low_balance"))
+
+    shown = [(frame["type"], frame["seq"], frame["unread"]) for frame in frames if frame["type"] != "activity"]
+    assert shown == [("notification", 1, 1), ("unread", 1, 1), ("notification", 2, 2), ("unread", 2, 2)]
+
+
+@pytest.mark.django_db
+def test_an_inner_unit_that_rolls_back_takes_its_events_along() -> None:
+    user = make_user()
+    with unit_of_work():
+        happened(user, "low_balance")
+        with unit_of_work():
+            happened(user)
+            transaction.set_rollback(True)
+
+    assert list(Notification.objects.values_list("seq", "activity__event")) == [(1, "low_balance")]
+    assert Activity.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_an_event_outside_a_unit_raises() -> None:
+    with pytest.raises(NotInUnitOfWork):
+        record(event=VOCABULARY["low_balance"], user=make_user(), data=example_data("low_balance"))
+
+
+@pytest.mark.django_db
 def test_each_customer_has_numbers_of_their_own() -> None:
     one, other = make_user(), make_user()
 
@@ -128,6 +191,31 @@ def test_a_failure_to_tell_does_not_undo_the_money(broken: Any, caplog: pytest.L
     assert wallet.wallet_of(user=user).balance == 500
     assert (Activity.objects.count(), Notification.objects.count()) == (1, 0)
     assert [record.getMessage() for record in caplog.records] == ["Failed to send wallet notification"]
+
+
+@pytest.mark.django_db
+def test_a_failure_to_notify_is_logged_once_a_category_and_swept_later(
+    broken: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    user, now = make_user(), timezone.now() - timedelta(minutes=5)
+    with caplog.at_level(logging.CRITICAL):
+        broken()
+        with unit_of_work():
+            for event in ("instant_refund", "low_balance", "refund_failed"):
+                happened(user, event, now=now)
+        monkeypatch.undo()
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "Failed to send refund notifications",
+        "Failed to send wallet notification",
+    ]
+    assert (Activity.objects.count(), Notification.objects.count()) == (3, 0)
+    services.sweep(now=timezone.now())
+    assert list(Notification.objects.order_by("seq").values_list("activity__event", flat=True)) == [
+        "instant_refund",
+        "low_balance",
+        "refund_failed",
+    ]
 
 
 @pytest.mark.django_db

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from accounts.tests.factories import make_user
+from activity.events import INSTANT_REFUND
 from activity.services import record
 from config.lib.unit_of_work import unit_of_work
 from notifications.inbox.services import mark_read
@@ -64,7 +65,7 @@ def refund(user) -> None:
     """A critical event."""
     data = {"amount": "2.00", "reason": "timeout", "balance": "2.00", "service": "WhatsApp", "reference": "r"}
     with unit_of_work():
-        record(event="instant_refund", user=user, data={**data, "transaction": "1"})
+        record(event=INSTANT_REFUND, user=user, data={**data, "transaction": "1"})
 
 
 def test_two_tabs_show_balance_badge_and_toast_of_the_same_event(tab, user):
@@ -191,7 +192,7 @@ def test_a_lost_hint_is_found_by_the_next_ping(tab, user, live):
     from django.db import transaction
 
     opened(tab)
-    with unit_of_work():
+    with transaction.atomic():
         funded(user, 7_00)
         transaction.get_connection().run_on_commit.clear()
     tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")

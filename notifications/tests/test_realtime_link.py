@@ -15,7 +15,6 @@ from websockets.asyncio.client import connect
 
 from accounts.services import create_api_key
 from accounts.tests.factories import make_user
-from config.lib.unit_of_work import unit_of_work
 from notifications.realtime import frames, publish
 from notifications.sockets import hub, outbox, redis_link
 from notifications.tests.sockets import in_thread, joined, sign_in, tell
@@ -307,6 +306,6 @@ def _commit_unpublished(user) -> None:
     """An event whose hints are lost."""
     from django.db import transaction
 
-    with unit_of_work():
+    with transaction.atomic():
         tell(user)
         transaction.get_connection().run_on_commit.clear()

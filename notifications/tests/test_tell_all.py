@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import make_user
+from activity.events import ANNOUNCEMENT
 from activity.models import Activity
 from activity.services import record, record_for_all
 from activity.tests.factories import make_verification
@@ -26,7 +27,7 @@ TOLD = {"title": "Maintenance", "text": "Tonight", "link": "/help"}
 
 def announce(*users: User) -> list[Activity]:
     with unit_of_work():
-        return record_for_all(event="announcement", users=users, data=TOLD, resource=("announcement", "one"))
+        return record_for_all(event=ANNOUNCEMENT, users=users, data=TOLD, resource=("announcement", "one"))
 
 
 @pytest.mark.django_db
@@ -34,13 +35,11 @@ def test_each_customer_has_the_row_that_one_alone_would_have() -> None:
     alone, first, second = make_user(), make_user(), make_user()
     now = timezone.now()
     with unit_of_work():
-        record(event="announcement", user=second, data=TOLD, now=now)
-        record(event="announcement", user=alone, data=TOLD, resource=("announcement", "one"), now=now)
+        record(event=ANNOUNCEMENT, user=second, data=TOLD, now=now)
+        record(event=ANNOUNCEMENT, user=alone, data=TOLD, resource=("announcement", "one"), now=now)
 
     with unit_of_work():
-        record_for_all(
-            event="announcement", users=[first, second], data=TOLD, resource=("announcement", "one"), now=now
-        )
+        record_for_all(event=ANNOUNCEMENT, users=[first, second], data=TOLD, resource=("announcement", "one"), now=now)
 
     def rows(user: User) -> list[Any]:
         fields = ("seq", "category", "priority", "created_at", "activity__resource_id", "activity__title")
@@ -114,8 +113,8 @@ def test_all_get_the_frames_that_one_alone_would_get(
     now = timezone.now()
     alone, *others = make_user(), make_user(), make_user(time_zone="Asia/Tokyo")
     with django_capture_on_commit_callbacks(execute=True), unit_of_work():
-        record(event="announcement", user=alone, data=TOLD, resource=("announcement", "one"), now=now)
-        record_for_all(event="announcement", users=others, data=TOLD, resource=("announcement", "one"), now=now)
+        record(event=ANNOUNCEMENT, user=alone, data=TOLD, resource=("announcement", "one"), now=now)
+        record_for_all(event=ANNOUNCEMENT, users=others, data=TOLD, resource=("announcement", "one"), now=now)
 
     assert [frame["type"] for frame in published[alone.pk]] == ["notification", "unread", "activity"]
     assert [published[user.pk] for user in others] == [published[alone.pk]] * 2

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from accounts.models import User
 from config.lib.unit_of_work import unit_of_work
+from refunds.models import Refund
+from refunds.services import refund_verification
 from verifications.models import OPEN, Category, Service, Status, Verification
 from wallet import services as wallet
 from wallet.models import TransactionType
@@ -47,6 +49,12 @@ def bought(user: User, *, price: int = 250, status: str = Status.WAITING, charge
             )
             wallet.capture(hold=hold.reference, user=user, type=TransactionType.SMS_PURCHASE)
     return verification
+
+
+def make_refund(verification: Verification, *, reason: str = "timeout", now: datetime | None = None) -> Refund:
+    """Refund it in a transaction of its own."""
+    with unit_of_work():
+        return refund_verification(verification=verification, reason=reason, now=now)
 
 
 def end(verification: Verification, status: str = Status.TIMED_OUT) -> Verification:

@@ -6,8 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.tests.factories import make_user
-from refunds import services
-from refunds.tests.factories import bought, end
+from refunds.tests.factories import bought, end, make_refund
 from wallet.models import Transaction
 from wallet.tests.factories import funded
 
@@ -25,7 +24,7 @@ def test_a_refund_leads_to_all_that_it_is_about_and_can_not_be_changed(staff: Cl
     user = make_user()
     funded(user, 1000)
     verification = end(bought(user))
-    refund = services.refund_verification(verification=verification, reason="timeout")
+    refund = make_refund(verification, reason="timeout")
     page = f"/admin/refunds/refund/{refund.pk}/"
     shown = staff.get(f"{page}change/").content.decode()
     for target in (

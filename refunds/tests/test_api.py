@@ -11,9 +11,8 @@ from django.test import Client
 from accounts.models import User
 from accounts.services import create_api_key
 from accounts.tests.factories import make_user
-from refunds import services
 from refunds.models import Refund
-from refunds.tests.factories import bought, end
+from refunds.tests.factories import bought, end, make_refund
 from wallet.tests.factories import funded
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +33,7 @@ def caller(user: User, *scopes: str) -> Client:
 
 
 def refunded(user: User, price: int = 250) -> Refund:
-    return services.refund_verification(verification=end(bought(user, price=price)), reason="timeout", now=NOW)
+    return make_refund(end(bought(user, price=price)), reason="timeout", now=NOW)
 
 
 def shape(refund: Refund) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from prometheus_client import REGISTRY
 from accounts.models import User
 from accounts.tests.factories import make_user
 from config.lib.unit_of_work import unit_of_work
+from dev.testing.signals import send
 from refunds import services, signals
 from refunds.errors import NothingToRefund
 from refunds.models import Refund, RefundStatus
-from refunds.tests.factories import bought, end
+from refunds.tests.factories import bought, end, make_refund
 from verifications.models import Status, Verification
 from verifications.signals import refund_due
 from wallet.errors import NotInTransaction
@@ -37,7 +38,7 @@ def user() -> User:
 def test_the_charge_comes_back_whole_and_at_once(user: User) -> None:
     verification = end(bought(user, price=250))
     now = timezone.now()
-    refund = services.refund_verification(verification=verification, reason="timeout", now=now)
+    refund = make_refund(verification, reason="timeout", now=now)
 
     posted = Transaction.objects.get(reference=f"verification:{verification.pk}:refund")
     charge = Transaction.objects.get(reference=f"verification:{verification.pk}:capture")
@@ -68,32 +69,32 @@ def test_the_charge_comes_back_whole_and_at_once(user: User) -> None:
 def test_the_charge_decides_what_comes_back_and_not_the_price_on_the_row(user: User) -> None:
     verification = end(bought(user, price=250))
     Verification.objects.filter(pk=verification.pk).update(price=99_00)
-    refund = services.refund_verification(verification=Verification.objects.get(), reason="timeout")
+    refund = make_refund(Verification.objects.get(), reason="timeout")
     assert refund.amount == 250
 
 
 def test_a_second_call_returns_the_first_refund_and_announces_nothing(user: User) -> None:
     verification = end(bought(user))
-    first = services.refund_verification(verification=verification, reason="timeout")
+    first = make_refund(verification, reason="timeout")
     heard: list[Any] = []
     signals.refund_completed.connect(lambda **news: heard.append(news), weak=False, dispatch_uid="test")
-    again = services.refund_verification(verification=verification, reason="cancelled")
+    again = make_refund(verification, reason="cancelled")
     signals.refund_completed.disconnect(dispatch_uid="test")
     assert (again.pk, again.reason, Refund.objects.count(), heard) == (first.pk, "timeout", 1, [])
 
 
 def test_money_that_came_back_without_its_refund_row_gets_the_row_and_nothing_more(user: User) -> None:
     verification = end(bought(user))
-    services.refund_verification(verification=verification, reason="timeout")
+    make_refund(verification, reason="timeout")
     Refund.objects.all().delete()
-    services.refund_verification(verification=verification, reason="timeout")
+    make_refund(verification, reason="timeout")
     assert (Refund.objects.count(), Wallet.objects.get(user=user).balance) == (1, 1000)
 
 
 @pytest.mark.parametrize("dead", [RefundStatus.FAILED, RefundStatus.CANCELLED])
 def test_the_database_keeps_one_live_refund_a_verification(user: User, dead: str) -> None:
     verification = end(bought(user))
-    services.refund_verification(verification=verification, reason="timeout")
+    make_refund(verification, reason="timeout")
     other = {"user": user, "verification": verification, "amount": 1, "reason": "x"}
     Refund.objects.create(**other, status=dead)
     with pytest.raises(IntegrityError, match="refunds_one_per_verification"), unit_of_work():
@@ -103,7 +104,7 @@ def test_the_database_keeps_one_live_refund_a_verification(user: User, dead: str
 def test_what_was_never_charged_is_not_refunded(user: User) -> None:
     verification = bought(user, status=Status.FAILED, charged=False)
     with pytest.raises(NothingToRefund):
-        services.refund_verification(verification=verification, reason="failed")
+        make_refund(verification, reason="failed")
     assert (Refund.objects.count(), Wallet.objects.get(user=user).balance) == (0, 1000)
 
 
@@ -116,7 +117,7 @@ def test_the_end_of_a_charged_verification_brings_its_refund_and_says_why(user: 
         heard.append((transaction.type, metadata))
 
     transaction_posted.connect(hear)
-    refund_due.send(sender=Verification, verification=verification, reason=reason)
+    send(refund_due, sender=Verification, verification=verification, reason=reason)
     transaction_posted.disconnect(hear)
     refund = Refund.objects.get()
     assert (refund.reason, refund.status) == (reason, "completed")
@@ -126,7 +127,7 @@ def test_the_end_of_a_charged_verification_brings_its_refund_and_says_why(user: 
 
 def test_the_end_of_an_uncharged_verification_brings_none(user: User) -> None:
     verification = bought(user, status=Status.FAILED, charged=False)
-    refund_due.send(sender=Verification, verification=verification, reason="failed")
+    send(refund_due, sender=Verification, verification=verification, reason="failed")
     assert Refund.objects.count() == 0
 
 
@@ -138,7 +139,7 @@ def test_a_refund_is_announced_after_its_money_with_both(user: User) -> None:
         heard.append((refund.pk, transaction.pk, Wallet.objects.get(user=user).balance))
 
     signals.refund_completed.connect(hear)
-    refund = services.refund_verification(verification=verification, reason="timeout")
+    refund = make_refund(verification, reason="timeout")
     signals.refund_completed.disconnect(hear)
     assert heard == [(refund.pk, refund.transaction_id, 1000)]
 
@@ -153,7 +154,7 @@ def test_its_latency_is_measured_and_logged_once_committed(
     before = count()
     caplog.set_level("INFO", logger="refunds.log")
     with django_capture_on_commit_callbacks(execute=True):
-        refund = services.refund_verification(verification=verification, reason="timeout")
+        refund = make_refund(verification, reason="timeout")
         assert count() == before
     assert count() == before + 1
     [line] = [r.msg for r in caplog.records if r.name == "refunds.log"]
@@ -186,7 +187,7 @@ def test_twenty_refunds_at_once_are_one(user: User, in_threads: Any) -> None:
 
     def refund() -> int:
         with unit_of_work():
-            return services.refund_verification(verification=verification, reason="timeout").pk
+            return make_refund(verification, reason="timeout").pk
 
     answers = in_threads(refund, times=20)
     assert set(answers) == {Refund.objects.get().pk}

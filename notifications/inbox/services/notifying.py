@@ -91,7 +91,7 @@ def _insert(activities: Sequence[Activity]) -> dict[int, tuple[int, int, int]]:
     The savepoint travels with the statement: one round trip, where Django's `atomic` would make three of it.
     """
     notices = [catalog.CATALOG[activity.event] for activity in activities]
-    values = {
+    values: dict[str, Any] = {
         "users": [activity.user_id for activity in activities],
         "activities": [activity.pk for activity in activities],
         "categories": [notice.category for notice in notices],
@@ -144,7 +144,7 @@ def _frames(notifications: Sequence[Notification], unread: Mapping[int, int]) ->
         yield row.user_id, frames.unread(unread=unread[row.pk], seq=row.seq)
 
 
-def _count(activities: list[Activity]) -> None:
+def _count(activities: Sequence[Activity]) -> None:
     for event, times in Counter(activity.event for activity in activities).items():
         notifications_total.labels(type=event, success="true").inc(times)
     for activity in activities:
