@@ -1,4 +1,4 @@
-"""How allauth behaves here."""
+"""What allauth does differently here."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ log = structlog.get_logger(__name__)
 _MAX_EMAIL = 254  # of RFC 5321, and of our columns; the form fields let 320 pass
 
 
-def ways_to_act() -> dict[str, str]:
-    """Return the addresses that a notice names for an owner who didn't do what it tells."""
+def remedy_links() -> dict[str, str]:
+    """Return the addresses that an e-mail names for an owner who didn't do what it reports."""
     return {
         "reset_url": settings.PUBLIC_URL + reverse("account_reset_password"),
         "security_url": settings.PUBLIC_URL + reverse("settings-security"),
@@ -65,13 +65,13 @@ class AccountAdapter(DefaultAccountAdapter):
         return email
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Without an address (a Unix socket and no proxy) all share one limit, rather than nobody getting in."""
+        """Return the address; without one (a Unix socket and no proxy) all share one limit, and can still sign in."""
         return client_ip(request) or "0.0.0.0"  # noqa: S104  no address to listen on
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """A mail server that is away breaks no page: the account is there, and the mail can be asked for again."""
+        """Send the e-mail. An unreachable mail server breaks no page: the e-mail can be requested again."""
         try:
-            self.render_mail(template_prefix, email, {"email": email, **ways_to_act(), **context}).send()
+            self.render_mail(template_prefix, email, {"email": email, **remedy_links(), **context}).send()
         except (OSError, AnymailError) as error:  # smtplib's errors are OSErrors
             log.error("account_mail_failed", template=template_prefix, error=type(error).__name__)
             if self.request is not None:
@@ -79,7 +79,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 class MFAAdapter(DefaultMFAAdapter):
-    """With the secrets of second factors encrypted at rest, as codes and texts are."""
+    """Encrypts the secrets of second factors at rest, as codes and texts are."""
 
     error_messages = {
         **DefaultMFAAdapter.error_messages,
@@ -89,7 +89,7 @@ class MFAAdapter(DefaultMFAAdapter):
     }
 
     def build_totp_svg(self, url: str) -> str:
-        """On white in dark mode too: cameras read no black on black."""
+        """Return the QR code on white, in dark mode too: cameras read no black on black."""
         head, tag, rest = super().build_totp_svg(url).partition(">")
         if head.startswith("<?xml"):
             middle, tag, rest = rest.partition(">")
@@ -100,7 +100,7 @@ class MFAAdapter(DefaultMFAAdapter):
         return encryption.encrypt(text).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Return the secret; where no key opens it any more, one that no code fits: a refusal, and not a fault."""
+        """Return the secret. Where no key decrypts it, return one that no code fits: a refusal instead of an error."""
         try:
             return encryption.decrypt(encrypted_text.encode())
         except encryption.NoKeyFits:

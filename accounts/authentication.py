@@ -1,4 +1,4 @@
-"""Who calls the API: a key, or a signed-in page."""
+"""How a call of the API is authenticated: by a key, or by the session of a page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from accounts.models import ApiKey, User
 
 
 class ApiKeyAuthentication(authentication.BaseAuthentication):
-    """`Authorization: Bearer KEY`."""
+    """Authenticates by `Authorization: Bearer KEY`."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
@@ -27,7 +27,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
-    """The session of a page, with CSRF. Answers 401, not 403, where nobody is signed in."""
+    """Authenticates by a page's session, with CSRF. Answers 401, not 403, where there is none."""
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'

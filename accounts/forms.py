@@ -25,11 +25,11 @@ from accounts.http import CONFIRM, RESET, keep_address
 from config.lib.unit_of_work import unit_of_work
 
 
-class _InOurWords:
-    """Labels, help and refusals of a library's form in our words, and no placeholders: labels stay when one types."""
+class _OurTexts:
+    """Our labels, help texts and error messages on a library's form, and no placeholders: these go away on typing."""
 
     fields: dict[str, forms.Field]
-    words: Mapping[str, tuple[Any, Any]] = {
+    texts: Mapping[str, tuple[Any, Any]] = {
         "login": (_("E-mail address"), _("Enter the e-mail address that you signed up with.")),
         "email": (_("E-mail address"), _("Enter your e-mail address, such as ada@example.com.")),
         "password": (_("Password"), _("Enter your password.")),
@@ -40,11 +40,11 @@ class _InOurWords:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields.pop("password2", None)  # what was typed can be looked at instead (reveal.js)
+        self.fields.pop("password2", None)  # the password can be shown instead (reveal.js)
         for name, field in self.fields.items():
             field.widget.attrs.pop("placeholder", None)
-            if name in self.words:
-                field.label, required = self.words[name]
+            if name in self.texts:
+                field.label, required = self.texts[name]
                 field.error_messages["required"] = required
             if isinstance(field, forms.EmailField):
                 field.error_messages["invalid"] = _("Enter an e-mail address like ada@example.com.")
@@ -53,7 +53,7 @@ class _InOurWords:
             new.help_text = _("At least %(least)s characters. A few words in a row are easy to remember.") % least
 
 
-class LoginForm(_InOurWords, allauth.LoginForm):
+class LoginForm(_OurTexts, allauth.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["remember"].label = _("Stay signed in on this device")
@@ -65,8 +65,8 @@ class LoginForm(_InOurWords, allauth.LoginForm):
         return answer
 
 
-class SignupForm(_InOurWords, allauth.SignupForm):
-    """With the browser's time zone, which page.js fills in."""
+class SignupForm(_OurTexts, allauth.SignupForm):
+    """Adds the browser's time zone, which page.js fills in."""
 
     time_zone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-time-zone": ""}))
 
@@ -76,15 +76,15 @@ class SignupForm(_InOurWords, allauth.SignupForm):
         self.fields["password1"].error_messages["required"] = _("Choose a password.")
 
     def clean_time_zone(self) -> str:
-        """A zone that we don't know is no reason to turn somebody away."""
+        """Return the zone, UTC for an unknown one, which is no reason to refuse a sign-up."""
         name: str = self.cleaned_data["time_zone"]
         return name if zones.is_known(name) else "UTC"
 
     def try_save(self, request: HttpRequest) -> Any:
-        """Of two sign-ups with one address at the same moment the second is told like any that comes later."""
+        """Create the account. Of two sign-ups with one address at once the second is answered like any later one."""
         keep_address(request, CONFIRM, self.cleaned_data["email"])
         if self.account_already_exists:
-            # A new account costs a hash, by far the most of the answer's time: without one it would tell who has one.
+            # A new account costs a hash, by far the most of the answer's time: without one it would reveal who has one.
             make_password(self.cleaned_data["password1"])
             return super().try_save(request)
         try:
@@ -95,12 +95,12 @@ class SignupForm(_InOurWords, allauth.SignupForm):
             return super().try_save(request)
 
 
-class AddEmailForm(_InOurWords, allauth.AddEmailForm):
+class AddEmailForm(_OurTexts, allauth.AddEmailForm):
     pass
 
 
-class _RevokingKeys(_InOurWords):
-    """With an offer to revoke the account's API keys, where it has some: they outlive a password."""
+class _RevokingKeys(_OurTexts):
+    """Adds a box to revoke the account's API keys, where it has some: they outlive a password."""
 
     revoke_at_first: bool
     user: Any
@@ -128,23 +128,23 @@ class ChangePasswordForm(_RevokingKeys, allauth.ChangePasswordForm):
     revoke_at_first = False
 
 
-class ResetPasswordForm(_InOurWords, allauth.ResetPasswordForm):
+class ResetPasswordForm(_OurTexts, allauth.ResetPasswordForm):
     def save(self, request: HttpRequest, **kwargs: Any) -> Any:
         keep_address(request, RESET, self.cleaned_data["email"])
         return super().save(request, **kwargs)
 
 
 class ResetPasswordKeyForm(_RevokingKeys, allauth.ResetPasswordKeyForm):
-    """Who lost the password may have lost it to somebody, who then may have made keys."""
+    """A lost password may be in somebody else's hands, who may have created keys."""
 
     revoke_at_first = True
 
 
-class ReauthenticateForm(_InOurWords, allauth.ReauthenticateForm):
+class ReauthenticateForm(_OurTexts, allauth.ReauthenticateForm):
     pass
 
 
-class _ByCode(_InOurWords):
+class _ByCode(_OurTexts):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"].help_text = _("Lost your phone? Enter a recovery code.")
@@ -158,8 +158,8 @@ class ReauthenticateByCodeForm(_ByCode, mfa.ReauthenticateForm):
     pass
 
 
-class ActivateTOTPForm(_InOurWords, totp.ActivateTOTPForm):
-    words = {"code": (_("Code from the app"), _("Enter the six digits that the app shows now."))}
+class ActivateTOTPForm(_OurTexts, totp.ActivateTOTPForm):
+    texts = {"code": (_("Code from the app"), _("Enter the six digits that the app shows now."))}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -222,12 +222,12 @@ class ApiKeyForm(forms.Form):
 
     @classmethod
     def rights(cls, scopes: Collection[str]) -> list[str]:
-        """What a key with these scopes may do, in words, in the form's order."""
-        return [str(words) for scope, words in cls.SHORT.items() if scope in scopes]
+        """Return what a key with these scopes may do, as texts in the form's order."""
+        return [str(text) for scope, text in cls.SHORT.items() if scope in scopes]
 
 
 class ReasonForm(forms.Form):
-    """Why staff do something to a customer, who reads it in the activity."""
+    """The reason of a change by staff, which the customer reads in the activity."""
 
     reason = forms.CharField(
         label=_("Reason"),

@@ -1,4 +1,4 @@
-"""Requests of people who are signed in, and what is kept of those who are on their way."""
+"""Requests of signed-in users, and the addresses that sign-up and reset keep in the session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST = 254  # characters: no e-mail address is longer
 
 
 class CustomerRequest(HttpRequest):
-    """What a page behind `login_required` gets: somebody is there."""
+    """The request of a page behind `login_required`: its user is signed in."""
 
     user: User
 
@@ -27,11 +27,12 @@ def confirmed_recently(request: HttpRequest) -> bool:
 
 
 def keep_address(request: HttpRequest, where: str, email: str) -> None:
-    """For the page that says where we wrote to. What was typed, so that it tells nobody whether there is an account."""
+    """Keep the address for the page that says where we wrote to: as typed, so that it reveals no account."""
     request.session[where] = email[:_MOST]
 
 
-def drop_addresses(request: HttpRequest) -> None:
+def forget_addresses(request: HttpRequest) -> None:
+    """Remove the kept addresses from the session."""
     for where in (CONFIRM, RESET):
         if where in request.session:
             del request.session[where]

@@ -1,4 +1,4 @@
-"""The reader's time zone, and where they are signed in."""
+"""The user's time zone, the list of their sessions, and what caches may keep."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ _SEEN_SECONDS = 60
 
 
 class TimezoneMiddleware:
+    """Show all times of a request in its user's time zone."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
@@ -28,7 +30,7 @@ class TimezoneMiddleware:
 
 
 class SessionsMiddleware:
-    """Keeps the list of places where somebody is signed in: once a minute each, not five queries a request."""
+    """Update the list of a user's sessions: once a minute for each, not five queries a request."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -42,25 +44,24 @@ class SessionsMiddleware:
 
 
 class PrivateMiddleware:
-    """Keep what is somebody's own out of every cache: pages of people who are signed in, and the API's answers.
+    """Keep private responses out of every cache: pages of signed-in users, and the API's answers.
 
-    So nothing of an account is left in a browser after the sign-out. What everybody gets alike stays cacheable, and a
-    view that says so itself (`public`) is believed.
+    So nothing of an account is left in a browser after the sign-out. What is the same for all users stays cacheable,
+    as does a response that says so itself (`public`).
     """
 
-    _EVERYBODYS = ("schema", "docs")
+    _PUBLIC = ("schema", "docs")
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        name = request.resolver_match.url_name if request.resolver_match else None
+        is_private = name not in self._PUBLIC and (
+            request.path_info.startswith("/api/") or request.user.is_authenticated
+        )
         said = response.get("Cache-Control", "")
-        if self._is_private(request) and "no-store" not in said and "public" not in said:
+        if is_private and "no-store" not in said and "public" not in said:
             response["Cache-Control"] = "no-store"
         return response
-
-    def _is_private(self, request: HttpRequest) -> bool:
-        if request.resolver_match and request.resolver_match.url_name in self._EVERYBODYS:
-            return False
-        return request.path_info.startswith("/api/") or request.user.is_authenticated

@@ -1,4 +1,4 @@
-"""Mails to the owner of an account about what happened to its keys, and about what staff did to it.
+"""E-mails to the owner of an account about its keys, and about what staff changed.
 
 allauth sends those about passwords, addresses and second factors. A worker sends these, after the commit: a slow mail
 server delays no page and no call.
@@ -25,9 +25,9 @@ SEND = "accounts.tasks.send_notice"
 
 
 def _send(user: User, notice: str, **context: Any) -> None:
-    """Have a worker send `accounts/email/NOTICE` once the transaction is committed. `context` is JSON, no secrets."""
+    """Have a worker e-mail `accounts/email/NOTICE` once the transaction is committed. `context` is JSON, no secrets."""
     address, user_agent = client_of(user.pk)
-    told = {
+    message = {
         "user_id": user.pk,
         "notice": notice,
         "context": {"ip": address or "", "user_agent": user_agent, **context},
@@ -36,7 +36,7 @@ def _send(user: User, notice: str, **context: Any) -> None:
 
     def publish() -> None:
         try:
-            current_app.send_task(SEND, kwargs=told, retry=False)
+            current_app.send_task(SEND, kwargs=message, retry=False)
         except OperationalError:  # no broker: what happened stands in the activity and in the inbox
             log.exception("account_notice_unsent", notice=notice, user_id=user.pk)
 
@@ -44,7 +44,7 @@ def _send(user: User, notice: str, **context: Any) -> None:
 
 
 @receiver(signals.api_key_created, dispatch_uid="accounts.notices.api_key_created")
-def tell_key_created(user: User, api_key: ApiKey, **_: Any) -> None:
+def send_key_created(user: User, api_key: ApiKey, **_: Any) -> None:
     _send(
         user,
         "api_key_created",
@@ -57,15 +57,15 @@ def tell_key_created(user: User, api_key: ApiKey, **_: Any) -> None:
 
 
 @receiver(signals.api_keys_revoked, dispatch_uid="accounts.notices.api_keys_revoked")
-def tell_keys_revoked(user: User, api_keys: Sequence[ApiKey], **_: Any) -> None:
+def send_keys_revoked(user: User, api_keys: Sequence[ApiKey], **_: Any) -> None:
     _send(user, "api_keys_revoked", keys=[{"name": key.name, "prefix": key.prefix} for key in api_keys])
 
 
 @receiver(signals.changed_by_staff, dispatch_uid="accounts.notices.changed_by_staff")
-def tell_changed_by_staff(user: User, what: Sequence[str], **_: Any) -> None:
+def send_changed_by_staff(user: User, what: Sequence[str], **_: Any) -> None:
     _send(user, "changed_by_staff", what=list(what))
 
 
 @receiver(signals.purchases_frozen, dispatch_uid="accounts.notices.purchases_frozen")
-def tell_purchases_frozen(user: User, frozen: bool, reason: str, **_: Any) -> None:
+def send_purchases_frozen(user: User, frozen: bool, reason: str, **_: Any) -> None:
     _send(user, "purchases_paused" if frozen else "purchases_resumed", reason=str(reason))

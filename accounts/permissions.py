@@ -1,4 +1,4 @@
-"""What a key may do, and what staff may. A session may do all that its user may."""
+"""Permissions of the API: scopes of keys, and what staff need. A session may do all that its user may."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from accounts.models import ApiKey, User
 
 
 class HasScope(permissions.IsAuthenticated):
-    """Reading needs `read`; a view says with `scope = "buy"` (or "pay", "manage") what its other methods need."""
+    """Require the scope `read` for reading, and the view's `scope` ("buy", "pay" or "manage") for its other methods."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not super().has_permission(request, view):
@@ -25,14 +25,14 @@ class HasScope(permissions.IsAuthenticated):
         return needed in request.auth.scopes
 
 
-class StaffMay(HasScope):
-    """Lets in staff who have all of the view's `staff_permissions` and a second factor; so a key of theirs too."""
+class HasStaffPermissions(HasScope):
+    """Require staff with all of the view's `staff_permissions` and a second factor, for their keys too."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not super().has_permission(request, view):
             return False
         user = cast(User, request.user)
-        if staff.may(user, view.staff_permissions):
+        if staff.has_access(user, view.staff_permissions):
             return True
         if user.is_staff and staff.lacks_second_factor(user):
             self.message = _("Staff need two-factor authentication for this. Turn it on in Settings, Security.")

@@ -1,4 +1,4 @@
-"""What the sign-in libraries report, in our words."""
+"""Announce by our signals what the sign-in libraries report."""
 
 from __future__ import annotations
 
@@ -12,46 +12,49 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from accounts import signals
-from accounts.http import drop_addresses
+from accounts.http import forget_addresses
 from accounts.models import User
 from config.lib.http import client_ip
 from config.lib.unit_of_work import unit_of_work
 
 
-def _caller(request: HttpRequest | None) -> dict[str, Any]:
+def _origin(request: HttpRequest | None) -> dict[str, Any]:
+    """Return the address and the user agent that a signal carries."""
     if request is None:
         return {"ip_address": None, "user_agent": ""}
     return {"ip_address": client_ip(request), "user_agent": request.headers.get("User-Agent", "")[:300]}
 
 
 @receiver(auth.user_logged_in)
-def tell_sign_in(sender: Any, request: HttpRequest | None, user: User, **_: Any) -> None:
+def announce_sign_in(sender: Any, request: HttpRequest | None, user: User, **_: Any) -> None:
     with unit_of_work():
-        signals.signed_in.send(sender=User, user=user, **_caller(request))
+        signals.signed_in.send(sender=User, user=user, **_origin(request))
 
 
 @receiver(auth.user_logged_in)
-def forget_addresses(sender: Any, request: HttpRequest | None, user: User, **_: Any) -> None:
+def forget_typed_addresses(sender: Any, request: HttpRequest | None, user: User, **_: Any) -> None:
     if request is not None:
-        drop_addresses(request)
+        forget_addresses(request)
 
 
 @receiver(auth.user_login_failed)
-def tell_failed_sign_in(sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+def announce_failed_sign_in(
+    sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any
+) -> None:
     email = credentials.get("email") or credentials.get("username") or ""
     user = User.objects.filter(email__iexact=str(email)).first() if email else None
     if user is not None:
         with unit_of_work():
-            signals.sign_in_failed.send(sender=User, user=user, **_caller(request))
+            signals.sign_in_failed.send(sender=User, user=user, **_origin(request))
 
 
-def _tell_setting(what: str) -> Any:
-    def tell(sender: Any, user: User, authenticator: Authenticator | None = None, **_: Any) -> None:
+def _announcing(what: str) -> Any:
+    def announce(sender: Any, user: User, authenticator: Authenticator | None = None, **_: Any) -> None:
         codes = authenticator is not None and authenticator.type == Authenticator.Type.RECOVERY_CODES
         with unit_of_work():
             signals.settings_changed.send(sender=User, user=user, what="Recovery codes" if codes else what)
 
-    return tell
+    return announce
 
 
 _SETTINGS = (
@@ -66,4 +69,4 @@ _SETTINGS = (
     (mfa.authenticator_reset, "Two-factor authentication"),
 )
 for _signal, _what in _SETTINGS:
-    _signal.connect(_tell_setting(_what), weak=False, dispatch_uid=f"accounts-{id(_signal)}")
+    _signal.connect(_announcing(_what), weak=False, dispatch_uid=f"accounts-{id(_signal)}")

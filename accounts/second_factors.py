@@ -16,7 +16,7 @@ _LISTS = ("migrated_codes",)
 
 
 def rotate_second_factors(*, execute: bool, step: Step) -> Rotated:
-    """Seal all of them again under the newest key."""
+    """Encrypt all of them again with the newest key."""
     rotated = Rotated("mfa.Authenticator.data")
     for pk in Authenticator.objects.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=500):
         step()

@@ -12,7 +12,7 @@ from accounts.models import ApiKey, PolicyAcceptance, User
 
 
 def customer(request: Any) -> User:
-    """Who is signed in, in a view that lets nobody else in."""
+    """Return the signed-in user of a view that requires one."""
     user = request.user
     if not isinstance(user, User):
         raise TypeError("This view must require a signed-in user.")
@@ -20,12 +20,12 @@ def customer(request: Any) -> User:
 
 
 def accepted_policy(*, user: User) -> bool:
-    """Whether the user accepted the policy's current version."""
+    """Return whether the user accepted the policy's current version."""
     return PolicyAcceptance.objects.filter(user=user, version=settings.POLICY_VERSION).exists()
 
 
 def acceptance_of(*, user: User) -> PolicyAcceptance | None:
-    """When and how the user accepted the policy's current version; None if that was never."""
+    """Return the user's acceptance of the policy's current version, None where there is none."""
     return PolicyAcceptance.objects.filter(user=user, version=settings.POLICY_VERSION).first()
 
 
@@ -35,5 +35,5 @@ def live_keys_of(*, user: User, now: datetime) -> QuerySet[ApiKey]:
 
 
 def keys_of(*, user: User) -> QuerySet[ApiKey]:
-    """The user's keys that were not revoked, newest first."""
+    """Return the user's keys that were not revoked, newest first."""
     return ApiKey.objects.filter(user=user, revoked_at=None)

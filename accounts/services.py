@@ -24,7 +24,7 @@ _LAST_USED_EVERY = timedelta(minutes=1)
 
 
 def digest(secret: str) -> str:
-    """What is kept of a key: it has 256 random bits, so a plain hash is enough."""
+    """Return what is stored of a key. It has 256 random bits, so a plain hash is enough."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -37,10 +37,10 @@ def create_api_key(
     expires_at: datetime | None = None,
     by: ApiKey | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its secret, which is shown this once.
+    """Create a key. Return it and its secret, which is shown this once.
 
-    `by` is the key that asks for it, where a program does: the new one can do no more than that, for no longer; what
-    is left out (scopes, end) is then as with that, and it ends with that. Raises InvalidField, TooManyKeys, and
+    `by` is the key of the program that asks, if it is one: the new key has no scope and no later end than that, takes
+    over what is left out of these, and ends with it. Raises InvalidField, TooManyKeys, and
     Forbidden for more than `by` has, or where that was revoked meanwhile.
     """
     if scopes is None:
@@ -55,10 +55,17 @@ def create_api_key(
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidField("expires_at", _("Enter an expiry time in the future."))
     if by:
-        _refuse_more_than(by, scopes=scopes, expires_at=expires_at)
-    _refuse_too_many_keys(user)
-    if by:
-        _lock_live(by)
+        _check_not_above(by, scopes=scopes, expires_at=expires_at)
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)  # so that several at once don't all fit below the limit
+    live = ApiKey.objects.filter(user=user, revoked_at=None).exclude(expires_at__lte=timezone.now())
+    if live.count() >= settings.MAX_API_KEYS:
+        raise TooManyKeys(
+            _("You have %(count)s API keys, the most there can be. Revoke one that you no longer need.")
+            % {"count": settings.MAX_API_KEYS}
+        )
+    # Wait for a revocation that is under way: it must find the new key, or there must be none.
+    if by and not ApiKey.objects.select_for_update().filter(pk=by.pk, revoked_at=None).exists():
+        raise Forbidden(_("This API key was revoked, so it can't make another."))
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
         user=user,
@@ -73,18 +80,8 @@ def create_api_key(
     return key, secret
 
 
-def _refuse_too_many_keys(user: User) -> None:
-    """Raise TooManyKeys. Locks the user, so that several requests at once don't all fit below the limit."""
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    live = ApiKey.objects.filter(user=user, revoked_at=None).exclude(expires_at__lte=timezone.now())
-    if live.count() >= settings.MAX_API_KEYS:
-        raise TooManyKeys(
-            _("You have %(count)s API keys, the most there can be. Revoke one that you no longer need.")
-            % {"count": settings.MAX_API_KEYS}
-        )
-
-
-def _refuse_more_than(by: ApiKey, *, scopes: Sequence[str], expires_at: datetime | None) -> None:
+def _check_not_above(by: ApiKey, *, scopes: Sequence[str], expires_at: datetime | None) -> None:
+    """Raise Forbidden for a scope that the key lacks, or an end later than its own."""
     lacking = sorted(set(scopes) - set(by.scopes))
     if lacking:
         raise Forbidden(
@@ -95,14 +92,8 @@ def _refuse_more_than(by: ApiKey, *, scopes: Sequence[str], expires_at: datetime
         raise Forbidden(_("A key can't create one that expires later than itself."))
 
 
-def _lock_live(key: ApiKey) -> None:
-    """Wait for whoever revokes the key just now: it must find the new key, or there must be none."""
-    if not ApiKey.objects.select_for_update().filter(pk=key.pk, revoked_at=None).exists():
-        raise Forbidden(_("This API key was revoked, so it can't make another."))
-
-
 def _one_line(field: str, text: str) -> str:
-    """Names end up in lists, logs and mails: one line without control characters."""
+    """Return the stripped text. Raise InvalidField for control characters: names end up in lists, logs and e-mails."""
     if any(unicodedata.category(character) == "Cc" for character in text):
         raise InvalidField(field, _("Use one line without control characters."))
     return text.strip()
@@ -110,7 +101,7 @@ def _one_line(field: str, text: str) -> str:
 
 @unit_of_work()
 def revoke_api_key(*, user: User, key_id: int) -> ApiKey:
-    """End a key at once, and those that it made. Revoking again changes nothing. Raises NotFound for another's key."""
+    """Revoke a key, and those that it made. Idempotent. Raises NotFound for another user's key."""
     key = ApiKey.objects.select_for_update().filter(user=user, pk=key_id).first()
     if key is None:
         raise NotFound(_("You have no such API key."))
@@ -121,7 +112,7 @@ def revoke_api_key(*, user: User, key_id: int) -> ApiKey:
 
 @unit_of_work()
 def revoke_all_api_keys(*, user: User) -> int:
-    """End all keys of a user at once. Return how many."""
+    """Revoke all keys of a user. Return how many."""
     keys = list(ApiKey.objects.select_for_update().filter(user=user, revoked_at=None).order_by("pk"))
     if keys:
         _revoke(user, keys)
@@ -129,7 +120,7 @@ def revoke_all_api_keys(*, user: User) -> int:
 
 
 def _descendants(key: ApiKey) -> list[ApiKey]:
-    """Return, locked, the live keys that this one made, and those that they made."""
+    """Lock and return the live keys that this one made, and those that they made."""
     found: list[ApiKey] = []
     makers = [key.pk]
     while children := list(
@@ -150,7 +141,7 @@ def _revoke(user: User, keys: Sequence[ApiKey]) -> None:
 
 
 def authenticate_key(*, secret: str) -> ApiKey | None:
-    """The live key of an active user, or None. Notes its use once a minute."""
+    """Return the live key of an active user, or None. Record its use, once a minute at most."""
     now = timezone.now()
     key = (
         ApiKey.objects.select_related("user")
@@ -166,7 +157,7 @@ def authenticate_key(*, secret: str) -> ApiKey | None:
 
 @unit_of_work()
 def accept_policy(*, user: User, ip_address: str | None) -> PolicyAcceptance:
-    """Records that the user accepts the current policy. Accepting again changes nothing."""
+    """Record that the user accepts the current policy. Idempotent."""
     acceptance, created = PolicyAcceptance.objects.get_or_create(
         user=user, version=settings.POLICY_VERSION, defaults={"ip_address": ip_address}
     )
@@ -177,7 +168,7 @@ def accept_policy(*, user: User, ip_address: str | None) -> PolicyAcceptance:
 
 @unit_of_work()
 def update_profile(*, user: User, name: str, time_zone: str) -> User:
-    """Name and time zone. Raises InvalidField for a zone that the IANA list does not have."""
+    """Change the name and the time zone. Raises InvalidField for a zone that the IANA list does not have."""
     if not zones.is_known(time_zone):
         raise InvalidField("time_zone", _("Choose a time zone from the list."))
     name = _one_line("name", name)
@@ -191,9 +182,9 @@ def update_profile(*, user: User, name: str, time_zone: str) -> User:
 
 @unit_of_work()
 def set_purchases_frozen(*, user: User, frozen: bool, reason: str, now: datetime) -> None:
-    """Pause or resume a customer's purchases. The same again changes nothing and notifies nobody.
+    """Pause or resume a customer's purchases. Idempotent: what is so already is not announced again.
 
-    Raises SuperuserNotPaused: who may do everything is not held up by those who may pause customers.
+    Raises SuperuserNotPaused: staff who may pause customers can't hold up a superuser.
     """
     if frozen and user.is_superuser:
         raise SuperuserNotPaused
@@ -204,9 +195,9 @@ def set_purchases_frozen(*, user: User, frozen: bool, reason: str, now: datetime
 
 @unit_of_work()
 def save_by_staff(*, user: User, changed: Sequence[str]) -> User:
-    """Keep what staff changed in the console. The customer sees each in the activity, as any change of settings.
+    """Save the fields that staff changed in the console. The customer sees each in the activity.
 
-    Rights and groups are in `changed` too; the console's form keeps those by itself.
+    `changed` names permissions and groups too; the console's form saves those by itself.
     """
     own = {field.name for field in User._meta.concrete_fields}
     user.save(update_fields=[field for field in changed if field in own])

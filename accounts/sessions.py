@@ -1,4 +1,4 @@
-"""Sessions that have ended."""
+"""Delete sessions that have ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BATCH = 2_000
 
 
 def clear_sessions(*, now: datetime) -> int:
-    """Delete sessions that expired, and then the places of sign-in whose session is gone. How many sessions.
+    """Delete expired sessions, and then the UserSessions whose session is gone. Return how many sessions.
 
     In batches: the first run after years would be one statement of minutes otherwise.
     """

@@ -1,4 +1,4 @@
-"""News of this app. Sent inside the transaction that changed the state, where there is one."""
+"""Signals of this app, sent inside the transaction that changed the state, where there is one."""
 
 from django.dispatch import Signal
 

@@ -1,4 +1,4 @@
-"""Which staff may open a staff door: those with its permissions and a second factor of their own."""
+"""What staff have access to: by their permissions, and with a second factor where it is required."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from django.contrib.auth.backends import ModelBackend
 
 from accounts.models import User
 
-# What the console's socket shows: money as it moves, alerts, health.
-WATCH_CONSOLE = ("wallet.view_transaction", "activity.view_alert")
+# Needed to watch the console's socket: transactions, alerts, health.
+CONSOLE_FEED = ("wallet.view_transaction", "activity.view_alert")
 
 
 def lacks_second_factor(user: User) -> bool:
-    """Return whether the user must set up two-factor authentication before a staff door opens."""
+    """Return whether the user must set up two-factor authentication before having access to anything for staff."""
     return settings.CONSOLE_REQUIRES_MFA and not is_mfa_enabled(user, types=[Authenticator.Type.TOTP])
 
 
-def may(user: User, permissions: Sequence[str]) -> bool:
+def has_access(user: User, permissions: Sequence[str]) -> bool:
     """Return whether this user is staff, has all the permissions and, where it is required, a second factor."""
     return user.is_active and user.is_staff and user.has_perms(permissions) and not lacks_second_factor(user)
 
 
-def who_may(permissions: Sequence[str], *, among: Collection[int]) -> set[int]:
-    """Return the ids of those users for whom `may` holds, in one statement. Empty without one where nobody is named."""
+def users_with_access(permissions: Sequence[str], *, among: Collection[int]) -> set[int]:
+    """Return the ids of those users for whom `has_access` holds, by one statement; none for an empty `among`."""
     if not among:
         return set()
     users = User.objects.filter(pk__in=among, is_active=True, is_staff=True)

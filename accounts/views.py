@@ -99,24 +99,24 @@ def revoke_key(request: CustomerRequest, key_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def policy(request: HttpRequest) -> HttpResponse:
-    """The policy; a POST accepts it and goes on to `next`."""
+    """Show the policy; a POST accepts it and redirects to `next`."""
     if request.method == "POST":
         if not request.user.is_authenticated:
             return redirect_to_login(request.path)
         services.accept_policy(user=selectors.customer(request), ip_address=client_ip(request))
-        return HttpResponseRedirect(_inside(request, request.POST.get("next", "")) or reverse("buy"))
+        return HttpResponseRedirect(_safe_path(request, request.POST.get("next", "")) or reverse("buy"))
     accepted = request.user.is_authenticated and selectors.accepted_policy(user=selectors.customer(request))
     return render(request, "accounts/policy.html", {"version": settings.POLICY_VERSION, "accepted": accepted})
 
 
-def _inside(request: HttpRequest, target: str) -> str:
-    """The address where it is one of ours and starts with a slash, else ''."""
+def _safe_path(request: HttpRequest, target: str) -> str:
+    """Return the address where it is one of ours and starts with a slash, else ''."""
     hosts, secure = {request.get_host()}, request.is_secure()
     ours = target.startswith("/") and url_has_allowed_host_and_scheme(target, allowed_hosts=hosts, require_https=secure)
     return target if ours and target.isprintable() else ""
 
 
 def _show(form: Form, error: DomainError) -> None:
-    """The refusal beside the field that it is about."""
+    """Show the refusal beside the field that it is about."""
     fields = [name for name in error.extra.get("errors", {}) if name in form.fields]
     form.add_error(fields[0] if fields else None, str(error.detail))

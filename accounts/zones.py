@@ -8,7 +8,7 @@ from functools import lru_cache
 
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
-    """All that this machine knows, sorted. Kept, since finding them reads hundreds of files."""
+    """Return all that this machine knows, sorted. Cached, since finding them reads hundreds of files."""
     return tuple(sorted(zoneinfo.available_timezones()))
 
 
@@ -17,7 +17,7 @@ def is_known(name: str) -> bool:
 
 
 def zone(name: str) -> zoneinfo.ZoneInfo:
-    """The time zone of that name, UTC for one that this machine does not know."""
+    """Return the time zone of that name, UTC for one that this machine does not know."""
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from accounts.permissions import StaffMay
+from accounts.permissions import HasStaffPermissions
 from config.lib.api.negotiation import FormatFieldNegotiation
 from config.lib.api.openapi import response_example
 from config.lib.api.view import ApiView
@@ -68,7 +68,7 @@ _MONITOR = {
 
 
 def _customer(request: Request) -> User:
-    return cast(User, request.user)  # StaffMay lets nobody else in
+    return cast(User, request.user)  # HasStaffPermissions lets nobody else in
 
 
 class BalanceView(ApiView):
@@ -142,7 +142,7 @@ class ExportView(ApiView):
 
 class MonitorView(ApiView):
     query_fields = MonitorQuerySerializer
-    permission_classes = [StaffMay]
+    permission_classes = [HasStaffPermissions]
     staff_permissions = ("wallet.view_transaction",)
 
     @extend_schema(

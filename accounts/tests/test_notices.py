@@ -72,7 +72,7 @@ def subjects(mails: list[Any]) -> list[tuple[str, list[str]]]:
     return [(mail.subject, mail.to) for mail in mails]
 
 
-def test_a_changed_password_is_told_with_what_to_do_about_it(sent: Any) -> None:
+def test_a_changed_password_is_mailed_with_what_to_do_about_it(sent: Any) -> None:
     client = inside(ada())
     body = {"oldpassword": PASSWORD, "password1": "another-correct-horse"}
     [mail] = sent(lambda: client.post("/account/password/change/", body))
@@ -89,7 +89,7 @@ def test_a_changed_password_is_told_with_what_to_do_about_it(sent: Any) -> None:
     )
 
 
-def test_a_reset_password_is_told(client: Client, mailoutbox: list[Any], sent: Any) -> None:
+def test_a_reset_password_is_mailed(client: Client, mailoutbox: list[Any], sent: Any) -> None:
     ada()
     client.post("/account/password/reset/", {"email": "ada@example.test"})
     found = re.search(r"http://testserver(/account/\S+)", mailoutbox[0].body)
@@ -99,7 +99,7 @@ def test_a_reset_password_is_told(client: Client, mailoutbox: list[Any], sent: A
     assert subjects(mails) == [("Your password was reset", ["ada@example.test"])]
 
 
-def test_a_changed_address_is_told_to_the_old_one(sent: Any) -> None:
+def test_a_changed_address_is_mailed_to_the_old_one(sent: Any) -> None:
     user = ada()
     EmailAddress.objects.create(user=user, email="new@example.test", verified=True)
     client = inside(user)
@@ -113,7 +113,7 @@ def test_a_changed_address_is_told_to_the_old_one(sent: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)  # allauth sends these after the commit, and needs the request then
-def test_a_second_factor_is_told_when_it_comes_and_when_it_goes(sent: Any) -> None:
+def test_a_second_factor_is_mailed_when_it_comes_and_when_it_goes(sent: Any) -> None:
     user = ada()
     client = inside(user)
     client.get("/account/2fa/totp/activate/")
@@ -128,7 +128,7 @@ def test_a_second_factor_is_told_when_it_comes_and_when_it_goes(sent: Any) -> No
     assert not Authenticator.objects.exists()
 
 
-def test_a_new_key_is_told_without_its_secret(sent: Any) -> None:
+def test_a_new_key_is_mailed_without_its_secret(sent: Any) -> None:
     user = ada()
     client = inside(user)
     body = {"name": "Shop <CI> & more", "scopes": ["read", "buy"]}
@@ -142,14 +142,14 @@ def test_a_new_key_is_told_without_its_secret(sent: Any) -> None:
     assert made[0]["key"] not in mail.body
 
 
-def test_a_key_that_a_key_made_is_told_with_its_maker_and_its_end(sent: Any) -> None:
+def test_a_key_that_a_key_made_is_mailed_with_its_maker_and_its_end(sent: Any) -> None:
     end = timezone.now().replace(year=2031, month=2, day=3, hour=4, minute=5) + timedelta(0)
     mother, _secret = services.create_api_key(user=ada(), name="mother", expires_at=end)
     [mail] = sent(lambda: services.create_api_key(user=mother.user, name="child", by=mother))
     assert "It works until: 3 February 2031, 04:05 UTC\nIt was created by the key: mother" in mail.body
 
 
-def test_keys_that_end_together_are_told_in_one_mail(sent: Any) -> None:
+def test_keys_that_end_together_are_mailed_in_one_mail(sent: Any) -> None:
     user = ada()
     mother, _secret = services.create_api_key(user=user, name="mother")
     services.create_api_key(user=user, name="child", by=mother)
@@ -159,7 +159,7 @@ def test_keys_that_end_together_are_told_in_one_mail(sent: Any) -> None:
     assert sent(lambda: services.revoke_api_key(user=user, key_id=mother.pk)) == []
 
 
-def test_what_staff_change_is_told(sent: Any) -> None:
+def test_what_staff_change_is_mailed(sent: Any) -> None:
     user, client = ada(), staff()
     group = Group.objects.create(name="support")
     page = f"/admin/accounts/user/{user.pk}/change/"
@@ -178,7 +178,7 @@ def test_what_staff_change_is_told(sent: Any) -> None:
     ("action", "frozen_at", "subject"),
     [("pause_purchases", None, "Purchases are paused"), ("resume_purchases", timezone.now(), "Purchases are resumed")],
 )
-def test_paused_purchases_are_told(sent: Any, action: str, frozen_at: Any, subject: str) -> None:
+def test_paused_purchases_are_mailed(sent: Any, action: str, frozen_at: Any, subject: str) -> None:
     user = ada(purchases_frozen_at=frozen_at)
     now, frozen = timezone.now(), action == "pause_purchases"
     [mail] = sent(lambda: services.set_purchases_frozen(user=user, frozen=frozen, reason="a dispute", now=now))

@@ -36,14 +36,14 @@ def sign_in(password: str = PASSWORD, email: str = "ada@example.test") -> Client
     return client
 
 
-def test_a_sign_in_is_told_with_where_it_came_from(ada: User) -> None:
+def test_a_sign_in_is_announced_with_where_it_came_from(ada: User) -> None:
     with heard(signals.signed_in) as news, heard(signals.sign_in_failed) as failures:
         sign_in()
     assert news == [{"user": ada, **CALLER}]
     assert failures == []
 
 
-def test_a_failed_sign_in_is_told_to_whom_it_was_tried_on(ada: User) -> None:
+def test_a_failed_sign_in_is_announced_for_the_account_it_was_tried_on(ada: User) -> None:
     with heard(signals.sign_in_failed) as news:
         sign_in("wrong", "ADA@example.test")
     assert news == [{"user": ada, **CALLER}]
@@ -64,7 +64,7 @@ def test_the_sixth_wrong_password_in_a_row_is_not_even_tried(ada: User) -> None:
     assert client.get("/settings/security").status_code == 302, "nor is the right one, for five minutes"
 
 
-def test_a_changed_password_is_told(ada: User) -> None:
+def test_a_changed_password_is_announced(ada: User) -> None:
     client = sign_in()
     with heard(signals.settings_changed) as news:
         body = {"oldpassword": PASSWORD, "password1": "another-good-one"}
@@ -72,7 +72,7 @@ def test_a_changed_password_is_told(ada: User) -> None:
     assert news == [{"user": ada, "what": "Password"}]
 
 
-def test_a_second_factor_is_told_and_then_asked_for(ada: User, django_capture_on_commit_callbacks: Any) -> None:
+def test_a_second_factor_is_announced_and_then_asked_for(ada: User, django_capture_on_commit_callbacks: Any) -> None:
     client = sign_in()
     client.post("/account/reauthenticate/", {"password": PASSWORD})
     client.get("/account/2fa/totp/activate/")
@@ -95,7 +95,7 @@ def test_a_broken_client_header_is_cut_not_refused(ada: User) -> None:
     assert news == [{"user": ada, "ip_address": None, "user_agent": "x" * 300}]
 
 
-def test_what_staff_change_is_told_as_theirs(ada: User) -> None:
+def test_what_staff_change_is_announced_as_theirs(ada: User) -> None:
     with heard(signals.settings_changed) as news:
         services.save_by_staff(user=ada, changed=["is_active"])
     assert news == [{"user": ada, "what": "active", "actor": "staff"}]

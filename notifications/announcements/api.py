@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.permissions import StaffMay
+from accounts.permissions import HasStaffPermissions
 from config.lib.api.openapi import error_codes, request_example, response_example
 from config.lib.api.serializers import BodySerializer
 from config.lib.api.view import ApiView
@@ -39,7 +39,7 @@ class BroadcastedSerializer(serializers.Serializer):
 
 class BroadcastView(ApiView):
     with_body = ("POST",)
-    permission_classes = [StaffMay]
+    permission_classes = [HasStaffPermissions]
     staff_permissions = ("notifications.announce",)
 
     @extend_schema(

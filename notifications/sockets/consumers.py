@@ -271,7 +271,7 @@ class BalanceSocket(Socket):
 
 
 class ConsoleSocket(Socket):
-    """For staff with the permissions of staff.WATCH_CONSOLE: transactions, alerts, health."""
+    """For staff with the permissions of staff.CONSOLE_FEED: transactions, alerts, health."""
 
     channels = frames.CONSOLE
     may_subscribe = frozenset()

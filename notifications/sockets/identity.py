@@ -53,7 +53,7 @@ def from_session(session_key: str) -> Identity | None:
         return None
     return Identity(
         user.pk,
-        staff.may(user, staff.WATCH_CONSOLE),
+        staff.has_access(user, staff.CONSOLE_FEED),
         session_key=session_key,
         session_hash=known,
         password_digest=hashlib.sha256(user.password.encode()).hexdigest(),
@@ -81,7 +81,7 @@ def from_ticket(secret: str, *, now: datetime) -> Identity | None:
 
 def _identity_of_key(key: ApiKey) -> Identity:
     return Identity(
-        key.user_id, staff.may(key.user, staff.WATCH_CONSOLE), api_key_id=key.pk, scopes=frozenset(key.scopes)
+        key.user_id, staff.has_access(key.user, staff.CONSOLE_FEED), api_key_id=key.pk, scopes=frozenset(key.scopes)
     )
 
 
@@ -116,7 +116,8 @@ def pongs_of(identities: Collection[Identity], *, now: datetime) -> Mapping[Iden
         else ()
     )
 
-    watching = staff.who_may(staff.WATCH_CONSOLE, among={one.user_id for one in identities if one.watches_console})
+    watchers = {one.user_id for one in identities if one.watches_console}
+    watching = staff.users_with_access(staff.CONSOLE_FEED, among=watchers)
 
     def stays(one: Identity) -> bool:
         row = users.get(one.user_id)
@@ -159,7 +160,7 @@ def find_ended(identities: Sequence[Identity], *, now: datetime) -> list[int]:
     ended_users = set(_rows(_ENDED_USERS, [[user for user, _digest in users], [digest for _user, digest in users]]))
     ended_sessions = {key for (key,) in _rows(_ENDED_SESSIONS, [sessions, now])}
     ended_keys = {key for (key,) in _rows(_ENDED_KEYS, [keys, now])}
-    former_staff = watching - staff.who_may(staff.WATCH_CONSOLE, among=watching)
+    former_staff = watching - staff.users_with_access(staff.CONSOLE_FEED, among=watching)
     if not (ended_users or ended_sessions or ended_keys or former_staff):
         return []
     return [

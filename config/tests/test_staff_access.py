@@ -1,4 +1,4 @@
-"""Every staff door asks for its permission and for the second factor: walked from the routes, so none is forgotten."""
+"""Every page, call and socket for staff needs its permission and the second factor: walked from the routes."""
 
 from __future__ import annotations
 
@@ -186,14 +186,14 @@ def test_a_socket_opens_to_staff_without_rights_as_to_customers(path: str) -> No
             output = await socket.wire.receive_output(timeout=30)
             return output.get("code", output["type"])
 
-    people = [customer(), without_permission(), without_factor(), person(staff.WATCH_CONSOLE[0])]
+    people = [customer(), without_permission(), without_factor(), person(staff.CONSOLE_FEED[0])]
     assert len({async_to_sync(first)(user) for user in people}) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_console_socket_ends_with_the_permission_or_the_factor(settings: Any) -> None:
     settings.HEARTBEAT_SECONDS = 1
-    clerk, chief = person(*staff.WATCH_CONSOLE), person(*staff.WATCH_CONSOLE)
+    clerk, chief = person(*staff.CONSOLE_FEED), person(*staff.CONSOLE_FEED)
 
     async def ends(user: User, change: Any) -> int:
         async with opened("/ws/console", session=await in_thread(sign_in)(user)) as socket:
@@ -209,10 +209,10 @@ def test_the_console_socket_ends_with_the_permission_or_the_factor(settings: Any
 
 @DATABASE
 def test_staff_are_asked_for_in_one_statement(django_assert_num_queries: Any) -> None:
-    people = [person(*staff.WATCH_CONSOLE), person(), person(is_superuser=True), without_factor(), customer()]
+    people = [person(*staff.CONSOLE_FEED), person(), person(is_superuser=True), without_factor(), customer()]
     with django_assert_num_queries(1):
-        found = staff.who_may(staff.WATCH_CONSOLE, among={one.pk for one in people})
+        found = staff.users_with_access(staff.CONSOLE_FEED, among={one.pk for one in people})
     assert found == {people[0].pk, people[2].pk}
-    assert [staff.may(User.objects.get(pk=one.pk), staff.WATCH_CONSOLE) for one in people] == [
+    assert [staff.has_access(User.objects.get(pk=one.pk), staff.CONSOLE_FEED) for one in people] == [
         one.pk in found for one in people
     ]

@@ -1,4 +1,4 @@
-"""The sign-in library's pages and refusals in our words: each names the field and what would be right."""
+"""Texts and errors of the sign-in library's forms: each names the field and what would be right."""
 
 from __future__ import annotations
 
