@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import User
+from accounts.selectors import customer
 from activity import exports, selectors
 from activity.models import Activity
 from activity.serializers import (
@@ -46,17 +46,13 @@ _EVENT = {
 _LIST = response_example("One", {"total": 1, "activities": [_EVENT]})
 
 
-def _customer(request: Request) -> User:
-    return cast(User, request.user)  # HasScope lets nobody else in
-
-
 def _filters(given: dict[str, Any]) -> dict[str, Any]:
     words = {name: given[name] for name in ("activity_type", "resource_type", "status", "q") if name in given}
     return words | {"start": given.get("start_date"), "end": given.get("end_date")}
 
 
 def _page(request: Request, rows: QuerySet[Activity], given: dict[str, Any]) -> Response:
-    user = _customer(request)
+    user = customer(request)
     total, shown = list_page(
         rows,
         given,
@@ -79,7 +75,7 @@ class ActivitiesView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Everything that happened on your account, newest first."""
-        given, user = self.given, _customer(request)
+        given, user = self.given, customer(request)
         return _page(request, selectors.feed(user=user, **_filters(given)), given)
 
 
@@ -92,7 +88,7 @@ class ActivityView(ApiView):
     )
     def get(self, request: Request, activity_id: int) -> Response:
         """One of them."""
-        return Response(selectors.render(selectors.activity_of(user=_customer(request), activity_id=activity_id)))
+        return Response(selectors.render(selectors.activity_of(user=customer(request), activity_id=activity_id)))
 
 
 class ResourceView(ApiView):
@@ -121,7 +117,7 @@ class ResourceView(ApiView):
     )
     def get(self, request: Request, resource_type: str, resource_id: str) -> Response:
         """What happened to one verification, payment or refund, newest first."""
-        rows = selectors.of_resource(user=_customer(request), resource_type=resource_type, resource_id=resource_id)
+        rows = selectors.of_resource(user=customer(request), resource_type=resource_type, resource_id=resource_id)
         return _page(request, rows, self.given)
 
 
@@ -148,7 +144,7 @@ class OverviewView(ApiView):
     def get(self, request: Request) -> Response:
         """How many there are of each type and status."""
         given = self.given
-        user = _customer(request)
+        user = customer(request)
         return Response(selectors.overview(user=user, start=given.get("start_date"), end=given.get("end_date")))
 
 
@@ -171,5 +167,5 @@ class ExportView(ApiView):
         """All that the filters leave, as CSV or JSON."""
         form = FeedExportSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        rows = selectors.feed(user=_customer(request), **_filters(form.validated_data))
+        rows = selectors.feed(user=customer(request), **_filters(form.validated_data))
         return exports.respond(rows, as_format=form.validated_data["format"])

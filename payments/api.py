@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.selectors import customer
-from config.lib.api.idempotency import idempotency_key_of
+from config.lib.api.idempotency import created_response, idempotency_key_of
 from config.lib.api.openapi import REPLAYED, error_codes, idempotency_key, request_example, response_example
 from config.lib.api.view import ApiView
 from config.lib.paging import list_page
@@ -77,11 +77,7 @@ class InitializeView(ApiView):
             key=given["idempotency_key"],
             now=timezone.now(),
         )
-        return Response(
-            InitializedSerializer(top_up.payment).data,
-            status=200 if top_up.replayed else 201,
-            headers={"Idempotent-Replayed": "true"} if top_up.replayed else None,
-        )
+        return created_response(top_up, InitializedSerializer(top_up.payment).data)
 
 
 class PaymentsView(ApiView):

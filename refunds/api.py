@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import User
+from accounts.selectors import customer
 from config.lib.api.openapi import error_codes, response_example
 from config.lib.api.view import ApiView
 from config.lib.paging import list_page
@@ -31,10 +29,6 @@ _REFUND = {
 }
 
 
-def _customer(request: Request) -> User:
-    return cast(User, request.user)  # HasScope lets nobody else in
-
-
 class RefundsView(ApiView):
     query_fields = RefundQuerySerializer
 
@@ -48,7 +42,7 @@ class RefundsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Your refunds, newest first."""
-        user, given = _customer(request), self.given
+        user, given = customer(request), self.given
         total, refunds = list_page(
             selectors.refunds_of(user=user),
             given,
@@ -68,4 +62,4 @@ class RefundView(ApiView):
     )
     def get(self, request: Request, reference: str) -> Response:
         """One refund."""
-        return Response(RefundSerializer(selectors.refund_of(user=_customer(request), reference=reference)).data)
+        return Response(RefundSerializer(selectors.refund_of(user=customer(request), reference=reference)).data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -15,9 +15,11 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from accounts.permissions import HasStaffPermissions
+from accounts.selectors import customer
 from config.lib.api.negotiation import FormatFieldNegotiation
 from config.lib.api.openapi import response_example
 from config.lib.api.view import ApiView
+from config.lib.paging import list_page
 from wallet import exports, selectors
 from wallet.models import Transaction
 from wallet.serializers import (
@@ -67,10 +69,6 @@ _MONITOR = {
 }
 
 
-def _customer(request: Request) -> User:
-    return cast(User, request.user)  # HasStaffPermissions lets nobody else in
-
-
 class BalanceView(ApiView):
     @extend_schema(
         operation_id="wallet_balance",
@@ -80,7 +78,7 @@ class BalanceView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """What you have, what of it is set aside, and what you can spend."""
-        return Response(BalanceSerializer(selectors.balance_of(user=_customer(request))).data)
+        return Response(BalanceSerializer(selectors.balance_of(user=customer(request))).data)
 
 
 class TransactionsView(ApiView):
@@ -95,10 +93,10 @@ class TransactionsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Every movement of your money, newest first."""
-        user = _customer(request)
+        user = customer(request)
         # The journal has no gaps: its last sequence is its length.
         total = selectors.balance_of(user=user).version
-        return _page(selectors.transactions_of(user=user), total=total, given=self.given)
+        return _page(selectors.transactions_of(user=user), self.given, total=total)
 
 
 class DetailedView(ApiView):
@@ -113,8 +111,7 @@ class DetailedView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """The movements of one type, or of some days."""
-        rows = _filtered(_customer(request), self.given)
-        return _page(rows, total=rows.count(), given=self.given)
+        return _page(_filtered(customer(request), self.given), self.given)
 
 
 class ExportView(ApiView):
@@ -137,7 +134,7 @@ class ExportView(ApiView):
     def get(self, request: Request) -> StreamingHttpResponse:
         """All that the filters leave, as a file."""
         given = self.given
-        return exports.respond(_filtered(_customer(request), given), as_format=given["format"])
+        return exports.respond(_filtered(customer(request), given), as_format=given["format"])
 
 
 class MonitorView(ApiView):
@@ -164,13 +161,6 @@ def _filtered(user: User, given: dict[str, Any]) -> QuerySet[Transaction]:
     )
 
 
-def _page(rows: QuerySet[Transaction], *, total: int, given: dict[str, Any]) -> Response:
-    """`after` and `before` cost the same however deep; `skip` counts from where they put it."""
-    if "before" in given:
-        rows = rows.filter(sequence__lt=given["before"])
-    if "after" in given:
-        rows = rows.filter(sequence__gt=given["after"]).order_by("sequence")
-    shown = list(rows[given["skip"] : given["skip"] + given["limit"]])
-    if "after" in given:
-        shown.reverse()
+def _page(rows: QuerySet[Transaction], given: dict[str, Any], *, total: int | None = None) -> Response:
+    total, shown = list_page(rows, given, "-sequence", total=total)
     return Response({"total": total, "transactions": TransactionSerializer(shown, many=True).data})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import User
+from accounts.selectors import customer
 from config.lib import money
 from config.lib.api.negotiation import FormatFieldNegotiation
 from config.lib.api.openapi import request_example, response_example
@@ -88,13 +88,9 @@ _WHICH = [
 ]
 
 
-def _customer(request: Request) -> User:
-    return cast(User, request.user)  # HasScope lets nobody else in
-
-
 def _listing(request: Request, given: dict[str, Any]) -> QuerySet[Notification]:
     return selectors.listing(
-        user=_customer(request),
+        user=customer(request),
         category=given.get("category", ""),
         is_read=given["is_read"],
         start=given.get("start_date"),
@@ -119,7 +115,7 @@ class InboxView(ApiView):
 
         Newest first; with `after` the oldest first, so that whoever polls goes on from the last `seq` it got.
         """
-        given, user = dict(self.given), _customer(request)
+        given, user = dict(self.given), customer(request)
         after = given.pop("after", None)
         if after is not None:
             notification_polls_total.inc()
@@ -153,7 +149,7 @@ class CentreView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """The inbox by category, read state and time."""
-        user = _customer(request)
+        user = customer(request)
         inbox, given = selectors.inbox_of(user=user), self.given
         total, rows = list_page(_listing(request, {**given, "before": None}), given, "-seq")
         return Response(
@@ -180,7 +176,7 @@ class CategoriesView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Every category, with how many you have there and how many of them are unread."""
-        return Response({"categories": selectors.categories(user=_customer(request))})
+        return Response({"categories": selectors.categories(user=customer(request))})
 
 
 class SearchView(ApiView):
@@ -207,7 +203,7 @@ class SearchView(ApiView):
 
         They stand in the body or in the address; where both have one, the body's counts.
         """
-        given, user = self._given(request), _customer(request)
+        given, user = self._given(request), customer(request)
         found = selectors.search(user=user, query=given["query"])
         total, rows = list_page(found, given)
         return Response(
@@ -240,7 +236,7 @@ class BulkReadView(ApiView):
     @extend_schema(operation_id="notifications_bulk_read", **_BULK)
     def post(self, request: Request) -> Response:
         """Mark these, or all, as read."""
-        return Response(_changed(services.mark_read(user=_customer(request), **_which(request))))
+        return Response(_changed(services.mark_read(user=customer(request), **_which(request))))
 
 
 class BulkDeleteView(ApiView):
@@ -249,7 +245,7 @@ class BulkDeleteView(ApiView):
     @extend_schema(operation_id="notifications_bulk_delete", **_BULK)
     def post(self, request: Request) -> Response:
         """Hide these, or all, for good."""
-        return Response(_changed(services.delete(user=_customer(request), **_which(request))))
+        return Response(_changed(services.delete(user=customer(request), **_which(request))))
 
 
 class BulkArchiveView(ApiView):
@@ -258,7 +254,7 @@ class BulkArchiveView(ApiView):
     @extend_schema(operation_id="notifications_bulk_archive", **_BULK)
     def post(self, request: Request) -> Response:
         """Put these, or all, away."""
-        return Response(_changed(services.archive(user=_customer(request), **_which(request))))
+        return Response(_changed(services.archive(user=customer(request), **_which(request))))
 
 
 def _which(request: Request) -> dict[str, Any]:
@@ -288,7 +284,7 @@ class ExportView(ApiView):
     def get(self, request: Request) -> StreamingHttpResponse:
         """All that the filters leave, as CSV or JSON."""
         given = self.given
-        return exports.respond(_listing(request, given), user=_customer(request), as_format=given["format"])
+        return exports.respond(_listing(request, given), user=customer(request), as_format=given["format"])
 
 
 class ReadView(ApiView):
@@ -301,7 +297,7 @@ class ReadView(ApiView):
     )
     def post(self, request: Request, notification_id: int) -> Response:
         """Mark one as read."""
-        user = _customer(request)
+        user = customer(request)
         notification = services.read_one(user=user, notification_id=notification_id)
         return Response(selectors.render_all([notification], user=user)[0])
 
@@ -316,6 +312,6 @@ class ClickView(ApiView):
     )
     def post(self, request: Request, notification_id: int) -> Response:
         """Note that it was followed; that reads it too."""
-        user = _customer(request)
+        user = customer(request)
         notification = services.mark_clicked(user=user, notification_id=notification_id)
         return Response(selectors.render_all([notification], user=user)[0])

@@ -8,8 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from config.lib.api.serializers import BodySerializer
+from config.lib.idempotency import IdempotentResult
 
 
 class IdempotencyKeyField(serializers.RegexField):
@@ -52,3 +54,10 @@ class IdempotentSerializer(BodySerializer):
                 {"idempotency_key": [_("The header Idempotency-Key has another one. Send it in one place.")]}
             )
         return {**attrs, "idempotency_key": header}
+
+
+def created_response(result: IdempotentResult, data: Any) -> Response:
+    """Return 201 with what was created, or 200 and `Idempotent-Replayed` with what the same key created before."""
+    if result.replayed:
+        return Response(data, status=200, headers={"Idempotent-Replayed": "true"})
+    return Response(data, status=201)
