@@ -31,7 +31,7 @@ from notifications.inbox import services as notifications
 from notifications.models import Inbox, Notification
 from payments import services as payments
 from payments.models import Payment
-from payments.services import check as janitor
+from payments.services import check
 from refunds.models import Refund
 from tests.people import PASSWORD, customer
 from verifications import services
@@ -136,7 +136,7 @@ def test_everything_at_once_on_one_customer_neither_locks_up_nor_loses_a_cent(
         lambda _: services.recover_due(now=timezone.now() + timedelta(seconds=20)),
         lambda _: services.notify_progress(now=timezone.now() + timedelta(seconds=121)),
         lambda _: services.purge(now=timezone.now() + timedelta(hours=73)),
-        lambda _: janitor.check_due(now=timezone.now() + timedelta(minutes=11)),
+        lambda _: check.check_due(now=timezone.now() + timedelta(minutes=11)),
         lambda _: notifications.mark_read(user=user, all=True),
         lambda _: notifications.sweep(now=timezone.now() + timedelta(minutes=2)),
     ]

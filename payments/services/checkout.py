@@ -69,7 +69,7 @@ def open_checkout(*, payment: Payment, now: datetime) -> Payment:
         return end(payment=payment, status=PaymentStatus.FAILED, reason=reason, now=now)
     faults.point("topup.opened")
     _save_session(payment=payment, session=session)
-    faults.point("topup.noted")
+    faults.point("topup.saved")
     payment.refresh_from_db()
     return payment
 

@@ -183,15 +183,15 @@ def test_a_run_stops_asking_a_gateway_that_is_down_and_the_rest_keep_their_turn(
 
 
 def test_one_payment_that_breaks_does_not_hold_up_the_others(customer, sandbox, monkeypatch):
-    from payments.services import check as janitor
+    from payments.services import check as module
 
     first, second = (make_payment(customer, age=timedelta(minutes=11)) for _ in range(2))
-    ask = janitor.check
+    ask = module.check
 
     def broken(*, payment, now):
         return 1 / 0 if payment == first else ask(payment=payment, now=now)
 
-    monkeypatch.setattr(janitor, "check", broken)
+    monkeypatch.setattr(module, "check", broken)
     assert check() == 2
     assert [Payment.objects.get(pk=one.pk).gateway_id != "" for one in (first, second)] == [False, True]
 

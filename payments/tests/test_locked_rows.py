@@ -37,7 +37,7 @@ def balances(*users: User) -> list[int]:
     return [balance_of(user=user).balance for user in users]
 
 
-def test_the_janitor_asks_once_about_a_locked_customer_and_credits_the_others(
+def test_the_check_asks_once_about_a_locked_customer_and_credits_the_others(
     sandbox: RunningSandbox, hold_row: HoldRow
 ) -> None:
     ill, well = make_user("ill@example.test"), make_user("well@example.test")

@@ -37,7 +37,7 @@ def outcome(user):
     )
 
 
-def test_webhook_return_and_janitor_at_once_credit_once(begun, customer, sandbox, deliver, in_threads, news):
+def test_webhook_return_and_check_at_once_credit_once(begun, customer, sandbox, deliver, in_threads, news):
     sandbox.pay(begun.reference, duplicate=True)
     later = timezone.now() + timedelta(minutes=10)
     turns = [
@@ -105,7 +105,7 @@ def test_two_workers_share_the_events_and_try_each_once(customer, sandbox, in_th
     assert set(GatewayEvent.objects.values_list("attempts", flat=True)) == {1}
 
 
-def test_two_janitors_share_the_payments_and_ask_once_each(customer, sandbox, in_threads):
+def test_two_checks_share_the_payments_and_ask_once_each(customer, sandbox, in_threads):
     for _ in range(6):
         services.initiate(user=customer, amount=20_00, now=timezone.now())
     asked = in_threads(lambda: services.check_due(now=timezone.now() + timedelta(minutes=11)), times=2)

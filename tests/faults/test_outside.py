@@ -77,7 +77,7 @@ def test_each_fault_of_the_gateway_ends_with_what_was_paid(drill: Drill) -> None
         assert first is not None
         assert again is not None
         assert (first.status_code in (200, 201, 503), again.status_code in (200, 201, 503)) == (True, True), fault
-    drill.catch_up(700)  # the janitor opens what is not open yet
+    drill.catch_up(700)  # the regular check opens what is not open yet
     drill.sandbox.settings(webhook_enabled=True)
     for payment in Payment.objects.all():
         drill.sandbox.fault("GET /stripe/v1/checkout/sessions/", FAULTS[payment.pk % len(FAULTS)])

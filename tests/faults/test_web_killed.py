@@ -81,7 +81,7 @@ def test_killed_while_a_code_is_pushed(drill: Drill, point: str) -> None:
     assert drill.available() == 9_50
 
 
-@pytest.mark.parametrize("point", ["topup.created", "topup.opened", "topup.noted"])
+@pytest.mark.parametrize("point", ["topup.created", "topup.opened", "topup.saved"])
 def test_killed_while_a_top_up_begins(drill: Drill, point: str) -> None:
     drill.start(drill.stack.web, FAULT_POINT=point)
     assert drill.post("/api/payments/initialize", {"amount": "20.00"}, **{"Idempotency-Key": "drill"}) is None
