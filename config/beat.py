@@ -13,9 +13,7 @@ from typing import Any
 
 from celery.schedules import crontab
 from django.conf import settings
-from django.core.cache import cache
 from django_celery_beat.schedulers import DatabaseScheduler
-from redis import Redis
 from redis.exceptions import RedisError
 
 from config import heartbeats
@@ -25,8 +23,7 @@ log = logging.getLogger(__name__)
 
 def waits(task: str, *, queue: str | None = None) -> bool:
     """Return whether the task stands in its queue (or this one) and no worker has taken it yet. Raises RedisError."""
-    client: Redis = cache.client.get_client()  # type: ignore[attr-defined]
-    messages: Any = client.lrange(queue or settings.CELERY_TASK_ROUTES[task]["queue"], 0, -1)
+    messages: Any = heartbeats.redis().lrange(queue or settings.CELERY_TASK_ROUTES[task]["queue"], 0, -1)
     return any(json.loads(message)["headers"].get("task") == task for message in messages)
 
 

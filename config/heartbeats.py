@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.core.cache import cache
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from redis import Redis
 from redis.exceptions import RedisError
+
+from config.lib.redis.client import client
 
 BEAT = "beat"
 _KEEP_MS = 86_400_000
@@ -21,7 +22,7 @@ _KEEP_MS = 86_400_000
 
 def note(name: str) -> None:
     """Leave a sign of life. Raises RedisError."""
-    _redis().set(_key(name), "", px=_KEEP_MS)
+    redis().set(_key(name), "", px=_KEEP_MS)
 
 
 def ages() -> dict[str, float | None]:
@@ -30,7 +31,7 @@ def ages() -> dict[str, float | None]:
     Raises RedisError.
     """
     names = [*settings.WORKER_QUEUES, BEAT]
-    with _redis().pipeline(transaction=False) as pipeline:
+    with redis().pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.pttl(_key(name))
         left = pipeline.execute()
@@ -44,7 +45,7 @@ def silent() -> list[str]:
 
 def lengths() -> dict[str, int]:
     """Return how many tasks wait in each queue. Raises RedisError."""
-    with _redis().pipeline(transaction=False) as pipeline:
+    with redis().pipeline(transaction=False) as pipeline:
         for queue in settings.WORKER_QUEUES:
             pipeline.llen(queue)
         return dict(zip(settings.WORKER_QUEUES, pipeline.execute(), strict=True))
@@ -72,6 +73,6 @@ def _key(name: str) -> str:
     return f"{settings.CACHES['default']['KEY_PREFIX']}:heartbeat:{name}"
 
 
-def _redis() -> Redis:
-    client: Redis = cache.client.get_client()  # type: ignore[attr-defined]
-    return client
+def redis() -> Redis:
+    """Return the client for the queues and their signs of life."""
+    return client(connect_seconds=0.25, answer_seconds=0.25)

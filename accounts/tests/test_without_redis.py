@@ -59,8 +59,8 @@ def test_calls_are_still_throttled(settings: Any, monkeypatch: pytest.MonkeyPatc
 def test_a_value_is_remembered_meanwhile_and_forgotten_when_redis_is_back(settings: Any, redis_server: Any) -> None:
     cache.set("colour", "green", 60)
     assert (cache.get("colour"), cache.add("colour", "red", 60), cache.get("shape", "none")) == ("green", False, "none")
-    shared._down_until = 0.000001  # the pause is over
+    shared.guard._try_at = 0.0  # the pause is over
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": settings.REDIS_URL}}
     assert caches["default"].get("colour") is None
-    assert shared._down_until == 0.0
+    assert not shared.guard.is_down
     cache.delete("colour")

@@ -231,7 +231,7 @@ def test_when_redis_is_back_its_state_holds(settings, monkeypatch):
     break_it(guard)
     refused_for(guard)
     settings.REDIS_URL = url
-    monkeypatch.setattr(module, "_redis_down_until", 0.0)
+    module._redis_guard.is_down = False
     guard.check()
     other.check()
 

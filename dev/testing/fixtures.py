@@ -27,8 +27,8 @@ def _fresh_redis(redis_server: "redis_client.Redis") -> None:
     from config.lib.remote import breaker
     from notifications.realtime import publish
 
-    breaker._redis_down_until = cache._down_until = 0.0
-    publish._circuit = publish._Circuit()
+    for guard in (breaker._redis_guard, cache.guard, publish.guard):
+        guard.is_down = False
     keys = [key for key in cast("list[bytes]", redis_server.keys("*")) if not key.startswith(_KEPT_KEYS)]
     if keys:
         redis_server.delete(*keys)

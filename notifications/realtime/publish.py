@@ -7,22 +7,21 @@ further frames are dropped at once for a second, so several of one request don't
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple, cast
 
 import redis
 from channels.layers import get_channel_layer
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from config.lib.metrics import websocket_messages_total
+from config.lib.redis.client import client
+from config.lib.redis.guard import Guard, RedisPaused
 from notifications.realtime import frames
 from notifications.realtime.frames import ServerFrame
 
@@ -32,7 +31,6 @@ MESSAGE = "socket.frame"
 ALL = "all"
 STAFF = "staff"
 ACCESS = "access"  # for the processes that hold sockets, not for the sockets
-_SKIP_SECONDS = 1.0
 _PRESENCE_SECONDS = 60
 _AT_ONCE = 200
 
@@ -64,6 +62,9 @@ def to_staff(frame: ServerFrame) -> Hint:
 def access_ended(user_id: int) -> Hint:
     """Return the hint for the processes that hold sockets of a user."""
     return Hint(ACCESS, AccessEnded(user_id))
+
+
+guard = Guard(pause_seconds=1.0)
 
 
 def user_group(user_id: int) -> str:
@@ -112,76 +113,28 @@ def _send(hints: Sequence[Hint]) -> None:
             continue
         types[frame.type] += 1
         groups.setdefault(group, []).append(encoded)
-    if not groups or not _circuit.admits():
+    if not groups:
         return
     try:
-        with _client().pipeline(transaction=False) as pipe:
+        with guard, _client().pipeline(transaction=False) as pipe:
             for group, messages in groups.items():
                 pipe.publish(redis_channel(group), get_channel_layer().serialize(envelope(messages)))
             for name, times in types.items():
                 pipe.hincrby(_counts_key(), name, times)
             pipe.execute()
+    except RedisPaused:
+        return
     except (redis.RedisError, OSError) as error:
-        _circuit.failed()
         log.warning("publish_failed", extra={"group": hints[0].group, "frame_types": [*types], "error": repr(error)})
         return
-    _circuit.succeeded()
     for name, times in types.items():
         websocket_messages_total.labels(type=name).inc(times)
 
 
-class _Circuit:
-    """Open for a second after a failure; then one caller tries, and the others go on skipping until it is through."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._failing = False
-        self._try_at = 0.0
-
-    def admits(self) -> bool:
-        if not self._failing:
-            return True
-        with self._lock:
-            now = time.monotonic()
-            if now < self._try_at:
-                return False
-            self._try_at = now + _SKIP_SECONDS
-            return True
-
-    def failed(self) -> None:
-        with self._lock:
-            self._failing = True
-            self._try_at = time.monotonic() + _SKIP_SECONDS
-
-    def succeeded(self) -> None:
-        self._failing = False
-
-
-_circuit = _Circuit()
-
-
 def _client() -> redis.Redis:
-    return _client_of(settings.REDIS_URL)
-
-
-@cache
-def _client_of(url: str) -> redis.Redis:
-    """Kept; its pool notices a fork, and a connection that Redis closed.
-
-    Connecting and waiting for an answer share the time allowed. Without HELLO and SETINFO a new connection asks for
-    nothing but its database, so no third wait comes on top.
-    """
+    """Connecting and waiting for an answer share the time allowed."""
     budget = settings.PUBLISH_TIMEOUT_SECONDS
-    return redis.Redis.from_url(
-        url,
-        protocol=2,
-        driver_info=None,
-        socket_connect_timeout=budget * 0.4,
-        socket_timeout=budget * 0.5,
-        socket_keepalive=True,
-        retry=Retry(NoBackoff(), 0),
-        health_check_interval=0,
-    )
+    return client(connect_seconds=budget * 0.4, answer_seconds=budget * 0.5)
 
 
 # Who is connected, and how much was sent: best effort, for `GET /api/websocket/status`.
@@ -196,34 +149,23 @@ def _presence_key() -> str:
 
 
 def report_connections(*, process: str, connections: int) -> None:
-    """Notes this process's open sockets for the others. Skipped while Redis is down."""
-    if not _circuit.admits():
-        return
+    """Write down this process's open sockets for the others. Skipped while Redis is down."""
     entry = json.dumps({"connections": connections, "at": time.time()})
-    try:
-        with _client().pipeline(transaction=False) as pipe:
-            pipe.hset(_presence_key(), process, entry)
-            pipe.expire(_presence_key(), _PRESENCE_SECONDS * 10)
-            pipe.execute()
-    except (redis.RedisError, OSError):
-        _circuit.failed()
-        return
-    _circuit.succeeded()
+    with contextlib.suppress(redis.RedisError, OSError), guard, _client().pipeline(transaction=False) as pipe:
+        pipe.hset(_presence_key(), process, entry)
+        pipe.expire(_presence_key(), _PRESENCE_SECONDS * 10)
+        pipe.execute()
 
 
 def shared_counts() -> tuple[dict[str, int], dict[str, int]] | None:
-    """(open sockets by process, frames published by type), None while Redis does not answer."""
-    if not _circuit.admits():
-        return None
+    """Return (open sockets by process, frames published by type), None while Redis does not answer."""
     try:
-        with _client().pipeline(transaction=False) as pipe:
+        with guard, _client().pipeline(transaction=False) as pipe:
             pipe.hgetall(_presence_key())
             pipe.hgetall(_counts_key())
             answer = cast("list[dict[bytes, bytes]]", pipe.execute())
     except (redis.RedisError, OSError):
-        _circuit.failed()
         return None
-    _circuit.succeeded()
     fresh = time.time() - _PRESENCE_SECONDS
     entries = {process.decode(): json.loads(entry) for process, entry in answer[0].items()}
     sockets = {process: entry["connections"] for process, entry in entries.items() if entry["at"] > fresh}

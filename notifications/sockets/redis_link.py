@@ -13,9 +13,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import redis
 from django.conf import settings
 from redis import asyncio as aioredis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from config.lib.redis.client import options
 from notifications.realtime import publish
 
 log = logging.getLogger(__name__)
@@ -40,14 +39,7 @@ async def open_link() -> AsyncIterator[Receive]:
     Raises one of LINK_ERRORS, here or from that function, when the link is lost.
     """
     pool = aioredis.ConnectionPool.from_url(
-        settings.REDIS_URL,
-        protocol=2,
-        driver_info=None,
-        client_name=process_name(),
-        socket_connect_timeout=1.0,
-        socket_timeout=1.0,
-        socket_keepalive=True,
-        retry=Retry(NoBackoff(), 0),
+        settings.REDIS_URL, client_name=process_name(), **options(connect_seconds=1.0, answer_seconds=1.0)
     )
     connection = pool.make_connection()
 

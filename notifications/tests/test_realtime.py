@@ -13,6 +13,8 @@ from channels.layers import get_channel_layer
 from django.utils import timezone
 
 from config.lib.metrics import websocket_messages_total
+from config.lib.redis import guard
+from config.lib.redis.client import _client_of
 from notifications.realtime import frames, publish
 
 PONG = frames.Pong(seq=1, version=2)
@@ -101,7 +103,7 @@ def test_a_dead_redis_costs_a_request_less_than_its_budget_however_much_it_publi
 
 def test_after_a_failure_frames_are_dropped_without_trying_for_a_second(black_hole, settings, monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(publish.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(guard.time, "monotonic", lambda: clock[0])
     working, dead = os.environ["REDIS_URL"], settings.REDIS_URL
     settings.REDIS_URL = dead
     publish.send([publish.to_user(1, PONG)])
@@ -122,7 +124,7 @@ def test_a_child_process_does_not_speak_on_its_parents_connection():
     child = os.fork()
     if child == 0:  # pragma: no cover  (the child's own process)
         publish.send([publish.to_user(1, PONG)])
-        os._exit(0 if not publish._circuit._failing else 1)
+        os._exit(1 if publish.guard.is_down else 0)
     assert published(lambda: publish.send([publish.to_user(1, PONG)])) == 1
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
@@ -207,7 +209,7 @@ def published(work, *, kind: str = "pong") -> int:
 def test_the_client_asks_redis_for_nothing_on_the_way():
     """No HELLO, no SETINFO, no second try: each would wait once more."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        client = publish._client_of(f"redis://127.0.0.1:{server.getsockname()[1]}/3")
+        client = _client_of(f"redis://127.0.0.1:{server.getsockname()[1]}/3", 0.1, 0.125)
         with pytest.raises(redis.TimeoutError):
             client.publish("channel", b"frame")
         connection, _ = server.accept()

@@ -67,7 +67,7 @@ async def test_when_redis_comes_back_sockets_are_told_where_things_stand_and_liv
         await in_thread(tell)(user)
         assert (await socket.until("pong"))["seq"] == 1
         await linked()
-        publish._circuit.succeeded()
+        publish.guard.is_down = False
         await in_thread(tell)(user)
         assert (await socket.until("notification"))["seq"] == 2
 

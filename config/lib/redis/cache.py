@@ -6,7 +6,6 @@ refuse everybody; so a process without Redis goes on counting, and asks Redis ag
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +14,11 @@ from django.core.cache.backends.locmem import LocMemCache
 from django_redis.cache import RedisCache
 from django_redis.exceptions import ConnectionInterrupted
 
+from config.lib.redis.guard import Guard, RedisPaused
+
 log = structlog.get_logger(__name__)
-_PAUSE_SECONDS = 2.0
-_down_until = 0.0  # of the process: Django makes a cache object for each thread and each asynchronous request
+# One for the process: Django makes a cache object for each thread and each asynchronous request.
+guard = Guard(pause_seconds=2.0, errors=(ConnectionInterrupted,))
 
 
 class SharedCache(RedisCache):
@@ -48,17 +49,16 @@ class SharedCache(RedisCache):
         return self._either("delete", args, kwargs)
 
     def _either(self, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        global _down_until
         local: Callable[..., Any] = getattr(self._local, operation)
-        if time.monotonic() < _down_until:
-            return local(*args, **kwargs)
+        was_down = guard.is_down
         try:
-            answer = getattr(self.client, operation)(*args, **kwargs)
+            with guard:
+                answer = getattr(self.client, operation)(*args, **kwargs)
+        except RedisPaused:
+            return local(*args, **kwargs)
         except ConnectionInterrupted as error:
-            _down_until = time.monotonic() + _PAUSE_SECONDS
             log.warning("cache_alone", error=type(error.__cause__).__name__)
             return local(*args, **kwargs)
-        if _down_until:
-            _down_until = 0.0
+        if was_down:
             self._local.clear()
         return answer

@@ -26,13 +26,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
-import redis
 import structlog
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import Redis, RedisError
 
 from config.lib import metrics
+from config.lib.redis.client import client
+from config.lib.redis.guard import Guard, RedisPaused
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -377,28 +377,26 @@ def _failed(row: _Row, now: float, least: int, subjects: Sequence[str]) -> _Row:
     return _Row(failures, now if opens else 0.0, subjects=known)
 
 
-_redis_down_until = 0.0
+_redis_guard = Guard(pause_seconds=_REDIS_PAUSE_SECONDS)
 
 
 def _in_redis(
     names: Sequence[str], operation: str, now: float, told: Sequence[tuple[int, Sequence[str]]]
 ) -> tuple[list[_Row], bool] | None:
     """The state after the step, None where Redis does not answer."""
-    global _redis_down_until
-    if time.monotonic() < _redis_down_until:
-        return None
     arguments: list[Any] = [operation, f"{now:.3f}", settings.BREAKER_FAILURES, settings.BREAKER_RESET_SECONDS]
     arguments += [_probe_seconds(), _KEEP_SECONDS]
     for least, subjects in told:
         arguments += [least, "\n".join(subjects[:least])]  # as many as it takes
     try:
-        granted, *fields = _client(settings.REDIS_URL).eval(
-            _SCRIPT, len(names), *(_key(name) for name in names), *arguments
-        )
-    except (redis.RedisError, OSError) as error:
-        _redis_down_until = time.monotonic() + _REDIS_PAUSE_SECONDS
+        with _redis_guard:
+            answer: Any = _client().eval(_SCRIPT, len(names), *(_key(name) for name in names), *arguments)
+    except RedisPaused:
+        return None
+    except (RedisError, OSError) as error:
         log.warning("breaker_alone", breaker=names[0], error=type(error).__name__)
         return None
+    granted, *fields = answer
     rows = [
         _Row(int(failures), float(opened_at), float(probe_until))
         for failures, opened_at, probe_until in zip(fields[::3], fields[1::3], fields[2::3], strict=True)
@@ -407,12 +405,11 @@ def _in_redis(
 
 
 def _names_in_redis() -> list[str]:
-    if time.monotonic() < _redis_down_until:
-        return []
     start = _key("")
     try:
-        keys = list(_client(settings.REDIS_URL).scan_iter(match=f"{start}*", count=1000))
-    except (redis.RedisError, OSError):
+        with _redis_guard:
+            keys = list(_client().scan_iter(match=f"{start}*", count=1000))
+    except (RedisError, OSError):
         return []
     return [key.decode(errors="replace").removeprefix(start) for key in keys]
 
@@ -421,12 +418,8 @@ def _key(name: str) -> str:
     return f"{settings.CACHES['default'].get('KEY_PREFIX', '')}:breaker:{name}"
 
 
-@lru_cache(maxsize=4)
-def _client(url: str) -> Any:
-    """One round trip a step, no second try. redis-py's pool is fork-safe by itself."""
-    return redis.Redis.from_url(
-        url, socket_connect_timeout=_REDIS_SECONDS, socket_timeout=_REDIS_SECONDS, retry=Retry(NoBackoff(), 0)
-    )
+def _client() -> Redis:
+    return client(connect_seconds=_REDIS_SECONDS, answer_seconds=_REDIS_SECONDS)
 
 
 def _probe_seconds() -> float:
