@@ -1,4 +1,4 @@
-"""A browser's own words about itself, as a person would say them. A hint for its owner, nothing to rely on."""
+"""Names of browsers and systems, read from the User-Agent. A hint for the account's owner, nothing to rely on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SYSTEMS = (
 
 
 def device(user_agent: str) -> str:
-    """ "Firefox on Windows", or "Unknown device" where nothing is recognised."""
+    """Return a name such as "Firefox on Windows", "Unknown device" where nothing is recognised."""
     browser = next((name for sign, name in _BROWSERS if sign in user_agent), "")
     system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
     if browser and system:

@@ -270,7 +270,7 @@ NOTIFICATION_RESENT = Event(
 
 VOCABULARY: dict[str, Event] = {event.name: event for event in list(globals().values()) if isinstance(event, Event)}
 
-# Each type of journal row is told by exactly one event: (where money came, where money went).
+# Each type of journal row has exactly one event: (where money came, where money went).
 OF_TRANSACTION: dict[str, tuple[Event, Event]] = {
     TransactionType.CREDIT: (PAYMENT_COMPLETED, PAYMENT_COMPLETED),
     TransactionType.BONUS: (CREDIT_ADDED, CREDIT_ADDED),

@@ -20,7 +20,7 @@ _CHUNK = 500
 
 
 def respond(rows: QuerySet[Activity], *, as_format: str) -> StreamingHttpResponse:
-    """These events as csv or json."""
+    """Return these events as csv or json."""
     shown = (selectors.render(row) for row in rows.iterator(chunk_size=_CHUNK))
     if as_format == "json":
         return export.json_response(name="activity", rows=shown)

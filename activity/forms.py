@@ -33,7 +33,7 @@ class FeedFilter(forms.Form):
     q = forms.CharField(max_length=100, required=False)
 
     def bounds(self) -> dict[str, Any]:
-        """For the selector; the days are the reader's, the end day is inside."""
+        """Return the selector's arguments; the days are the reader's, the end day is inside."""
         data = self.cleaned_data
         chosen, end = data.get("type") or "", data.get("end")
         return {

@@ -1,4 +1,4 @@
-"""When staff are told: small rules over what was just recorded. Thresholds are settings."""
+"""When staff are alerted: small rules over what was just recorded. Thresholds are settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wallet.models import Transaction, TransactionType
 
 
 def watch_transaction(transaction: Transaction) -> None:
-    """Raise what a new journal row gives reason to."""
+    """Raise the alerts that a new journal row gives reason to."""
     _large_deduction(transaction)
     _rapid_transactions(transaction)
 
@@ -32,7 +32,7 @@ def _large_deduction(transaction: Transaction) -> None:
 
 
 def _rapid_transactions(transaction: Transaction) -> None:
-    """The journal is numbered without gaps: the row that many before says whether all of them fit the window."""
+    """Alert where more rows than allowed fit the window. The journal is numbered without gaps, so one row tells."""
     earlier = transaction.sequence - settings.RAPID_TRANSACTIONS
     if earlier < 1:
         return
@@ -51,7 +51,7 @@ def _rapid_transactions(transaction: Transaction) -> None:
 
 
 def watch_failed_signins(*, user: User, now: datetime) -> None:
-    """Raise one alert for each window in which somebody's sign-in failed too often."""
+    """Raise one alert for each window in which a customer's sign-in failed too often."""
     seconds = settings.FAILED_SIGNINS_SECONDS
     since = now - timedelta(seconds=seconds)
     failed = Activity.objects.filter(user=user, activity_type="login", event="signin_failed", created_at__gte=since)

@@ -46,7 +46,7 @@ def feed(
 
 
 def activity_of(*, user: User, activity_id: int) -> Activity:
-    """Raises NotFound for another's."""
+    """Return one of the user's events. Raises NotFound for another's."""
     activity = Activity.objects.filter(user=user, pk=activity_id).first()
     if activity is None:
         raise NotFound(_("You have no such activity."))
@@ -62,7 +62,7 @@ class Pause:
 
 
 def pause_of(*, user: User) -> Pause:
-    """Why the user's purchases are paused now; without a reason where no event tells of it."""
+    """Return why the user's purchases are paused now; without a reason where no event has it."""
     event = of_resource(user=user, resource_type="user", resource_id=str(user.pk)).filter(event="purchases_frozen")
     latest = event.first()
     if latest is None:
@@ -72,14 +72,14 @@ def pause_of(*, user: User) -> Pause:
 
 
 def of_resource(*, user: User, resource_type: str, resource_id: str) -> QuerySet[Activity]:
-    """What happened to one verification, payment, …, newest first."""
+    """Return what happened to one verification, payment, …, newest first."""
     return Activity.objects.filter(user=user, resource_type=resource_type, resource_id=resource_id).order_by(
         *NEWEST_FIRST
     )
 
 
 def overview(*, user: User, start: datetime | None = None, end: datetime | None = None) -> dict[str, Any]:
-    """Counts for the cards: {total, by_type: {type: n}, by_status: {status: n}, last_at}."""
+    """Return the counts for the cards: {total, by_type: {type: n}, by_status: {status: n}, last_at}."""
     rows = feed(user=user, start=start, end=end).order_by()
     by_type: dict[str, int] = {}
     by_status: dict[str, int] = {}
@@ -97,7 +97,7 @@ def overview(*, user: User, start: datetime | None = None, end: datetime | None 
 
 
 def render(activity: Activity) -> dict[str, Any]:
-    """One event as the API, the sockets and the pages carry it, in the reader's language."""
+    """Return one event as the API, the sockets and the pages carry it, in the reader's language."""
     declared = VOCABULARY.get(activity.event)
     shown = wording.values(activity.event, activity.data)
     own = activity.actor == CUSTOMER

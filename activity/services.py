@@ -83,7 +83,7 @@ def _write(activities: Sequence[Activity]) -> None:
 def _fields(
     event: Event, data: Mapping[str, str], resource: tuple[str, str], actor: str, now: datetime | None
 ) -> dict[str, Any]:
-    """The row's columns, its words in the house's language. Checked before a transaction can be spoilt by them."""
+    """Return the row's columns, its words in the product's language. Raises BadEventData."""
     wording.validate(event, data)
     with translation.override(settings.LANGUAGE_CODE):
         shown = wording.values(event.name, data)
@@ -112,7 +112,10 @@ def raise_alert(
     user: User | None = None,
     transaction: Transaction | None = None,
 ) -> Alert | None:
-    """Tell staff, once for each rule and cause; None where they know already. `details` are primitives."""
+    """Alert staff, once for each rule and cause. Return None where there is an alert already.
+
+    `details` are primitives.
+    """
     alert, is_new = Alert.objects.get_or_create(
         rule=rule,
         cause=cause[:120],
@@ -125,7 +128,7 @@ def raise_alert(
 
 
 def acknowledge_alert(*, alert: Alert, by: User, now: datetime) -> Alert:
-    """Say that somebody is looking at it. Acknowledging again changes nothing; a resolved one is refused."""
+    """Mark an alert as looked at. Acknowledging again changes nothing. Raises AlertIsClosed for a resolved one."""
     states = Alert.State
     moved = Alert.objects.filter(pk=alert.pk, state=states.OPEN).update(
         state=states.ACKNOWLEDGED, handled_by=by, handled_at=now
@@ -146,7 +149,7 @@ def resolve_alert(*, alert: Alert, by: User, now: datetime) -> Alert:
 
 
 def cleanup(*, before: datetime) -> int:
-    """Remove older events that money doesn't depend on; those that a notification still tells stay. How many."""
+    """Remove older events that money doesn't depend on; those that a notification still shows stay. Return how many."""
     old = Activity.objects.filter(created_at__lt=before, notification__isnull=True).exclude(
         activity_type__in=FINANCIAL_TYPES
     )

@@ -40,7 +40,7 @@ class _Values(dict[str, str]):
 
 
 def validate(event: Event, data: Mapping[str, Any]) -> None:
-    """Raises BadEventData unless `data` has exactly the declared fields, each of its kind."""
+    """Raise BadEventData unless `data` has exactly the declared fields, each of its kind."""
     if data.keys() != event.fields.keys():
         missing, undeclared = sorted(event.fields.keys() - data.keys()), sorted(data.keys() - event.fields.keys())
         raise BadEventData(f"{event.name}: missing {missing}, undeclared {undeclared}")
@@ -68,7 +68,7 @@ def _time(value: str) -> datetime | None:
 
 
 def present(kind: Kind, value: str) -> str:
-    """One value as people read it: "2.50" -> "$2.50", "timeout" -> "no code came in time"."""
+    """Return one value as people read it: "2.50" -> "$2.50", "timeout" -> "no code came in time"."""
     if kind is Kind.MONEY:
         return money.display(money.to_cents(value))
     if kind is Kind.REASON:
@@ -83,13 +83,13 @@ def present(kind: Kind, value: str) -> str:
 
 
 def values(event_name: str, data: Mapping[str, str]) -> dict[str, str]:
-    """The event's fields as people read them. Fields that are no longer declared are left as they are."""
+    """Return the event's fields as people read them. Fields that are no longer declared are left as they are."""
     fields = VOCABULARY[event_name].fields if event_name in VOCABULARY else {}
     return _Values({name: present(fields.get(name, Kind.TEXT), value) for name, value in data.items()})
 
 
 def fill(template: str | Promise, shown: Mapping[str, str]) -> str:
-    """The template with its braces filled in."""
+    """Return the template with its braces filled in."""
     return str(template).format_map(shown)
 
 

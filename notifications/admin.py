@@ -22,7 +22,7 @@ class InboxAdmin(ReadOnlyAdmin):
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin):
-    """The event's own words: a message with a code in it is for its customer alone."""
+    """Shows the event's name, not the message: one with a code in it is for its customer alone."""
 
     list_display = ("created_at", "customer", "seq", "event", "priority", "read_at", "clicked_at", "archived_at")
     list_filter = ("category", "priority", "created_at")

@@ -210,45 +210,42 @@ READ_WHEN_SHOWN = {"verification_complete": frozenset({"code"})}
 REFUND_EVENTS = frozenset(name for name, notice in CATALOG.items() if notice.category == "refund")
 
 
-def _verification(activity: Activity) -> str:
-    known = activity.resource_type == "verification" and activity.resource_id
-    return f"/verify/{quote(activity.resource_id)}" if known else "/wallet"
+def _page_of(resource_type: str, folder: str, otherwise: str) -> Callable[[Activity], str]:
+    """Return what makes the address of the event's resource, or `otherwise` where it is about something else."""
+
+    def link(activity: Activity) -> str:
+        known = activity.resource_type == resource_type and activity.resource_id
+        return f"{folder}/{quote(activity.resource_id)}" if known else otherwise
+
+    return link
 
 
-def _payment(activity: Activity) -> str:
-    known = activity.resource_type == "payment" and activity.resource_id
-    return f"/payments/{quote(activity.resource_id)}" if known else "/wallet"
+# A page of ours or an https address; never a script.
+_SAFE_LINK = re.compile(r"^(/(?![/\\])|https://)[^\s\\]*$")
 
 
-def _refund(activity: Activity) -> str:
-    known = activity.resource_type == "refund" and activity.resource_id
-    return f"/refunds/{quote(activity.resource_id)}" if known else "/refunds"
+def _announced(activity: Activity) -> str:
+    link: str = activity.data.get("link", "")
+    return link if _SAFE_LINK.match(link) else "/notifications"
 
 
 # Pages of the product's contract.
 LINKS: Mapping[str, Callable[[Activity], str]] = {
-    "verification": _verification,
-    "verification or wallet": _verification,
-    "payment": _payment,
+    "verification": _page_of("verification", "/verify", "/wallet"),
+    "verification or wallet": _page_of("verification", "/verify", "/wallet"),
+    "payment": _page_of("payment", "/payments", "/wallet"),
     "wallet": lambda _activity: "/wallet",
     "buy": lambda _activity: "/buy",
     "top up": lambda _activity: "/wallet/top-up",
-    "refund": _refund,
+    "refund": _page_of("refund", "/refunds", "/refunds"),
     "security": lambda _activity: "/settings/security",
     "keys": lambda _activity: "/settings/keys",
     "webhooks": lambda _activity: "/settings/webhooks",
-    "{link}": lambda activity: _safe(activity.data.get("link", "")),
+    "{link}": _announced,
 }
-
-_SAFE_LINK = re.compile(r"^(/(?![/\\])|https://)[^\s\\]*$")
-
-
-def _safe(link: str) -> str:
-    """A page of ours or an https address; never a script."""
-    return link if _SAFE_LINK.match(link) else "/notifications"
 
 
 def link_of(activity: Activity) -> str:
-    """Where a click on the notification of this event leads."""
+    """Return where a click on the notification of this event leads."""
     notice = CATALOG.get(activity.event)
     return LINKS[notice.link](activity) if notice else "/activity"

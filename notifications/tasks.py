@@ -1,4 +1,4 @@
-"""What Celery runs."""
+"""Doors for Celery."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from notifications.inbox import services
 
 @shared_task
 def sweep() -> None:
-    """Each minute: events of the last hour that have no row in the inbox."""
+    """Add missing notifications of the last hour. Runs each minute."""
     now = clock.now()
     services.sweep(now=now, since=now - timedelta(seconds=settings.SWEEP_WINDOW_SECONDS))
 
 
 @shared_task
 def sweep_all() -> None:
-    """Each night: all events."""
+    """Add missing notifications of all events. Runs each night."""
     services.sweep(now=clock.now())
 
 
 @shared_task
 def cleanup_activities() -> int:
-    """Each night: events that money doesn't depend on, ACTIVITIES_KEPT_DAYS after they happened."""
+    """Remove events that money doesn't depend on, ACTIVITIES_KEPT_DAYS after they happened. Runs each night."""
     return services.cleanup(days=settings.ACTIVITIES_KEPT_DAYS, now=clock.now())
 
 
 # What it waits for in vain is the same announcement, run a second time.
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=5, max_retries=5)
 def announce(announcement_id: str, after: int, title: str, text: str, link: str) -> None:
-    """An announcement's next customers; then itself again for those after them."""
-    told = {"title": title, "text": text, "link": link}
-    last = announcements.announce_batch(announcement_id=announcement_id, after=after, now=clock.now(), **told)
+    """Notify an announcement's next customers; then have the task run again for those after them."""
+    announcement = {"title": title, "text": text, "link": link}
+    last = announcements.announce_batch(announcement_id=announcement_id, after=after, now=clock.now(), **announcement)
     if last is not None:
-        announcements.hand_on(announcement_id, after=last, **told)
+        announcements.hand_on(announcement_id, after=last, **announcement)

@@ -54,7 +54,7 @@ class BroadcastView(ApiView):
         extensions=error_codes("not_found", "workers_unavailable"),
     )
     def post(self, request: Request) -> Response:
-        """Announce something to one customer (200), or to all (202: a worker tells them one after the other). Staff."""
+        """Announce something to one customer (200), or to all (202: a worker notifies them one by one). Staff."""
         form = BroadcastSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         given: dict[str, Any] = dict(form.validated_data)

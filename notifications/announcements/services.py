@@ -1,4 +1,4 @@
-"""What staff tell customers: an event each, so that it stays in the inbox, whoever is connected."""
+"""What staff announce to customers: an event each, so that it stays in the inboxes."""
 
 from __future__ import annotations
 
@@ -42,18 +42,26 @@ class Announcement:
 
 
 def announce_to(*, user_id: int, title: str, text: str, link: str, now: datetime) -> Announcement:
-    """Tell one customer. Raises NotFound."""
+    """Notify one customer. Raises NotFound."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         raise NotFound(_("There is no such customer."))
     announcement_id = str(uuid4())
-    _tell(user, announcement_id, title=title, text=text, link=link, now=now)
+    with unit_of_work():
+        record(
+            event=ANNOUNCEMENT,
+            user=user,
+            data={"title": title, "text": text, "link": link},
+            resource=(RESOURCE, announcement_id),
+            actor=Actor.STAFF,
+            now=now,
+        )
     broadcasts_total.labels(to="one").inc()
     return Announcement(announcement_id, 1)
 
 
 def announce_to_all(*, title: str, text: str, link: str, now: datetime) -> Announcement:
-    """Hand it to the workers. Raises WorkersUnreachable, and then nobody was told."""
+    """Hand it to the workers. Raises WorkersUnreachable, and then no customer is notified."""
     announcement_id = str(uuid4())
     hand_on(announcement_id, after=0, title=title, text=text, link=link)
     broadcasts_total.labels(to="all").inc()
@@ -61,23 +69,26 @@ def announce_to_all(*, title: str, text: str, link: str, now: datetime) -> Annou
 
 
 def hand_on(announcement_id: str, *, after: int, title: str, text: str, link: str) -> None:
-    told = {"announcement_id": announcement_id, "after": after, "title": title, "text": text, "link": link}
+    """Have a worker go on with the customers after this id. Raises WorkersUnreachable."""
+    arguments = {"announcement_id": announcement_id, "after": after, "title": title, "text": text, "link": link}
     try:
-        current_app.send_task(TASK, kwargs=told, retry=False)
+        current_app.send_task(TASK, kwargs=arguments, retry=False)
     except OperationalError as error:
         raise WorkersUnreachable from error
 
 
 def announce_batch(*, announcement_id: str, after: int, title: str, text: str, link: str, now: datetime) -> int | None:
-    """Tell the next customers by id, a transaction for each hundred. The last one's id, None at the end.
+    """Notify the next customers by id, a transaction for each hundred. Return the last one's id, None at the end.
 
-    Safe to run twice, at once too: whoever has this announcement is passed over.
+    Safe to run twice, at once too: customers who have this announcement are passed over.
     """
     has_it = Activity.objects.filter(user=OuterRef("pk"), resource_type=RESOURCE, resource_id=announcement_id)
     ids = list(User.objects.filter(pk__gt=after, is_active=True).order_by("pk").values_list("pk", flat=True)[:BATCH])
     for start in range(0, len(ids), TOGETHER):
         with unit_of_work():
-            _stand_in_line(announcement_id)
+            # A second run of the same announcement waits here, and then sees what the first has written.
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [announcement_id])
             record_for_all(
                 event=ANNOUNCEMENT,
                 users=User.objects.filter(~Exists(has_it), pk__in=ids[start : start + TOGETHER]).order_by("pk"),
@@ -87,21 +98,3 @@ def announce_batch(*, announcement_id: str, after: int, title: str, text: str, l
                 now=now,
             )
     return ids[-1] if len(ids) == BATCH else None
-
-
-def _stand_in_line(announcement_id: str) -> None:
-    """Who runs the same a second time waits here, and then sees what the first has written."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [announcement_id])
-
-
-@unit_of_work()
-def _tell(user: User, announcement_id: str, *, title: str, text: str, link: str, now: datetime) -> None:
-    record(
-        event=ANNOUNCEMENT,
-        user=user,
-        data={"title": title, "text": text, "link": link},
-        resource=(RESOURCE, announcement_id),
-        actor=Actor.STAFF,
-        now=now,
-    )

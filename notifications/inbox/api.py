@@ -18,7 +18,7 @@ from config.lib.api.openapi import request_example, response_example
 from config.lib.api.view import ApiView
 from config.lib.metrics import notification_polls_total
 from config.lib.paging import list_page
-from notifications.inbox import exports, selectors, services
+from notifications.inbox import exports, rendering, search, selectors, services
 from notifications.inbox.serializers import (
     EXPORTED,
     CategoriesSerializer,
@@ -39,7 +39,7 @@ from verifications import selectors as verifications
 
 _TAGS = ["notifications"]
 _ID = "0b6c7f7e-3c5e-4a53-9a55-0d8f3a0f2d11"
-_TOLD = {
+_NOTIFICATION = {
     "id": 4712,
     "seq": 17,
     "type": "number_purchased",
@@ -79,7 +79,7 @@ _INBOX = {
     "available": "22.50",
     "version": 16,
     "open_verifications": [_WAITING],
-    "notifications": [_TOLD],
+    "notifications": [_NOTIFICATION],
 }
 _WHICH = [
     request_example("Two", {"ids": [4711, 4712]}),
@@ -132,7 +132,7 @@ class InboxView(ApiView):
                 "available": money.to_text(position.balance - position.held),
                 "version": position.version,
                 "open_verifications": [verifications.summary_frame(one) for one in waiting],
-                "notifications": selectors.render_all(shown, user=user),
+                "notifications": rendering.render_all(shown, user=user),
             }
         )
 
@@ -145,7 +145,7 @@ class CentreView(ApiView):
         tags=_TAGS,
         parameters=[CentreQuerySerializer],
         responses=CentreSerializer,
-        examples=[response_example("One", {"total": 1, "unread": 1, "seq": 17, "notifications": [_TOLD]})],
+        examples=[response_example("One", {"total": 1, "unread": 1, "seq": 17, "notifications": [_NOTIFICATION]})],
     )
     def get(self, request: Request) -> Response:
         """The inbox by category, read state and time."""
@@ -157,7 +157,7 @@ class CentreView(ApiView):
                 "total": total,
                 "unread": inbox.unread,
                 "seq": inbox.seq,
-                "notifications": selectors.render_all(rows, user=user),
+                "notifications": rendering.render_all(rows, user=user),
             }
         )
 
@@ -194,7 +194,7 @@ class SearchView(ApiView):
         examples=[
             request_example("One word", {"query": "whatsapp", "limit": 10}),
             response_example(
-                "Found", {"total": 1, "suggestions": ["Number Purchased", "WhatsApp"], "notifications": [_TOLD]}
+                "Found", {"total": 1, "suggestions": ["Number Purchased", "WhatsApp"], "notifications": [_NOTIFICATION]}
             ),
         ],
     )
@@ -204,13 +204,13 @@ class SearchView(ApiView):
         They stand in the body or in the address; where both have one, the body's counts.
         """
         given, user = self._given(request), customer(request)
-        found = selectors.search(user=user, query=given["query"])
+        found = search.matching(selectors.visible(user=user), given["query"])
         total, rows = list_page(found, given)
         return Response(
             {
                 "total": total,
-                "suggestions": selectors.suggestions(rows),
-                "notifications": selectors.render_all(rows, user=user),
+                "suggestions": search.suggestions(rows),
+                "notifications": rendering.render_all(rows, user=user),
             }
         )
 
@@ -278,7 +278,7 @@ class ExportView(ApiView):
         responses=EXPORTED,
         examples=[
             response_example("CSV", "created_at,seq,type\r\n2026-11-21T10:00:01Z,17,login\r\n", media_type="text/csv"),
-            response_example("JSON", _TOLD),
+            response_example("JSON", _NOTIFICATION),
         ],
     )
     def get(self, request: Request) -> StreamingHttpResponse:
@@ -293,13 +293,13 @@ class ReadView(ApiView):
         tags=_TAGS,
         request=None,
         responses=NotificationSerializer,
-        examples=[response_example("Read", {**_TOLD, "is_read": True})],
+        examples=[response_example("Read", {**_NOTIFICATION, "is_read": True})],
     )
     def post(self, request: Request, notification_id: int) -> Response:
         """Mark one as read."""
         user = customer(request)
         notification = services.read_one(user=user, notification_id=notification_id)
-        return Response(selectors.render_all([notification], user=user)[0])
+        return Response(rendering.render_all([notification], user=user)[0])
 
 
 class ClickView(ApiView):
@@ -308,10 +308,10 @@ class ClickView(ApiView):
         tags=_TAGS,
         request=None,
         responses=NotificationSerializer,
-        examples=[response_example("Read", {**_TOLD, "is_read": True})],
+        examples=[response_example("Read", {**_NOTIFICATION, "is_read": True})],
     )
     def post(self, request: Request, notification_id: int) -> Response:
         """Note that it was followed; that reads it too."""
         user = customer(request)
         notification = services.mark_clicked(user=user, notification_id=notification_id)
-        return Response(selectors.render_all([notification], user=user)[0])
+        return Response(rendering.render_all([notification], user=user)[0])

@@ -10,7 +10,7 @@ from django.http import StreamingHttpResponse
 
 from accounts.models import User
 from config.lib import export
-from notifications.inbox import selectors
+from notifications.inbox import rendering
 from notifications.models import Notification
 
 COLUMNS = ("created_at", "seq", "type", "category", "priority", "title", "message", "link", "is_read")
@@ -18,7 +18,7 @@ _CHUNK = 500
 
 
 def respond(rows: QuerySet[Notification], *, user: User, as_format: str) -> StreamingHttpResponse:
-    """These notifications of one user as csv or json."""
+    """Return these notifications of one user as csv or json."""
     shown = _shown(rows, user)
     if as_format == "json":
         return export.json_response(name="notifications", rows=(dict(row) for row in shown))
@@ -26,8 +26,8 @@ def respond(rows: QuerySet[Notification], *, user: User, as_format: str) -> Stre
     return export.csv_response(name="notifications", header=COLUMNS, rows=cells)
 
 
-def _shown(rows: QuerySet[Notification], user: User) -> Iterator[selectors.Shown]:
-    """In chunks, so that the codes are a query for each chunk and memory stays constant."""
+def _shown(rows: QuerySet[Notification], user: User) -> Iterator[rendering.Shown]:
+    """Yield them in chunks, so that the codes are a query for each chunk and memory stays constant."""
     found = rows.iterator(chunk_size=_CHUNK)
     while chunk := list(islice(found, _CHUNK)):
-        yield from selectors.render_all(chunk, user=user)
+        yield from rendering.render_all(chunk, user=user)

@@ -30,13 +30,13 @@ class CentreFilter(forms.Form):
 
     @property
     def chosen(self) -> dict[str, Any]:
-        """What was given and makes sense, by name."""
+        """Return what was given and makes sense, by name."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
 
     @property
     def narrows(self) -> bool:
-        """Whether it leaves anything out of the inbox."""
+        """Return whether it leaves anything out of the inbox."""
         return bool(self.chosen.keys() - {"sort"})
 
     @property
@@ -44,7 +44,7 @@ class CentreFilter(forms.Form):
         return self.chosen.get("sort", "newest")
 
     def bounds(self) -> dict[str, Any]:
-        """For the selector; the days are the reader's, the end day is inside."""
+        """Return the selector's arguments; the days are the reader's, the end day is inside."""
         given = self.chosen
         end = given.get("end")
         return {
@@ -58,7 +58,7 @@ class CentreFilter(forms.Form):
         }
 
     def query_string(self, **more: Any) -> str:
-        """The same filters as an address has them."""
+        """Return the same filters as an address has them."""
         return urlencode({name: str(value) for name, value in {**self.chosen, **more}.items()})
 
 

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import CustomerRequest
 from config.lib.errors.base import NotFound
-from notifications.inbox import selectors, services
+from notifications.inbox import rendering, search, selectors, services
 from notifications.inbox.forms import ARCHIVED, SORTS, STATES, CentreFilter
 
 PAGE_SIZE = 25
@@ -37,9 +37,10 @@ CHANGES: dict[str, Callable[..., services.Changed]] = {
 @never_cache
 @require_safe
 def notifications(request: CustomerRequest) -> HttpResponse:
-    """The centre; for htmx its list alone, or with `from` only the rows after that place."""
+    """Show the centre; for htmx its list alone, or with `from` only the rows after that place."""
     if request.GET.get("panel"):
-        return _panel(request)
+        rows = _shown(selectors.visible(user=request.user)[:PANEL_SIZE], request)
+        return render(request, "notifications/partials/panel.html", {"rows": rows})
     filters = CentreFilter(request.GET)
     chosen = filters.chosen
     context = {
@@ -64,8 +65,10 @@ def notifications(request: CustomerRequest) -> HttpResponse:
 
 
 def _page(request: CustomerRequest, filters: CentreFilter) -> dict[str, Any]:
-    """`rows`, the query string of what is `older`, and the day that the page above has `begun` already."""
-    size = _number(request.GET.get("shown", ""), PAGE_SIZE)
+    """Return `rows`, the query string of what is `older`, and the day that the page above has `begun` already."""
+    size, shown = PAGE_SIZE, request.GET.get("shown", "")
+    if shown.isdecimal() and len(shown) < 6:  # as many rows as the page shows already, when it is drawn anew
+        size = min(max(int(shown), PAGE_SIZE), MOST_SHOWN)
     place = request.GET.get("from", "")
     listing = selectors.listing(user=request.user, **filters.bounds())
     found = list(selectors.beyond(listing, place=place, sort=filters.order)[: size + 1])
@@ -74,7 +77,7 @@ def _page(request: CustomerRequest, filters: CentreFilter) -> dict[str, Any]:
     if len(found) > size:
         day = timezone.localtime(rows[-1]["created_at"]).date()
         older = filters.query_string(**{"from": selectors.place_of(found[size - 1]), "day": day})
-    suggestions = selectors.suggestions(found[:size]) if rows and not place else []
+    suggestions = search.suggestions(found[:size]) if rows and not place else []
     return {
         "rows": rows,
         "older": older,
@@ -85,24 +88,14 @@ def _page(request: CustomerRequest, filters: CentreFilter) -> dict[str, Any]:
 
 
 def _shown(found: Any, request: CustomerRequest) -> list[dict[str, Any]]:
-    shown = selectors.render_all(found, user=request.user)
+    shown = rendering.render_all(found, user=request.user)
     return [{**row, "created_at": datetime.fromisoformat(row["created_at"])} for row in shown]
-
-
-def _number(text: str, otherwise: int) -> int:
-    """As many rows as a page shows already, when it is drawn anew."""
-    return min(max(int(text), otherwise), MOST_SHOWN) if text.isdecimal() and len(text) < 6 else otherwise
-
-
-def _panel(request: CustomerRequest) -> HttpResponse:
-    rows = _shown(selectors.visible(user=request.user)[:PANEL_SIZE], request)
-    return render(request, "notifications/partials/panel.html", {"rows": rows})
 
 
 @login_required
 @require_POST
 def change(request: CustomerRequest) -> HttpResponse:
-    """Reads, archives or deletes: `one` ("read:17"), `some` with `ids`, or `all` that the address's filters leave.
+    """Read, archive or delete: `one` ("read:17"), `some` with `ids`, or `all` that the address's filters leave.
 
     A script gets JSON ({changed, unread, detail}), a form the page.
     """
@@ -112,7 +105,12 @@ def change(request: CustomerRequest) -> HttpResponse:
     if verb in CHANGES:
         outcome = CHANGES[verb](user=request.user, **which)
         changed = outcome.changed
-    words = _words(verb, changed)
+    sentences = {
+        "read": ngettext("%d notification marked as read.", "%d notifications marked as read.", changed),
+        "archive": ngettext("%d notification archived.", "%d notifications archived.", changed),
+        "delete": ngettext("%d notification deleted.", "%d notifications deleted.", changed),
+    }
+    words = sentences[verb] % changed if verb in sentences else _("Choose what to do first.")
     if request.headers.get("Accept", "").startswith("application/json"):
         return JsonResponse({"changed": changed, "detail": words})
     messages.info(request, words)
@@ -140,23 +138,13 @@ def _ids(texts: list[str]) -> list[int]:
     return [int(text) for text in texts if text.isdecimal() and len(text) <= 18]
 
 
-def _words(verb: str, changed: int) -> str:
-    if verb == "read":
-        return ngettext("%d notification marked as read.", "%d notifications marked as read.", changed) % changed
-    if verb == "archive":
-        return ngettext("%d notification archived.", "%d notifications archived.", changed) % changed
-    if verb == "delete":
-        return ngettext("%d notification deleted.", "%d notifications deleted.", changed) % changed
-    return _("Choose what to do first.")
-
-
 @login_required
 @require_POST
 def open_notification(request: CustomerRequest, notification_id: int) -> HttpResponse:
-    """Marks it clicked and goes where it points."""
+    """Mark it clicked and go where it points."""
     try:
         notification = selectors.notification_of(user=request.user, notification_id=notification_id)
     except NotFound:
         return render(request, "errors/404.html", status=404)
     services.mark_clicked(user=request.user, notification_id=notification_id)
-    return redirect(selectors.render(notification)["link"] or "notifications")
+    return redirect(rendering.render(notification)["link"] or "notifications")

@@ -1,4 +1,4 @@
-"""The inbox: what a customer was told, in an order without holes."""
+"""The inbox: a customer's notifications, in an order without holes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Inbox(models.Model):
 
 
 class Notification(models.Model):
-    """One event as its customer is told it, rendered when shown. Hidden rows keep their `seq`: a hole means loss."""
+    """One event in its customer's inbox, rendered when shown. Hidden rows keep their `seq`: a hole means loss."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="notifications")
     seq = models.BigIntegerField()

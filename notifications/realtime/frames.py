@@ -337,7 +337,7 @@ def hello(*, seq: int, unread: int, balance: int, held: int, version: int, heart
 
 
 def notification(rendered: Mapping[str, Any], *, unread: int | None = None) -> Notification:
-    """`rendered`: what `inbox.selectors.render` returns. Its `type` is sent as `notification_type`."""
+    """`rendered`: what `inbox.rendering.render` returns. Its `type` is sent as `notification_type`."""
     return Notification(
         id=rendered["id"],
         seq=rendered["seq"],

@@ -84,12 +84,12 @@ def message(frame: ServerFrame) -> dict[str, Any]:
 
 
 def envelope(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What one PUBLISH carries: messages for the same group, in their order."""
+    """Return what one PUBLISH carries: messages for the same group, in their order."""
     return {"type": MESSAGE, "frames": list(messages)}
 
 
 def redis_channel(group: str) -> str:
-    """The layer's own name for a group (`RedisPubSubLoopLayer._get_group_channel_name`)."""
+    """Return the layer's own name for a group (`RedisPubSubLoopLayer._get_group_channel_name`)."""
     return f"{settings.CHANNEL_PREFIX}__group__{group}"
 
 
@@ -132,7 +132,7 @@ def _send(hints: Sequence[Hint]) -> None:
 
 
 def _client() -> redis.Redis:
-    """Connecting and waiting for an answer share the time allowed."""
+    """Return the client for hints. Connecting and waiting for an answer share the time allowed."""
     budget = settings.PUBLISH_TIMEOUT_SECONDS
     return client(connect_seconds=budget * 0.4, answer_seconds=budget * 0.5)
 

@@ -15,5 +15,5 @@ from notifications.realtime import hints
 @receiver(signals.api_key_revoked, dispatch_uid="notifications.api_key_revoked")
 @receiver(signals.settings_changed, dispatch_uid="notifications.settings_changed")
 def check_sockets(user: User, **_kwargs: Any) -> None:
-    """A change of the password or the account ends sessions too."""
+    """Have the user's sockets checked: a change of the password or the account ends sessions too."""
     hints.access_ended(user_id=user.pk)

@@ -19,7 +19,7 @@ from verifications.models import Verification
 @receiver(signals.verification_ended, dispatch_uid="notifications.verification_ended")
 @receiver(signals.verification_updated, dispatch_uid="notifications.verification_updated")
 def push_verification(verification: Verification, **_kwargs: Any) -> None:
-    """As it stands after the commit: read again, since the service may go on with the instance."""
+    """Push it as it stands after the commit: read again, since the service may go on with the instance."""
     hints.push(
         user_id=verification.user_id,
         build=lambda: frames.verification(selectors.frame_now(verification)),

@@ -26,6 +26,6 @@ def push_balance(wallet: Wallet, transaction: Transaction | None = None, **_kwar
 
 @receiver(signals.transaction_posted, dispatch_uid="notifications.transaction_posted")
 def push_transaction(transaction: Transaction, **_kwargs: Any) -> None:
-    """For the console, which follows every customer's money."""
+    """Push it to the console, which follows every customer's money."""
     frame = frames.transaction(transaction)
     hints.push_staff(build=lambda: frame)

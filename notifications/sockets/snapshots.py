@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
-from notifications.inbox import selectors
+from notifications.inbox import rendering, selectors
 from notifications.realtime import frames
 from verifications import selectors as verifications
 
@@ -51,7 +51,7 @@ def missed(*, user_id: int, after: int, channels: Collection[str]) -> Missed:
     found: list[frames.ServerFrame] = []
     if "notifications" in channels:
         rows = selectors.after(user=user, seq=after).filter(seq__lte=position.seq)  # what is newer comes by itself
-        found += [frames.notification(row) for row in selectors.render_all(rows, user=user)]
+        found += [frames.notification(row) for row in rendering.render_all(rows, user=user)]
     if "balance" in channels:
         found.append(
             frames.balance_update(balance=position.balance, held=position.held, version=position.version, now=now)

@@ -13,7 +13,7 @@ from accounts import services as accounts
 from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.tests.factories import happened, make_verification
-from notifications.inbox import selectors, services
+from notifications.inbox import rendering, selectors, services
 from notifications.models import Notification
 from wallet import services as wallet
 from wallet.tests.factories import funded
@@ -59,7 +59,7 @@ def test_the_inbox_is_everything_that_a_page_shows_live(client: APIClient, user:
         "available": "24.50",
         "version": 1,
         "open_verifications": [open_frame(verification)],
-        "notifications": [dict(selectors.render(row))],
+        "notifications": [dict(rendering.render(row))],
     }
 
 
@@ -259,7 +259,7 @@ def test_one_is_read_or_followed(client: APIClient, user: User, verb: str) -> No
 
     response = client.post(f"/api/notifications/{row.pk}/{verb}")
 
-    assert response.json() == {**selectors.render(row), "is_read": True}
+    assert response.json() == {**rendering.render(row), "is_read": True}
     assert selectors.inbox_of(user=user).unread == 0
 
 

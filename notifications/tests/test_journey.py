@@ -14,7 +14,7 @@ from activity.models import Activity
 from config.lib import phones
 from config.lib.errors.base import DomainError
 from dev.sandbox.testing import RunningSandbox
-from notifications.inbox import selectors, services
+from notifications.inbox import rendering, selectors, services
 from notifications.models import Inbox, Notification
 from verifications import services as verifications
 from verifications.models import Verification
@@ -41,7 +41,7 @@ def customer(sandbox: RunningSandbox, settings: Any) -> User:
 
 def told(user: User) -> list[tuple[str, str]]:
     """(type, message) of what stands in the inbox, oldest first."""
-    rows = selectors.render_all(selectors.after(user=user, seq=0), user=user)
+    rows = rendering.render_all(selectors.after(user=user, seq=0), user=user)
     return [(row["type"], row["message"]) for row in rows]
 
 

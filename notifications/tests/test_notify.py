@@ -247,7 +247,7 @@ def test_the_sweeper_makes_good_what_telling_missed(broken: Any, monkeypatch: py
 
     swept = services.sweep(now=timezone.now() + timedelta(seconds=settings.SWEEP_GRACE_SECONDS + 1))
 
-    assert (swept.missing, swept.told) == (1, 1)
+    assert (swept.missing, swept.notified) == (1, 1)
     rows = Notification.objects.order_by("seq").values_list("seq", "activity_id")
     assert list(rows) == [(1, told_before.pk), (2, Activity.objects.earliest("pk").pk)]
     assert counters(user) == (2, 2)
@@ -262,7 +262,7 @@ def test_the_sweeper_leaves_young_and_old_events_alone(broken: Any) -> None:
 
     swept = services.sweep(now=now, since=now - timedelta(hours=1))
 
-    assert (swept.missing, swept.told) == (0, 0)
+    assert (swept.missing, swept.notified) == (0, 0)
 
 
 @pytest.mark.django_db
@@ -272,7 +272,7 @@ def test_the_nightly_sweep_looks_at_all_events(monkeypatch: pytest.MonkeyPatch) 
         patch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
         happened(user, now=now - timedelta(days=40))
 
-    assert services.sweep(now=now).told == 1
+    assert services.sweep(now=now).notified == 1
 
 
 @pytest.mark.django_db
@@ -292,7 +292,7 @@ def test_one_that_fails_again_does_not_stop_the_others(broken: Any) -> None:
 
     swept = services.sweep(now=now)
 
-    assert (swept.missing, swept.told) == (3, 0)
+    assert (swept.missing, swept.notified) == (3, 0)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -312,10 +312,10 @@ def test_a_locked_inbox_waits_for_the_next_sweep_and_the_others_are_told(
 
     with hold_row("notifications_inbox.user_id", ill.pk):
         swept = services.sweep(now=now)
-        assert (swept.missing, swept.told, locked._value.get() - counted) == (4, 1, 1)
+        assert (swept.missing, swept.notified, locked._value.get() - counted) == (4, 1, 1)
     swept = services.sweep(now=now)
 
-    assert (swept.missing, swept.told, counters(ill), counters(well)) == (3, 3, (4, 4), (2, 2))
+    assert (swept.missing, swept.notified, counters(ill), counters(well)) == (3, 3, (4, 4), (2, 2))
 
 
 @pytest.mark.django_db

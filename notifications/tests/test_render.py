@@ -12,7 +12,7 @@ from activity.models import Activity
 from activity.tests.factories import happened, make_verification
 from dev.testing.signals import send
 from notifications.catalog import CATALOG
-from notifications.inbox import selectors
+from notifications.inbox import rendering, selectors
 from notifications.models import Notification
 from verifications.models import Message, Verification
 from verifications.signals import message_arrived, verification_completed
@@ -22,7 +22,7 @@ MOMENT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
 def shown(activity: Activity) -> dict[str, Any]:
-    return dict(selectors.render(Notification.objects.get(activity=activity)))
+    return dict(rendering.render(Notification.objects.get(activity=activity)))
 
 
 def message_of(user: User, event: str, **data: str) -> str:
@@ -43,7 +43,7 @@ def test_a_notification_is_all_that_a_page_needs() -> None:
     activity = happened(user, "payment_completed", amount="20.00", balance="45.00", resource=("payment", "pay_1"))
     row = Notification.objects.get()
 
-    assert selectors.render(row) == {
+    assert rendering.render(row) == {
         "id": row.pk,
         "seq": 1,
         "type": "payment_completed",
@@ -167,7 +167,7 @@ def test_a_page_with_codes_is_one_more_query_however_long(times: int, django_ass
         arrived(user, f"00000{number}")
 
     with django_assert_num_queries(2):
-        rows = selectors.render_all(selectors.visible(user=user), user=user)
+        rows = rendering.render_all(selectors.visible(user=user), user=user)
 
     assert [row["message"] for row in rows] == [f"Code: 00000{n} for WhatsApp" for n in reversed(range(times))]
 

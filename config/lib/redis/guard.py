@@ -14,7 +14,7 @@ class RedisPaused(RedisError):
 
 
 class Guard:
-    """Put it around each use of Redis: `with guard: ...`. One for each purpose in a process.
+    """Goes around each use of Redis: `with guard: ...`. One for each purpose in a process.
 
     After a failure it raises RedisPaused for `pause_seconds`. Then one caller tries, and the others are still refused
     until that one is through.

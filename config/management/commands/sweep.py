@@ -39,7 +39,7 @@ def _reconcile_provider(now: datetime) -> str:
 
 def _tell_missed(now: datetime) -> str:
     swept = notifications.sweep(now=now)
-    return f"{swept.missing} events without a notification, {swept.told} told"
+    return f"{swept.missing} events without a notification, {swept.notified} told"
 
 
 # Each job, and what it says of its work. In the order in which one's work is the next one's: what is recovered can be

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -57,7 +56,7 @@ def mark_read(
     now: datetime | None = None,
 ) -> Changed:
     """Mark these, or all, as read. Reading again changes nothing; ids of others are not there."""
-    return _change(user, ids, all, now, told_as="read", **_READ)
+    return _change(user, ids, all, now, reported_as="read", **_READ)
 
 
 def archive(
@@ -67,8 +66,8 @@ def archive(
     all: bool = False,
     now: datetime | None = None,
 ) -> Changed:
-    """Put these, or all, away. They keep their number."""
-    return _change(user, ids, all, now, told_as="hidden", **_ARCHIVE)
+    """Archive these, or all. They keep their number."""
+    return _change(user, ids, all, now, reported_as="hidden", **_ARCHIVE)
 
 
 def delete(
@@ -79,7 +78,7 @@ def delete(
     now: datetime | None = None,
 ) -> Changed:
     """Hide these, or all, for good. They keep their number, so that a hole in them always means loss."""
-    return _change(user, ids, all, now, told_as="hidden", **_DELETE)
+    return _change(user, ids, all, now, reported_as="hidden", **_DELETE)
 
 
 def read_one(*, user: User, notification_id: int, now: datetime | None = None) -> Notification:
@@ -92,7 +91,7 @@ def read_one(*, user: User, notification_id: int, now: datetime | None = None) -
 
 
 def mark_clicked(*, user: User, notification_id: int, now: datetime | None = None) -> Notification:
-    """Note the first click, which also reads it. Raises NotFound for another's."""
+    """Record the first click, which also reads it. Raises NotFound for another's."""
     now = now or timezone.now()
     with unit_of_work():
         notification = read_one(user=user, notification_id=notification_id, now=now)
@@ -107,7 +106,7 @@ def _change(
     all_of_them: bool,
     now: datetime | None,
     *,
-    told_as: str,
+    reported_as: str,
     column: str,
     was_unread: str,
 ) -> Changed:
@@ -119,10 +118,6 @@ def _change(
         cursor.execute(statement, {"user": user.pk, "now": now or timezone.now(), "ids": list(ids or [])})
         seq, unread, touched = cursor.fetchone() or (0, 0, [])
         if touched:
-            changed = {told_as: sorted(touched)} if len(touched) <= frames.MAX_IDS else {"stale": True}
-            hints.push(user_id=user.pk, build=_unread_frame(unread, seq, changed))
+            changed = {reported_as: sorted(touched)} if len(touched) <= frames.MAX_IDS else {"stale": True}
+            hints.push(user_id=user.pk, build=lambda: frames.unread(unread=unread, seq=seq, **changed))
     return Changed(changed=len(touched), seq=seq, unread=unread)
-
-
-def _unread_frame(unread: int, seq: int, changed: dict[str, Any]) -> hints.Build:
-    return lambda: frames.unread(unread=unread, seq=seq, **changed)

@@ -15,7 +15,7 @@ from activity.models import Activity
 from config.lib.metrics import notifications_total
 from config.lib.unit_of_work import after_commit
 from notifications import catalog
-from notifications.inbox import selectors
+from notifications.inbox import rendering
 from notifications.models import Notification
 from notifications.realtime import frames, hints
 from notifications.realtime.frames import ServerFrame
@@ -110,7 +110,7 @@ def _insert(activities: Sequence[Activity]) -> dict[int, tuple[int, int, int]]:
 
 
 def _report_failed(activities: Sequence[Activity], error: Exception) -> None:
-    """Log a line for each category. Say nothing of events that another sweep has added at the same moment."""
+    """Log a line for each category. Leave out events that another sweep has added at the same moment."""
     if isinstance(error, IntegrityError):
         known = set(Notification.objects.filter(activity__in=activities).values_list("activity_id", flat=True))
         activities = [activity for activity in activities if activity.pk not in known]
@@ -138,7 +138,7 @@ def _frames(notifications: Sequence[Notification], unread: Mapping[int, int]) ->
         activity, zone = row.activity, row.user.time_zone
         alike = (activity.event, activity.resource_type, activity.resource_id, zone, tuple(activity.data.items()))
         if alike not in rendered:
-            rendered[alike] = frames.notification(selectors.render(row))
+            rendered[alike] = frames.notification(rendering.render(row))
         own = {"id": row.pk, "seq": row.seq, "created_at": frames.iso(row.created_at), "unread": unread[row.pk]}
         yield row.user_id, structs.replace(rendered[alike], **own)
         yield row.user_id, frames.unread(unread=unread[row.pk], seq=row.seq)

@@ -1,4 +1,4 @@
-"""Old rows that money doesn't depend on are removed at last."""
+"""Removing old rows that money doesn't depend on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from config.lib.unit_of_work import unit_of_work
 
 _BATCH = 2_000
 
-# The inboxes are locked first, as everywhere: the other way round, this and somebody who reads just now would wait
+# The inboxes are locked first, as everywhere: the other way round, this and a customer who reads just now would wait
 # for each other. What was unread leaves the counters in the same statement.
 _REMOVE = """
 WITH batch AS MATERIALIZED (
@@ -37,15 +37,11 @@ SELECT count(*) FROM gone
 
 
 def cleanup(*, days: int, now: datetime) -> int:
-    """Remove events older than `days` that money doesn't depend on, with what told them. How many events."""
+    """Remove events older than `days` that money doesn't depend on, and their notifications. Return how many events."""
     before = now - timedelta(days=days)
-    while _remove(before):
-        pass
+    removed = 1
+    while removed:
+        with unit_of_work(), connection.cursor() as cursor:
+            cursor.execute(_REMOVE, {"before": before, "kept": list(FINANCIAL_TYPES), "batch": _BATCH})
+            removed = cursor.fetchone()[0]
     return activity_services.cleanup(before=before)
-
-
-def _remove(before: datetime) -> int:
-    with unit_of_work(), connection.cursor() as cursor:
-        cursor.execute(_REMOVE, {"before": before, "kept": list(FINANCIAL_TYPES), "batch": _BATCH})
-        removed: int = cursor.fetchone()[0]
-    return removed

@@ -1,4 +1,4 @@
-"""Makes good what telling missed."""
+"""Adding the rows that failed to be written with their events."""
 
 from __future__ import annotations
 
@@ -25,59 +25,50 @@ _BATCH = 500
 
 @dataclass
 class Swept:
-    """`missing` events had no row in the inbox; `told` of them have it now."""
+    """`missing` events had no row in the inbox; `notified` of them have it now."""
 
     missing: int = 0
-    told: int = 0
+    notified: int = 0
 
 
 def sweep(*, now: datetime, since: datetime | None = None) -> Swept:
-    """Tell the events between `since` (None: all) and the grace before `now` that have no row in the inbox.
+    """Add the rows that are missing in the inboxes for events between `since` (None: all) and the grace before `now`.
 
-    One event a transaction. A refund that its customer hadn't been told of by then is also an alert for staff. Where
-    somebody holds a customer's inbox locked, what is missing there waits for the next sweep.
+    One event a transaction. A refund whose customer was not notified by then is also an alert for staff. Where a
+    customer's inbox is locked by another transaction, what is missing there waits for the next sweep.
     """
     swept = Swept()
     locked: set[int] = set()
     until = now - timedelta(seconds=settings.SWEEP_GRACE_SECONDS)
     after = 0
-    while batch := list(selectors.untold(since=since, until=until).filter(pk__gt=after).order_by("pk")[:_BATCH]):
+    while batch := list(selectors.not_notified(since=since, until=until).filter(pk__gt=after).order_by("pk")[:_BATCH]):
         for activity in batch:
             swept.missing += 1
-            if activity.user_id not in locked:
-                swept.told += _made_good(activity, locked)
+            if activity.user_id in locked:
+                continue
+            try:
+                swept.notified += _add_missing(activity)
+            except OperationalError as error:
+                if not limits.is_lock_timeout(error):
+                    raise
+                locked.add(activity.user_id)
+                rows_put_aside_total.labels(work="sweep", why="locked").inc()
+                log.warning("The inbox of user %s is locked; event %s waits", activity.user_id, activity.pk)
         after = batch[-1].pk
     return swept
 
 
-def _made_good(activity: Activity, locked: set[int]) -> bool:
-    try:
-        return _make_good(activity)
-    except OperationalError as error:
-        if not limits.is_lock_timeout(error):
-            raise
-        locked.add(activity.user_id)
-        rows_put_aside_total.labels(work="sweep", why="locked").inc()
-        log.warning("The inbox of user %s is locked; event %s waits", activity.user_id, activity.pk)
-        return False
-
-
-def _make_good(activity: Activity) -> bool:
-    with unit_of_work():
-        _lock_inbox(activity.user_id)
-        told = bool(notify(activities=[activity]))
-        if activity.event in catalog.REFUND_EVENTS:
-            activity_services.raise_alert(
-                rule="refund_notification_failed",
-                cause=f"activity:{activity.pk}",
-                severity=Alert.Severity.CRITICAL,
-                user=activity.user,
-                details={"activity": activity.pk, "event": activity.event, "told_now": told},
-            )
-    return told
-
-
-def _lock_inbox(user_id: int) -> None:
-    """Lock it, where there is one, before telling: what fails there is caught and logged as lost (`notify`)."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM notifications_inbox WHERE user_id = %s FOR UPDATE", [user_id])
+@unit_of_work()
+def _add_missing(activity: Activity) -> bool:
+    with connection.cursor() as cursor:  # locked first, since a failure inside `notify` is caught and logged as lost
+        cursor.execute("SELECT FROM notifications_inbox WHERE user_id = %s FOR UPDATE", [activity.user_id])
+    is_notified = bool(notify(activities=[activity]))
+    if activity.event in catalog.REFUND_EVENTS:
+        activity_services.raise_alert(
+            rule="refund_notification_failed",
+            cause=f"activity:{activity.pk}",
+            severity=Alert.Severity.CRITICAL,
+            user=activity.user,
+            details={"activity": activity.pk, "event": activity.event, "told_now": is_notified},
+        )
+    return is_notified
