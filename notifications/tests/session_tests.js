@@ -66,14 +66,14 @@ const TESTS = {
   "coming back always resumes"(equal) {
     const session = new Session();
     session.receive(hello());
-    session.hungUp();
+    session.disconnected();
     equal(session.receive(hello()).send, [{ type: "resume", after: 0 }]);
   },
   "what was held is forgotten with its socket, and resumed on the next"(equal) {
     const session = new Session({ seq: 1 });
     session.receive(hello({ seq: 1 }));
     session.receive(note(3));
-    session.hungUp();
+    session.disconnected();
     equal(session.receive(hello({ seq: 3 })).send, [{ type: "resume", after: 1 }]);
     for (const seq of [2, 3]) session.receive(note(seq));
     equal(seqs(session.receive(resumed(3))), [2, 3]);

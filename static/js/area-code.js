@@ -1,4 +1,4 @@
-// The area code beside the order: what was typed and not priced yet is priced before anything is bought.
+// The area code beside the order: what was typed is priced before anything is bought.
 
 const area = document.getElementById("area");
 const buy = document.querySelector("[data-buy]");
@@ -7,6 +7,6 @@ buy?.addEventListener("submit", (event) => {
   const typed = area.elements.area_code.value.trim();
   if (typed === (buy.elements.area_code?.value || "")) return;
   event.preventDefault();
-  event.stopPropagation();  // nothing is under way
+  event.stopPropagation();  // so that the page doesn't mark it as busy
   area.requestSubmit();
 });

@@ -1,4 +1,4 @@
-// The amounts on the page. Order is decided before they come here (session.js).
+// The amounts on the page. session.js decides which are the newest.
 
 const format = new Intl.NumberFormat(document.documentElement.lang || "en", {
   style: "currency", currency: document.body.dataset.currency || "USD",
@@ -9,7 +9,7 @@ export function formatMoney(amount) {
   return format.format(amount);
 }
 
-// All three at once, so that they always add up.
+// Sets all three at once, so that they always add up.
 export function showBalance({ balance, available }) {
   const held = Math.round((balance - available) * 100) / 100;
   for (const [name, amount] of Object.entries({ balance, available, held })) {

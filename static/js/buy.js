@@ -1,4 +1,4 @@
-// The shop: says so when a search or a star did not get through, and keeps the focus near where a favourite was.
+// The shop: shows when a request failed, and keeps the focus near where a favourite was.
 
 const failed = document.getElementById("search-failed");
 let pressed = "";
@@ -8,7 +8,7 @@ for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
 }
 document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful) failed.hidden = true; });
 
-// A star on the shelf of favourites goes with its row: the focus goes on to the same service in the list below.
+// A star among the favourites is removed with its row: the focus moves to the same service in the list below.
 document.addEventListener("submit", (event) => { if (event.target.id === "stars") pressed = event.submitter?.id || ""; }, true);
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.elt.id === "stars") event.detail.parameters.listed = document.getElementById(pressed.replace("kept-", "star-")) ? "1" : "0";

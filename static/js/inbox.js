@@ -1,11 +1,12 @@
-// The notification centre: drawn anew by the server when something comes or was read elsewhere, with as many rows as
-// were there, what was selected and where the focus was; what is done with rows is done without leaving the page.
+// The notification centre: loaded again when something comes or was read elsewhere, with as many rows as there were. The
+// selection and the focus stay. Rows are read, archived and deleted without leaving the page.
 //
 //   #inbox           the list; in it form#bulk, which the rows' buttons and checkboxes belong to
 //   #categories      the counts beside it
-//   #search-failed   shown where an answer did not come
+//   #search-failed   shown when a request failed
 
-import { goAlong } from "./rows.js";
+import { moveAmongRows } from "./rows.js";
+import { fetchPage, rememberSame, replace } from "./swap.js";
 
 const NEWS = ["ringfence:notification", "ringfence:unread", "ringfence:reset"];
 const inbox = document.getElementById("inbox");
@@ -21,7 +22,7 @@ for (const name of NEWS) {
   });
 }
 
-// While something is asked about the rows, they stay as they are: the answer belongs to the form that is there.
+// While the page asks for a confirmation the rows stay as they are: the answer belongs to the form that is there.
 const question = document.getElementById("confirm");
 let late = false;
 question.addEventListener("close", () => { if (late) { late = false; refresh(); } });
@@ -32,45 +33,31 @@ async function refresh() {
   const address = new URL(window.location.href);
   const shown = inbox.querySelectorAll(".inbox-row").length;
   address.searchParams.set("shown", shown);
-  let answer;
-  try {
-    answer = await fetch(address, { cache: "no-store" });
-  } catch {
-    return;  // offline: the banner says so, and the news comes again
-  }
-  if (!answer.ok || answer.redirected) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = await fetchPage(address);
+  if (!fresh) return;
   if (question.open) late = true;
-  else if (inbox.querySelectorAll(".inbox-row").length > shown) await refresh();  // more came as one scrolled
-  else redraw(fresh);
+  else if (inbox.querySelectorAll(".inbox-row").length > shown) await refresh();  // more rows were loaded by scrolling
+  else show(fresh);
 }
 
-function redraw(fresh) {
+function show(fresh) {
   const selected = new Set(boxes().filter((box) => box.checked).map((box) => box.value));
-  const place = focused();
   for (const id of ["categories", "inbox"]) {
     const [now, next] = [document.getElementById(id), fresh.getElementById(id)];
     if (!now || !next || now.innerHTML === next.innerHTML) continue;
-    const link = now.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-    now.replaceChildren(...next.childNodes);
+    replace(now, next.childNodes, now === inbox ? rememberRow : rememberSame);
     window.htmx?.process(now);
-    if (id === "categories" && link) [...now.querySelectorAll("a")].find((one) => one.getAttribute("href") === link)?.focus();
   }
   for (const box of boxes()) box.checked = selected.has(box.value);
-  place?.();
   count();
 }
 
-// Where the focus is now, as a way back to it: the same row, or the one that took its place.
-function focused() {
-  const element = document.activeElement;
-  if (!inbox.contains(element)) return null;
+// Focuses the same thing in the same row, or in the row that took its place.
+function rememberRow(_inbox, element) {
   const row = element.closest(".inbox-row");
   const kind = element.name === "ids" ? "[name=ids]" : ".list-row";
   const twin = element.name && element.value ? `button[name="${element.name}"][value="${element.value}"]` : ".list-row, a";
-  if (!row) return () => {
-    if (!inbox.contains(document.activeElement)) (inbox.querySelector(twin) || inbox.querySelector(".list-row, a"))?.focus();
-  };
+  if (!row) return () => (inbox.querySelector(twin) || inbox.querySelector(".list-row, a"))?.focus();
   const number = [...inbox.querySelectorAll(".inbox-row")].indexOf(row);
   return () => {
     const rows = [...inbox.querySelectorAll(".inbox-row")];
@@ -80,7 +67,7 @@ function focused() {
   };
 }
 
-// What is done with rows
+// Reading, archiving and deleting rows
 
 document.addEventListener("submit", async (event) => {
   const button = event.submitter;
@@ -135,13 +122,13 @@ document.addEventListener("keydown", (event) => {
   const element = event.target;
   if (document.querySelector("dialog[open]")) return;
   if (element.matches("input:not([type=checkbox]), select, textarea")) {
-    if (event.key === "ArrowDown" && element === search && !search.value) goAlong(inbox, event);
+    if (event.key === "ArrowDown" && element === search && !search.value) moveAmongRows(inbox, event);
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "/") { event.preventDefault(); search.focus(); return; }
   if (event.key === "Escape") { for (const box of boxes()) box.checked = false; count(); return; }
-  if (goAlong(inbox, event) || !inbox.contains(element)) return;
+  if (moveAmongRows(inbox, event) || !inbox.contains(element)) return;
   const row = element.closest(".inbox-row");
   if (!row) return;
   if (event.key === "x") { row.querySelector("[name=ids]").click(); event.preventDefault(); }
@@ -151,7 +138,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// htmx: the search, the filters, and more of the list as one comes to its end.
+// htmx: the search, the filters, and more rows at the end of the list.
 
 for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
   document.addEventListener(name, () => { failed.hidden = false; });

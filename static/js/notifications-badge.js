@@ -1,4 +1,4 @@
-// The number at the bell, and in the menu.
+// The number of unread notifications at the bell and in the menu.
 
 export function showBadge(unread) {
   for (const element of document.querySelectorAll("[data-unread-badge], [data-unread-count]")) {

@@ -1,5 +1,4 @@
-// What every page does by itself: copying, asking once before something is lost, showing that a form is under way,
-// light and dark, the reader's time zone.
+// What every page does: copying, confirming, marking a form as busy, light and dark, tabs, the reader's time zone.
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
@@ -11,7 +10,7 @@ document.addEventListener("click", async (event) => {
   const before = label.dataset.before || label.textContent;
   label.dataset.before = before;
   label.textContent = button.dataset.copied || "Copied";
-  say(label.textContent);
+  announce(label.textContent);
   setTimeout(() => { label.textContent = before; }, 1600);
 });
 
@@ -28,8 +27,8 @@ async function copy(text) {
   }
 }
 
-/** For those who don't see it. */
-function say(words) {
+/** Announces something to screen readers. */
+function announce(words) {
   const region = document.querySelector("[data-said]");
   if (region) region.textContent = words;
 }
@@ -44,14 +43,14 @@ document.addEventListener("submit", (event) => {
   if (event.defaultPrevented || form.method === "dialog") return;
   if ((event.submitter?.dataset.confirm || form.dataset.confirm) && asked !== form) {
     event.preventDefault();
-    ask(form, event.submitter);
+    askFirst(form, event.submitter);
     return;
   }
   asked = null;
   if (form.method === "post" && event.submitter?.matches(".button")) event.submitter.setAttribute("aria-busy", "true");
 });
 
-function ask(form, submitter) {
+function askFirst(form, submitter) {
   if (!question) {
     if (window.confirm(submitter?.dataset.confirm || form.dataset.confirm)) { asked = form; form.requestSubmit(submitter); }
     return;
@@ -80,7 +79,7 @@ function sentences(text) {
   return end ? [text.slice(0, end), text.slice(end).trim()] : [text, ""];
 }
 
-// A page that comes back out of the browser's memory is not under way any more.
+// A page that comes back from the browser's cache is not busy any more.
 window.addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("[aria-busy=true]")) button.removeAttribute("aria-busy");
 });
@@ -110,7 +109,7 @@ function showTheme() {
   for (const button of choices) button.setAttribute("aria-pressed", String(button.dataset.themeChoice === chosen));
 }
 
-// Where tabs are wider than the screen, the one that is open stands in it, and they fade where there are more.
+// Where tabs are wider than the screen, the open one is scrolled into view, and the edge fades where there are more.
 for (const tabs of document.querySelectorAll(".tabs")) {
   const fade = () => tabs.classList.toggle("goes-on", tabs.scrollWidth - tabs.clientWidth - Math.abs(tabs.scrollLeft) > 4);
   tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -119,7 +118,7 @@ for (const tabs of document.querySelectorAll(".tabs")) {
   document.fonts?.ready.then(fade);
 }
 
-// A day that is not chosen yet is as pale as a placeholder.
+// An empty date field is as pale as a placeholder.
 const pale = (field) => field.toggleAttribute("data-empty", !field.value);
 for (const field of document.querySelectorAll("input[type=date]")) pale(field);
 for (const name of ["input", "change", "focusout"]) {

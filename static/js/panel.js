@@ -1,6 +1,7 @@
 // The bell opens the latest notifications beside the page; without scripts, or with a modifier key, it is a link.
 
-import { goAlong } from "./rows.js";
+import { moveAmongRows } from "./rows.js";
+import { fetchPage, replace } from "./swap.js";
 
 const bell = document.querySelector("[data-bell]");
 const panel = document.getElementById("notifications-panel");
@@ -19,7 +20,7 @@ panel?.addEventListener("click", (event) => {
   if (event.target.closest("[data-panel-retry]")) load();
 });
 panel?.querySelector("[data-panel-close]").addEventListener("click", () => panel.close());
-panel?.addEventListener("keydown", (event) => goAlong(panel, event));
+panel?.addEventListener("keydown", (event) => moveAmongRows(panel, event));
 panel?.addEventListener("submit", async (event) => {
   if (event.target.id !== "panel-rows" || event.submitter?.hasAttribute("formaction")) return;
   event.preventDefault();
@@ -27,7 +28,7 @@ panel?.addEventListener("submit", async (event) => {
     const body = new FormData(event.target, event.submitter);
     await fetch(event.target.action, { method: "POST", body, headers: { Accept: "application/json" } });
   } catch {
-    // Offline: the banner says so; what is shown stays as it is.
+    // Offline: the banner shows it; the list stays as it is.
   }
   load();
 });
@@ -36,21 +37,10 @@ for (const name of ["notification", "unread", "resumed"]) {
 }
 
 async function load() {
-  try {
-    const answer = await fetch(`${bell.href}?panel=1`, { credentials: "same-origin", cache: "no-store" });
-    if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
-    const html = await answer.text();
-    if (html === shown) return;
-    shown = html;
-    show(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
-  } catch {
-    shown = "";
-    show(panel.querySelector("[data-panel-failed]").content.cloneNode(true));
-  }
-}
-
-function show(...nodes) {
-  const inside = body.contains(document.activeElement);
-  body.replaceChildren(...nodes);
-  if (inside) body.focus();
+  const fresh = await fetchPage(`${bell.href}?panel=1`);
+  const html = fresh ? fresh.body.innerHTML : "";
+  if (fresh && html === shown) return;
+  shown = html;
+  const nodes = fresh ? fresh.body.childNodes : [panel.querySelector("[data-panel-failed]").content.cloneNode(true)];
+  replace(body, nodes, () => () => body.focus());
 }

@@ -1,8 +1,9 @@
-// The payment's page: shows the new state as soon as the news of it comes.
+// The page of a payment: loads it again when its status changed.
 
 const page = document.querySelector("[data-payment]");
 
 document.addEventListener("ringfence:payment", (event) => {
-  const news = event.detail;
-  if (page && news.reference === page.dataset.payment && news.status !== page.dataset.status) window.location.replace(window.location.pathname);
+  const { reference, status } = event.detail;
+  if (!page || reference !== page.dataset.payment || status === page.dataset.status) return;
+  window.location.replace(window.location.pathname);
 });

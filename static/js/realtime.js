@@ -1,8 +1,8 @@
 // The only socket of a page. Page scripts listen to its events on `document`; `event.detail` is the frame.
 //
 //   ringfence:notification  {id, seq, notification_type, category, priority, title, message, link, icon, is_read,
-//                            created_at, late}: `late` ones were missed and are told now
-//   ringfence:unread        {unread, seq, read?, hidden?, stale?}: ids that were just read or put away, anywhere
+//                            created_at, late}: `late` ones were missed before
+//   ringfence:unread        {unread, seq, read?, hidden?, stale?}: ids that were just read, archived or deleted, on any device
 //   ringfence:balance       {balance, available, version, transaction}
 //   ringfence:verification  {id, status, phone_number, code, expires_at, ...}
 //   ringfence:payment       {reference, status, amount, ...}
@@ -15,7 +15,7 @@
 //
 // The page gives:
 //   <body data-user-id data-seq data-unread data-version [data-currency="USD"] [data-realtime="off"]>: without a user
-//       id nothing happens; the counters are those that the page was drawn with; "off" polls, without a socket
+//       id nothing happens; the counters are those of when the page was rendered; "off" polls, without a socket
 //   [data-realtime-state]   gets the state as its value; inside, [data-realtime-label] gets its word, which is its
 //                           data-connecting, data-live, data-polling or data-offline
 //   [data-unread-badge]     the number, hidden at 0
@@ -57,84 +57,84 @@ class Realtime {
   }
 
   start() {
-    window.addEventListener("online", () => this.#again());
+    window.addEventListener("online", () => this.#restart());
     window.addEventListener("offline", () => this.#pause());
     window.addEventListener("pagehide", () => this.#pause());
-    window.addEventListener("pageshow", (event) => { if (event.persisted) this.#again(); });
+    window.addEventListener("pageshow", (event) => { if (event.persisted) this.#restart(); });
     document.addEventListener("visibilitychange", () => { if (!document.hidden && this.live) this.#ping(); });
-    this.#say("connecting");
-    this.#again();
+    this.#showState("connecting");
+    this.#restart();
   }
 
-  #again() {
+  #restart() {
     if (this.stopped) return;
     this.failures = 0;
-    if (!navigator.onLine) this.#say("offline");
+    if (!navigator.onLine) this.#showState("offline");
     else if (page.realtime === "off") this.#poll();
     else this.#connect();
   }
 
   #pause() {
-    this.#forget();
-    this.#cancel("retry", "poll");
-    if (!this.stopped) this.#say(navigator.onLine ? "connecting" : "offline");
+    this.#closeSocket();
+    this.#clearTimers("retry", "poll");
+    if (!this.stopped) this.#showState(navigator.onLine ? "connecting" : "offline");
   }
 
   // The socket
 
   #connect() {
-    this.#forget();
-    this.#cancel("retry");
+    this.#closeSocket();
+    this.#clearTimers("retry");
     const scheme = window.location.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(`${scheme}//${window.location.host}/ws/notifications/${page.userId}`);
     this.socket = socket;
     socket.addEventListener("message", (event) => { if (socket === this.socket) this.#receive(JSON.parse(event.data)); });
     socket.addEventListener("close", (event) => { if (socket === this.socket) this.#closed(event.code); });
-    this.#after("answer", ANSWER_WITHIN, () => this.#closed(0));
+    this.#setTimer("answer", ANSWER_WITHIN, () => this.#closed(0));
   }
 
-  // A socket that is no longer ours says nothing more.
-  #forget() {
+  // Frames of a socket that was closed are ignored.
+  #closeSocket() {
     const socket = this.socket;
     this.socket = null;
     this.live = false;
-    this.session.hungUp();
-    this.#cancel("answer", "ping");
+    this.session.disconnected();
+    this.#clearTimers("answer", "ping");
     if (socket) socket.close();
   }
 
   #receive(frame) {
-    if (!this.session.resuming) this.#cancel("answer");
+    if (!this.session.resuming) this.#clearTimers("answer");
     if (frame.type === "hello") this.#welcomed(frame);
-    this.#act(this.session.receive(frame));
-    if (frame.type === "hello" || frame.type === "resumed") this.#follow();
-    if (frame.type === "resumed" || frame.type === "reset") this.#cancel("answer");
-    if (frame.type === "reset") this.#load();
+    this.#apply(this.session.receive(frame));
+    if (frame.type === "hello" || frame.type === "resumed") this.#followVerifications();
+    if (frame.type === "resumed" || frame.type === "reset") this.#clearTimers("answer");
+    if (frame.type === "reset") this.#loadCounters();
   }
 
   #welcomed(frame) {
     this.failures = 0;
     this.live = true;
     this.seconds = frame.heartbeat;
-    this.#cancel("poll");
-    this.#say("live");
+    this.#clearTimers("poll");
+    this.#showState("live");
     this.#nextPing();
   }
 
   #closed(code) {
-    this.#forget();
+    this.#closeSocket();
     if (code === NOT_YOURS) { this.#signedOut(); return; }
     this.failures += 1;
     if (!this.timers.poll) {
       // A session gets a new key when its password changes: asking by HTTP shows whether it is still good.
       if (code === NOT_SIGNED_IN || this.failures >= FAILURES_BEFORE_POLLING) this.#poll();
-      else this.#say(navigator.onLine ? "connecting" : "offline");
+      else this.#showState(navigator.onLine ? "connecting" : "offline");
     }
-    this.#after("retry", backoff(this.failures - 1), () => this.#connect());
+    this.#setTimer("retry", backoff(this.failures - 1), () => this.#connect());
   }
 
   #nextPing() {
-    this.#after("ping", heartbeat(this.seconds), () => this.#ping());
+    this.#setTimer("ping", heartbeat(this.seconds), () => this.#ping());
   }
 
   #ping() {
@@ -145,22 +145,22 @@ class Realtime {
   #send(frame) {
     if (!this.socket || this.socket.readyState !== WebSocket.OPEN) return;
     this.socket.send(JSON.stringify(frame));
-    if (frame.type === "ping" || frame.type === "resume") this.#after("answer", ANSWER_WITHIN, () => this.#closed(0));
+    if (frame.type === "ping" || frame.type === "resume") this.#setTimer("answer", ANSWER_WITHIN, () => this.#closed(0));
   }
 
-  // Its state comes at once, then its changes: one that ended while nobody listened is told too.
-  #follow() {
+  // Subscribing sends the current state first, so a page also sees a verification that ended meanwhile.
+  #followVerifications() {
     const ids = new Set([...document.querySelectorAll("[data-verification]")].map((element) => element.dataset.verification));
     for (const id of ids) this.#send({ type: "subscribe", channel: `verification:${id}` });
   }
 
-  // After a reset: lists load themselves, the counters are fetched here.
-  async #load() {
-    const answer = await this.#ask("limit=1");
-    if (answer && answer.ok) this.#act(this.session.loaded(await answer.json()));
+  // After a reset: the lists load themselves, this loads the counters.
+  async #loadCounters() {
+    const answer = await this.#fetchInbox("limit=1");
+    if (answer && answer.ok) this.#apply(this.session.loaded(await answer.json()));
   }
 
-  async #ask(query) {
+  async #fetchInbox(query) {
     try {
       return await fetch(`/api/notifications?${query}`, {
         headers: { Accept: "application/json" }, credentials: "same-origin", cache: "no-store",
@@ -173,36 +173,36 @@ class Realtime {
   // Without a socket
 
   async #poll() {
-    this.#cancel("poll");
-    this.#after("poll", POLL_EVERY, () => this.#poll());
-    const answer = await this.#ask(`after=${this.session.seq}&limit=${POLL_LIMIT}`);
+    this.#clearTimers("poll");
+    this.#setTimer("poll", POLL_EVERY, () => this.#poll());
+    const answer = await this.#fetchInbox(`after=${this.session.seq}&limit=${POLL_LIMIT}`);
     if (this.live || this.stopped || !this.timers.poll) return;
     if (answer && (answer.status === 401 || answer.status === 403)) { this.#signedOut(); return; }
-    if (!answer || !answer.ok) { this.#say("offline"); return; }
+    if (!answer || !answer.ok) { this.#showState("offline"); return; }
     const body = await answer.json();
     if (this.live || this.stopped) return;
-    if (page.realtime === "off" || this.failures >= FAILURES_BEFORE_POLLING) this.#say("polling");
-    else this.#cancel("poll");
-    this.#act(this.session.polled(body));
+    if (page.realtime === "off" || this.failures >= FAILURES_BEFORE_POLLING) this.#showState("polling");
+    else this.#clearTimers("poll");
+    this.#apply(this.session.polled(body));
   }
 
-  // What comes of it
+  // Passing on what a frame means
 
-  #act({ deliver, send }) {
+  #apply({ deliver, send }) {
     for (const frame of send) this.#send(frame);
     const late = deliver.filter((frame) => frame.type === "notification" && frame.late).length;
     let passed = 0;
     for (const frame of deliver) {
       if (frame.type === "unread") showBadge(frame.unread);
       else if (frame.type === "balance_update") showBalance(frame);
-      // After an absence the last few are enough; the badge has the rest.
+      // After an absence only the last three are shown as toasts; the badge counts the rest.
       else if (frame.type === "notification" && !(frame.late && ++passed <= late - 3)) toast(frame);
-      if (NAMES[frame.type]) this.#tell(NAMES[frame.type], frame);
+      if (NAMES[frame.type]) this.#dispatch(NAMES[frame.type], frame);
     }
-    if (this.live && !this.timers.ack && this.session.seq > this.acked) this.#after("ack", ACK_AFTER, () => this.#ack());
+    if (this.live && !this.timers.ack && this.session.seq > this.acked) this.#setTimer("ack", ACK_AFTER, () => this.#ack());
   }
 
-  // Not each by itself: a server takes only so many frames a second.
+  // One for many notifications: the server limits the rate of frames.
   #ack() {
     this.acked = this.session.seq;
     this.#send({ type: "ack", seq: this.acked });
@@ -211,11 +211,11 @@ class Realtime {
   #signedOut() {
     this.stopped = true;
     this.#pause();
-    this.#say("offline");
-    this.#tell("signed-out", {});
+    this.#showState("offline");
+    this.#dispatch("signed-out", {});
   }
 
-  #say(state) {
+  #showState(state) {
     if (this.state === state) return;
     this.state = state;
     for (const element of document.querySelectorAll("[data-realtime-state]")) {
@@ -223,19 +223,19 @@ class Realtime {
       const label = element.querySelector("[data-realtime-label]");
       if (label) label.textContent = label.dataset[state] || LABELS[state];
     }
-    this.#tell("state", { state });
+    this.#dispatch("state", { state });
   }
 
-  #tell(name, detail) {
+  #dispatch(name, detail) {
     document.dispatchEvent(new CustomEvent(`ringfence:${name}`, { detail }));
   }
 
-  #after(name, milliseconds, act) {
+  #setTimer(name, milliseconds, act) {
     clearTimeout(this.timers[name]);
     this.timers[name] = setTimeout(() => { this.timers[name] = null; act(); }, milliseconds);
   }
 
-  #cancel(...names) {
+  #clearTimers(...names) {
     for (const name of names) {
       clearTimeout(this.timers[name]);
       this.timers[name] = null;

@@ -20,6 +20,9 @@ function said(seconds) {
 
 show();
 setInterval(show, 20_000);
-// Lists are drawn anew while one looks on.
+// Lists are loaded again while the page is open.
 const main = document.getElementById("main");
-if (main) new MutationObserver((changes) => { if (changes.some((change) => change.addedNodes.length && change.target.nodeName !== "TIME")) show(); }).observe(main, { childList: true, subtree: true });
+const isNewContent = (change) => change.addedNodes.length && change.target.nodeName !== "TIME";
+if (main) {
+  new MutationObserver((changes) => { if (changes.some(isNewContent)) show(); }).observe(main, { childList: true, subtree: true });
+}

@@ -1,5 +1,5 @@
-// A password can be looked at before it is sent: <button data-reveal="id of its field" data-hide="Hide" hidden>.
-// Without scripts the button stays away, since it could do nothing.
+// Shows a password while it is typed: <button data-reveal="id of its field" data-hide="Hide" hidden>. Without scripts the
+// button stays hidden.
 
 for (const button of document.querySelectorAll("[data-reveal]")) {
   const field = document.getElementById(button.dataset.reveal);

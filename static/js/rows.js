@@ -1,7 +1,7 @@
-// Going along the rows of a list with the arrow keys.
+// Moving among the rows of a list by the arrow keys.
 
-/** Moves the focus among the rows in `box`; true where the key was for that. */
-export function goAlong(box, event) {
+/** Moves the focus among the rows in `box`. Returns whether the key was for that. */
+export function moveAmongRows(box, event) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (!step || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return false;
   const rows = [...box.querySelectorAll(".inbox-row > .list-row")];

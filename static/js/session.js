@@ -1,5 +1,5 @@
-// What a client of the sockets has to think about, without a browser: order, holes, what is newer, when to try again.
-// `realtime.js` moves the frames; this decides. Every method answers {deliver: [frame], send: [frame]}.
+// The state of a client of the sockets, without a browser: order, holes, which frame is newer, when to try again.
+// `realtime.js` sends and receives the frames. Every method returns {deliver: [frame], send: [frame]}.
 
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 30_000;
@@ -30,8 +30,8 @@ export class Session {
     this.held = new Map();
   }
 
-  /** The socket is gone, and with it what it was about to tell. */
-  hungUp() {
+  /** The socket was closed: what it still had to send does not come. */
+  disconnected() {
     this.resuming = false;
     this.held.clear();
   }
@@ -50,7 +50,7 @@ export class Session {
     }
   }
 
-  /** The answer of `GET /api/notifications?after=SEQ`. */
+  /** Takes the answer of `GET /api/notifications?after=SEQ`. */
   polled(answer) {
     if (answer.seq < this.seq || answer.total > answer.notifications.length) {
       return { deliver: [...this.loaded(answer).deliver, ...this.#reset(answer).deliver], send: [] };
@@ -67,7 +67,7 @@ export class Session {
     return { deliver, send: [] };
   }
 
-  /** The counters of any answer of `GET /api/notifications`, after a reset: whatever they were before. */
+  /** Takes the counters of any answer of `GET /api/notifications` after a reset, even where they are lower. */
   loaded(answer) {
     this.seq = Math.max(this.seq, answer.seq);
     this.counted = { seq: answer.seq, unread: answer.unread };
@@ -94,7 +94,7 @@ export class Session {
     return { deliver: [], send: this.#resume() };
   }
 
-  // All that was missing is here. What is put away has left holes in it: up to `resumed.seq` they mean nothing.
+  // All that was missing has come. Holes up to `resumed.seq` are hidden notifications, not lost ones.
   #resumed(frame) {
     this.resuming = false;
     const held = [...this.held.values()].sort((one, other) => one.seq - other.seq);
@@ -113,7 +113,7 @@ export class Session {
   }
 
   #reset(frame) {
-    this.hungUp();
+    this.disconnected();
     this.seq = frame.seq;
     return { deliver: [{ type: "reset", seq: frame.seq }], send: [] };
   }
@@ -123,7 +123,7 @@ export class Session {
     return { deliver: [{ ...frame, ...this.counted }], send: [] };
   }
 
-  // Newer is the greater seq, then the smaller number: nothing but a new row makes it grow.
+  // The newer one has the greater seq, then the smaller count: only a new notification raises the count.
   #count({ seq, unread }) {
     if (seq > this.counted.seq || (seq === this.counted.seq && unread < this.counted.unread)) {
       this.counted = { seq, unread };

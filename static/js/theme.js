@@ -1,5 +1,5 @@
-// Light or dark, before the page is drawn: no module, since those wait. What was chosen outlives the page; nothing
-// chosen is what the system says. The buttons: <button data-theme-choice="light|dark|"> (page.js).
+// Light or dark, before the page is rendered: no module, since those are deferred. The choice is stored; without one the
+// system's applies. The buttons: <button data-theme-choice="light|dark|"> (page.js).
 (() => {
   let chosen = "";
   try {

@@ -1,6 +1,6 @@
 // Short messages in the corner: critical and high ones, each once, at most four at a time, the others after them.
-// They wait while they are pointed at or focused, and go by their button or Escape. The page of a number tells that number's
-// own news itself, and larger: a toast would lie over the code that it announces.
+// They stay while they are pointed at or focused, and close by their button or Escape. The page of a verification shows
+// its own notifications itself: a toast would cover the code that it announces.
 
 const MOST = 4;
 const SECONDS = { critical: 12, high: 7 };
@@ -10,13 +10,13 @@ let shown = 0;
 
 export function toast(notification) {
   if (!SECONDS[notification.priority] || notification.is_read || seen.has(notification.seq)) return;
-  if (notification.priority === "high" && tellsItself(notification.link)) return;
+  if (notification.priority === "high" && isShownByPage(notification.link)) return;
   seen.add(notification.seq);
   queue.push(notification);
   next();
 }
 
-function tellsItself(link) {
+function isShownByPage(link) {
   const here = document.querySelector("[data-verification]") && window.location;
   return Boolean(here && link) && new URL(link, here.href).pathname === here.pathname;
 }

@@ -1,4 +1,4 @@
-// The top-up form: what will be paid, said before the button as one types. The server reads the amount by the same
+// The top-up form: shows what will be paid as one types. The server reads the amount by the same
 // rules (payments/forms.py); without scripts it alone does.
 //
 //   form[data-top-up]     has radio buttons `choice` (cents) and a text field `amount`
@@ -7,11 +7,11 @@
 import { formatMoney } from "./balance.js";
 
 const form = document.querySelector("[data-top-up]");
-const told = form.querySelector("[data-will-pay]");
+const sentence = form.querySelector("[data-will-pay]");
 const field = form.elements.amount;
-const { willPay, amountError, commaError, rangeError, least, most } = told.dataset;
+const { willPay, amountError, commaError, rangeError, least, most } = sentence.dataset;
 
-/** Whole cents, or the sentence that says why this is none. */
+/** Returns whole cents, or the sentence that says what is wrong with the amount. */
 function read(typed) {
   const amount = typed.trim().replace(/^\$/, "").trim();
   if (!amount) return Number(form.elements.choice.value);
@@ -26,12 +26,12 @@ function show() {
   const cents = read(field.value);
   const fits = typeof cents === "number" && cents >= Number(least) && cents <= Number(most);
   const text = fits ? willPay.replace("{amount}", formatMoney(cents / 100)) : typeof cents === "number" ? rangeError : cents;
-  told.hidden = false;
-  told.classList.toggle("error", !fits);
-  if (told.textContent !== text) told.textContent = text;
+  sentence.hidden = false;
+  sentence.classList.toggle("error", !fits);
+  if (sentence.textContent !== text) sentence.textContent = text;
 }
 
-// The server's sentence about what was sent stands until something else is typed; the same twice helps nobody.
+// The server's error is shown until something else is typed.
 const refused = document.getElementById("amount-error");
 function changed() {
   refused?.remove();
@@ -39,7 +39,7 @@ function changed() {
   show();
 }
 form.addEventListener("input", changed);
-// A page that comes back keeps what was typed; and one may type before this script is there.
+// A page from the browser's cache keeps what was typed; and one may type before this script is loaded.
 window.addEventListener("pageshow", () => {
   if (field.value !== field.defaultValue) changed();
   else if (!refused?.isConnected) show();

@@ -1,88 +1,70 @@
-// The page of one verification: drawn anew by the server when there is news of it.
+// The page of one verification: loaded again when something happened to it.
 //
-//   #live[data-verification=ID]      what is swapped (answered by this address with ?part=1); inside it
-//     [data-status]                  the state that is drawn, on the first element that has it
+//   #live[data-verification=ID]      the part that is replaced (by this address with ?part=1); inside it
+//     [data-status]                  the status that is shown, on the first element that has it
 //     [data-countdown=ISO TIME]      gets the time left (countdown.js)
-//     form[data-cancel]              cancels by script. While it is too early its button counts down, in the words of
-//                                    its data-wait="… {time}", and is aria-disabled: it keeps the focus, and so does
-//                                    what a reader was at when the state is drawn anew
-//     [data-cancel-words]            why not; [data-too-early] has the sentence for "too early"
+//     form[data-cancel]              cancels by script. While it is too early its button counts down, by its
+//                                    data-wait="… {time}", and is aria-disabled: it keeps the focus
+//     [data-cancel-words]            says why not; its data-too-early is the sentence for "too early"
 //     [data-title]                   the title of the tab, once there is a code
 //   #live-words                      a live region: the new state, and the code, for those who don't see them
 
 import { countDown } from "./countdown.js";
+import { fetchPage, oneAtATime, replace, same } from "./swap.js";
 
 const live = document.getElementById("live");
 const words = document.getElementById("live-words");
 const OPEN = ["requested", "waiting"];
-let drawing = false;
-let again = false;
 let retryAt = 0;
 let refusal = "";
 
 const status = () => live.querySelector("[data-status]")?.dataset.status;
 
 document.addEventListener("ringfence:verification", (event) => {
-  if (event.detail.id === live.dataset.verification && differs(event.detail)) draw();
+  if (event.detail.id === live.dataset.verification && differs(event.detail)) refresh();
 });
 document.addEventListener("ringfence:notification", (event) => {
   const { notification_type: kind, link } = event.detail;
-  if (kind === "verification_progress" && link.endsWith(live.dataset.verification)) draw();
+  if (kind === "verification_progress" && link.endsWith(live.dataset.verification)) refresh();
 });
-document.addEventListener("ringfence:reset", () => draw());
+document.addEventListener("ringfence:reset", () => refresh());
 document.addEventListener("ringfence:polled", (event) => {
-  if (OPEN.includes(status()) && !event.detail.open.includes(live.dataset.verification)) draw();
+  if (OPEN.includes(status()) && !event.detail.open.includes(live.dataset.verification)) refresh();
 });
 
-// A page opened after the event shows it already, and is told of it again when it starts to listen.
-function differs(news) {
+// A page that was opened after the event shows it already, and gets it again when it subscribes.
+function differs(frame) {
   const shown = live.querySelector("[data-status]").dataset;
-  return news.status !== shown.status
-    || Boolean(news.cancelling) !== Boolean(shown.cancelling)
-    || (news.code || "") !== (text("#code") || "")
-    || (news.phone_number || "") !== (text("#number") || "")
-    || news.messages !== live.querySelectorAll(".message-text").length;
+  return frame.status !== shown.status
+    || Boolean(frame.cancelling) !== Boolean(shown.cancelling)
+    || (frame.code || "") !== (text("#code") || "")
+    || (frame.phone_number || "") !== (text("#number") || "")
+    || frame.messages !== live.querySelectorAll(".message-text").length;
 }
 
 function text(selector) {
   return live.querySelector(selector)?.textContent.trim();
 }
 
-async function draw() {
-  if (drawing) { again = true; return; }
-  drawing = true;
-  do {
-    again = false;
-    try {
-      const answer = await fetch(`${window.location.pathname}?part=1`, { cache: "no-store", credentials: "same-origin" });
-      if (answer.ok) swap(await answer.text());
-    } catch {
-      // Offline: the socket tells of it again when it is back.
-    }
-  } while (again);
-  drawing = false;
-}
-
-function swap(html) {
+const refresh = oneAtATime(async () => {
+  const fresh = await fetchPage(`${window.location.pathname}?part=1`);
+  if (!fresh) return;
   const before = status();
-  const fresh = new DOMParser().parseFromString(html, "text/html");
-  const focused = live.contains(document.activeElement) ? document.activeElement : null;
-  live.replaceChildren(...fresh.body.childNodes);
-  if (focused) stay(focused);
+  replace(live, fresh.body.childNodes, rememberOrStart);
   tick();
   const title = live.querySelector("[data-title]")?.dataset.title;
   if (title) document.title = title;
   if (status() !== before) words.textContent = [text(".pill"), text("#code"), text(".readout-done .waiting")].filter(Boolean).join(". ");
-}
+});
 
-// At the same thing as before where it is still there, else at the news.
-function stay(element) {
-  const same = element.dataset.copy ? live.querySelector(`[data-copy="${element.dataset.copy}"]`)
-    : element.closest("[data-cancel]") ? live.querySelector("[data-cancel] button")
-    : [...live.querySelectorAll("a")].find((link) => link.href === element.href);
-  if (same) { same.focus(); return; }
-  live.tabIndex = -1;
-  live.focus();
+// Focuses the same thing as before where it is still there, else what is new.
+function rememberOrStart(_part, element) {
+  return () => {
+    const next = element.closest("[data-cancel]") ? live.querySelector("[data-cancel] button") : same(live, element);
+    if (next) { next.focus(); return; }
+    live.tabIndex = -1;
+    live.focus();
+  };
 }
 
 function tick() {
@@ -96,8 +78,8 @@ function tick() {
     const shown = wait ? button.dataset.wait.replace("{time}", time) : button.dataset.label;
     if (button.textContent !== shown) button.textContent = shown;
   }
-  const told = live.querySelector("[data-cancel-words]");
-  if (told && told.textContent !== (wait ? refusal : "")) told.textContent = wait ? refusal : "";
+  const reason = live.querySelector("[data-cancel-words]");
+  if (reason && reason.textContent !== (wait ? refusal : "")) reason.textContent = wait ? refusal : "";
 }
 
 live.addEventListener("submit", async (event) => {
@@ -116,8 +98,8 @@ live.addEventListener("submit", async (event) => {
       method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, credentials: "same-origin",
     });
     const body = await answer.json();
-    if (answer.ok || body.code === "already_ended") { await draw(); return; }
-    // How long it takes stands in the button, once.
+    if (answer.ok || body.code === "already_ended") { await refresh(); return; }
+    // The button shows how long it takes.
     refusal = body.code === "too_early" ? form.parentElement.querySelector("[data-too-early]").dataset.tooEarly : body.detail;
     retryAt = Date.now() + (body.retry_after || 3) * 1000;
   } catch {
