@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 
 from accounts.services import create_api_key
 from accounts.tests.factories import make_user
+from config.lib.backoff import Backoff
 from notifications.realtime import frames, publish
 from notifications.sockets import hub, outbox, redis_link
 from notifications.tests.sockets import in_thread, joined, sign_in, tell
@@ -77,7 +78,7 @@ async def test_when_redis_comes_back_sockets_are_told_where_things_stand_and_liv
 async def test_a_link_that_redis_cuts_is_made_again_and_what_was_missed_is_told(redis_server, monkeypatch):
     user = await make()
     async with joined(user) as socket:
-        monkeypatch.setattr(hub, "_RETRY_SECONDS", (0.0, 0.0))
+        monkeypatch.setattr(hub, "_RETRIES", Backoff(base=0.0, longest=0.0))
         await in_thread(_cut_link)(redis_server)
         await in_thread(_commit_unpublished)(user)
         assert await socket.next() == {"type": "pong", "seq": 1, "version": 0}
@@ -109,7 +110,7 @@ async def test_who_comes_in_before_the_first_link_is_up_is_told_what_happened_me
 async def test_a_link_that_is_silent_is_given_up(monkeypatch, settings):
     """A hanging Redis keeps the connection and says nothing."""
     monkeypatch.setattr(redis_link, "_DEAF_SECONDS", 0.05)
-    monkeypatch.setattr(hub, "_RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(hub, "_RETRIES", Backoff(base=0.0, longest=0.0))
     user = await make()
     async with joined(user) as socket:
         await in_thread(_commit_unpublished)(user)
@@ -156,7 +157,7 @@ async def test_a_ping_that_fails_otherwise_renews_the_link_and_leaves_no_excepti
 
     monkeypatch.setattr(redis_link, "_PING_SECONDS", 0.01)
     monkeypatch.setattr(redis_link, "_DEAF_SECONDS", 3600)
-    monkeypatch.setattr(hub, "_RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(hub, "_RETRIES", Backoff(base=0.0, longest=0.0))
     monkeypatch.setattr(aioredis.Connection, "send_command", failing)
     user = await make()
     async with joined(user) as socket:
