@@ -1,8 +1,7 @@
 """SMS providers: `current()` is the one that sells to us.
 
-Each operation of a provider has a breaker of its own, and a purchase one for its service besides. Who buys asks
-`purchase_breaker(...).check()` before anything is written, and orders through its `.call()`. `.call()` refuses nothing,
-it tells the breaker how it went. Recovery goes past all of them: docs/decisions/017-a-breaker-for-each-operation.md.
+Each operation of a provider has a breaker of its own, and a purchase one for its service besides, by which it is
+admitted before anything is written. Recovery heeds none of them: docs/decisions/017-a-breaker-for-each-operation.md.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ __all__ = [
     "is_outage",
     "open_breakers",
     "operation_breaker",
-    "poll_breaker",
     "purchase_breaker",
 ]
 
@@ -31,12 +29,13 @@ OPERATIONS = ("purchase", "fetch", "cancel", "report", "quote", "catalogue")
 
 
 def current() -> Provider:
+    """Return the adapter of the provider that sells to us."""
     return by_name(settings.PROVIDER)
 
 
 @lru_cache(maxsize=8)
 def by_name(name: str) -> Provider:
-    """The adapter of that name, one a process. Raises LookupError."""
+    """Return the adapter of that name, one a process. Raises LookupError."""
     if name == "textverified":
         from verifications.providers.textverified import TextVerified
 
@@ -45,26 +44,22 @@ def by_name(name: str) -> Provider:
 
 
 def operation_breaker(operation: str, provider: str = "") -> Breaker:
-    """Of one of OPERATIONS. Without a provider's name it is the one that sells to us."""
+    """Return the breaker of one of OPERATIONS, by default of the provider that sells to us."""
     return breaker(f"{provider or settings.PROVIDER}:{operation}", counts=is_outage)
 
 
 def purchase_breaker(service: str = "", provider: str = "") -> Breaker:
-    """Of all purchases; with a service's name that service's own, which is refused while the provider's is open too."""
+    """Return the breaker of all purchases, or a service's own, which is refused while that of all is open too."""
     return operation_breaker(f"purchase:{service}" if service else "purchase", provider)
 
 
-def poll_breaker(provider: str = "") -> Breaker:
-    return operation_breaker("fetch", provider)
-
-
 def breaker_states() -> Sequence[State]:
-    """Of every operation of the current provider, and of all else that has failed lately. For people."""
+    """Return the states of all operations of the current provider, and of what else has failed lately. For people."""
     operations = {f"{settings.PROVIDER}:{operation}" for operation in OPERATIONS}
     found = states(operations | names_in_use())
     return [state for state in found if state.failures or state.name in operations]
 
 
 def open_breakers(names: Iterable[str]) -> set[str]:
-    """Which of these refuse just now, in one question to Redis. Names as `vendor:operation`, `…:part`."""
+    """Return which of these refuse now, in one question to Redis. Names as `vendor:operation`, `…:part`."""
     return {state.name for state in states(names) if state.state == "open"}

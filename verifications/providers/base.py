@@ -1,4 +1,4 @@
-"""What every SMS provider offers us, in our words. A vendor's words stop at its adapter."""
+"""The protocol of SMS providers, its types and errors. A vendor's own terms stop at its adapter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Spec:
-    """What is asked for. `max_cost` in the currency's unit: the provider refuses a sale above it."""
+    """The number that is wanted. `max_cost` in the currency's unit: the provider refuses a sale above it."""
 
     service: str
     country: str = "US"
@@ -39,12 +39,12 @@ class ServiceListing:
     title: str = ""
 
 
-# "unknown": a word of the provider's without a meaning to us. It ends nothing; a text that came counts all the same.
+# "unknown": a state of the provider's that we don't know. It ends nothing; a text that came counts all the same.
 NumberState = Literal["waiting", "completed", "cancelled", "timed_out", "failed", "unknown"]
 
 
 class Rows(list[T]):
-    """What could be read of a list, and how many of its rows could not: those may be anything."""
+    """The rows of a list that could be read, and how many could not: those may be anything."""
 
     def __init__(self, rows: Iterable[T] = (), *, unreadable: int = 0) -> None:
         super().__init__(rows)
@@ -67,7 +67,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Number:
-    """A number that the provider sold us, as it stands there now."""
+    """A number that the provider sold us, as it stands at the provider now."""
 
     provider_id: str
     phone_number: str = field(repr=False)
@@ -83,7 +83,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Sale:
-    """A line of the provider's own book: what it sold us. `fetch` has the rest.
+    """A sale to us, as the provider lists it. `fetch` has the rest.
 
     `key` is the one that it was bought with, "" where the provider's list does not show it.
     """
@@ -107,7 +107,7 @@ class IncomingText:
 
 
 class OutOfStock(RemoteError):
-    """No number to be had for this just now. Nothing was bought."""
+    """The provider has no such number now. Nothing was bought."""
 
 
 class PriceMoved(RemoteError):
@@ -131,7 +131,7 @@ class KeyExpired(RemoteError):
 
 
 class TooEarly(RemoteError):
-    """Can't be cancelled yet. `retry_after` in seconds."""
+    """The number can't be cancelled yet. `retry_after` in seconds."""
 
     def __init__(self, message: str = "", *, retry_after: float = 30.0) -> None:
         super().__init__(message)
@@ -139,36 +139,37 @@ class TooEarly(RemoteError):
 
 
 def outcome_of(error: RemoteError) -> str:
-    """An error's name for metrics: OutOfStock -> "out_of_stock"."""
+    """Return an error's name for metrics: OutOfStock -> "out_of_stock"."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether it says that the provider is down. A refusal is an answer, and so is "still running"."""
+    """Return whether an error says that the provider is down. A refusal is an answer, and so is "still running"."""
     return isinstance(error, Unavailable | OutcomeUnknown) and not isinstance(error, InProgress)
 
 
 class Provider(Protocol):
-    """One vendor. Methods are synchronous doors, safe to call from any thread, with a time limit of their own.
+    """One vendor. Its methods are synchronous, safe to call from any thread, and have time limits of their own.
 
     All may raise Throttled, Unavailable (surely not done) and, where something changes, OutcomeUnknown (perhaps done).
     """
 
     name: str
 
-    def services(self) -> Rows[ServiceListing]: ...
+    def services(self) -> Rows[ServiceListing]:
+        """Return what the provider sells."""
 
     def quote(self, spec: Spec) -> Quote:
-        """Cost and stock now. Raises Rejected for an unknown service."""
+        """Return cost and stock now. Raises Rejected for an unknown service."""
 
     def purchase(self, spec: Spec, *, key: str) -> Number:
-        """Buy one number; the same key never buys twice.
+        """Buy one number. Idempotent: the same key never buys twice.
 
         Raises OutOfStock, PriceMoved, ProviderFunds, Rejected, InProgress, KeyExpired, OutcomeUnknown.
         """
 
     def fetch(self, provider_id: str) -> Number:
-        """The number with its messages (of this reservation alone). Raises NotFound."""
+        """Return the number with its messages (of this reservation alone). Raises NotFound."""
 
     def fetch_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, Number | RemoteError]:
         """Fetch many at once over one session; an error is returned in its number's place.
@@ -178,19 +179,19 @@ class Provider(Protocol):
         """
 
     def cancel(self, provider_id: str) -> None:
-        """Give the number back. Raises TooEarly, Rejected (already ended there: fetch it), NotFound."""
+        """Return the number to the provider. Raises TooEarly, Rejected (it has ended: fetch it), NotFound."""
 
     def report(self, provider_id: str) -> None:
-        """Say that the number never worked, so that its cost comes back. Raises Rejected where not allowed."""
+        """Report that the number never worked, which returns its cost. Raises Rejected where not allowed."""
 
     def report_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, RemoteError | None]:
         """Report many at once, as `fetch_many` fetches them; None where it was done."""
 
     def recent(self, *, since: datetime) -> Rows[Sale]:
-        """All numbers sold to us since then, in no order that could be relied on."""
+        """Return all numbers sold to us since then, in no order that could be relied on."""
 
     def balance(self) -> Decimal:
         """Return our balance at the provider, in the currency's unit."""
 
     def parse_webhook(self, *, headers: Mapping[str, str], body: bytes) -> IncomingText | None:
-        """The message in a webhook, None for news that don't concern us. Raises BadSignature, BadPayload."""
+        """Return the message in a webhook, None for other events. Raises BadSignature, BadPayload."""

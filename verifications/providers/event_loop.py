@@ -29,16 +29,23 @@ _inherited: list[Any] = []
 
 
 def run(work: Coroutine[Any, Any, T], *, limit: float) -> T:
-    """What `work` returns or raises. It has to end by itself within `limit` seconds, else TimeoutError.
+    """Run `work` in the loop, and return what it returns. It has to end by itself within `limit` seconds.
 
-    The thread waits without a database connection. Raises RuntimeError inside a transaction.
+    The thread waits without a database connection. Raises TimeoutError, and RuntimeError inside a transaction.
     """
+    global _loop, _thread
     try:
         release_connections()
     except BaseException:
         work.close()
         raise
-    future = asyncio.run_coroutine_threadsafe(work, _running_loop())
+    with _lock:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            _thread = threading.Thread(target=_loop.run_forever, name="providers", daemon=True)
+            _thread.start()
+        loop = _loop
+    future = asyncio.run_coroutine_threadsafe(work, loop)
     try:
         return future.result(limit + _GRACE_SECONDS)
     except concurrent.futures.TimeoutError:
@@ -47,25 +54,15 @@ def run(work: Coroutine[Any, Any, T], *, limit: float) -> T:
 
 
 def at_close(closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Have it awaited when the process ends."""
+    """Register a coroutine function that is awaited when the process ends."""
     _closers.append(closer)
 
 
 def spawn(work: Coroutine[Any, Any, None]) -> None:
-    """Start it beside what runs. Called in the loop."""
+    """Start `work` in the running loop, without waiting for it. Call in the loop."""
     task = asyncio.get_running_loop().create_task(work)
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop:
-    global _loop, _thread
-    with _lock:
-        if _loop is None:
-            _loop = asyncio.new_event_loop()
-            _thread = threading.Thread(target=_loop.run_forever, name="providers", daemon=True)
-            _thread.start()
-        return _loop
 
 
 def _after_fork() -> None:

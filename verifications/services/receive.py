@@ -1,4 +1,4 @@
-"""What the provider says about a number, pushed or pulled: messages, its end."""
+"""What the provider says of a number, pushed or pulled: messages, and its end."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 
 
 def receive_webhook(*, provider: str, headers: Mapping[str, str], body: bytes) -> None:
-    """A message that the provider pushes. Verified over the raw body; the same message twice is one.
+    """Keep a message that the provider pushes, verified over the raw body. Idempotent: a message is kept once.
 
-    One for a number that we don't know is accepted and left: its sale may be under way, and polling brings it then.
-    Raises BadSignature, BadWebhook.
+    A message for a number that we don't know is accepted and dropped: its sale may be under way, and polling brings
+    the message then. Raises BadSignature, BadWebhook.
     """
     try:
         incoming = providers.by_name(provider).parse_webhook(headers=headers, body=body)
@@ -48,25 +48,17 @@ def receive_webhook(*, provider: str, headers: Mapping[str, str], body: bytes) -
 @unit_of_work()
 def _receive(known: Verification, text: base.Text, *, now: datetime) -> None:
     current = lock(known.pk)
-    fresh = _record(current, [text])
-    if not fresh:
+    new = _record(current, [text])
+    if not new:
         return
     if current.status == Status.WAITING and text.code:
         end.complete(current, now=now)
-        return
-    if current.status == Status.COMPLETED:
-        _report_further(current, fresh)
+    elif current.status == Status.COMPLETED:
+        _announce_further(current, new)
     else:
-        # A text without a code that the provider could read: whether it ends the wait is the provider's word.
+        # A text without a code that the provider could read: whether it ends the wait is for the provider to say.
         Verification.objects.filter(pk=current.pk).update(next_poll_at=now)
         signals.verification_updated.send(sender=Verification, verification=current)
-
-
-def _report_further(current: Verification, fresh: Sequence[Message]) -> None:
-    """Each SMS after the one that completed it is news of its own."""
-    for message in fresh:
-        signals.message_arrived.send(sender=Verification, verification=current, message=message)
-    signals.verification_updated.send(sender=Verification, verification=current)
 
 
 def apply(
@@ -77,44 +69,45 @@ def apply(
     last: bool = False,
     report: Callable[[Verification], object] = end.report,
 ) -> Verification:
-    """Bring our row to what the provider says. `last`: it is over anyway, so a completion without a text is none.
+    """Bring our row in line with the provider's number, and return it as it stands. Call outside a transaction.
 
-    `report` is called with a row that ended and whose cost the provider gives back when told so. Answers the row as it
-    stands afterwards.
+    `last`: the number is past its end, so that one which completed without a text has none. `report` is called with a
+    row that has ended and whose cost the provider returns once that is reported.
     """
     if number.state in ("waiting", "unknown") and not number.messages:
         return verification
-    current = _apply(verification, number, now, last=last)
+    with unit_of_work():
+        current = lock_and_reload(verification)
+        new = _record(current, number.messages)
+        if current.status != Status.WAITING:
+            if new:
+                _announce_further(current, new)
+        # An older text had no code, or it would have ended the wait: it counts where the provider calls it completed.
+        elif any(message.code for message in new) or (number.state == "completed" and current.messages.exists()):
+            end.complete(current, now=now)
+        elif number.state == "completed" and last:
+            end.end_without_text(current, now=now)
+        elif number.state not in ("waiting", "completed", "unknown"):
+            end.end_as_reported(current, number, now=now)
+        elif new:
+            signals.verification_updated.send(sender=Verification, verification=current)
     ended_now = verification.status == Status.WAITING and current.status in end.REASONS
     if ended_now and current.settlement == Settlement.UNSETTLED and number.can_report:
         report(current)
     return current
 
 
-@unit_of_work()
-def _apply(verification: Verification, number: base.Number, now: datetime, *, last: bool) -> Verification:
-    current = lock_and_reload(verification)
-    fresh = _record(current, number.messages)
-    if current.status != Status.WAITING:
-        if fresh:
-            _report_further(current, fresh)
-        return current
-    # An older text had no code, or it would have ended the wait: they count where the provider calls it completed.
-    if any(message.code for message in fresh) or (number.state == "completed" and current.messages.exists()):
-        end.complete(current, now=now)
-    elif number.state == "completed" and last:
-        end.end_without_text(current, now=now)
-    elif number.state not in ("waiting", "completed", "unknown"):
-        end.end_as_reported(current, number, now=now)
-    elif fresh:
-        signals.verification_updated.send(sender=Verification, verification=current)
-    return current
+def _announce_further(current: Verification, new: Sequence[Message]) -> None:
+    """Announce each message that came after the one that completed the verification."""
+    for message in new:
+        signals.message_arrived.send(sender=Verification, verification=current, message=message)
+    signals.verification_updated.send(sender=Verification, verification=current)
 
 
 def _record(current: Verification, texts: Sequence[base.Text]) -> list[Message]:
-    """The texts that are new, written down. Older than the sale, after a refund or the purge: not its owner's.
+    """Write the texts that are new, and return them. The row is locked, which orders a push and a pull.
 
-    The row is locked, so a push and a pull at the same time stand in line.
+    Texts that are older than the sale, or come after a refund or the purge, are not the owner's, and are dropped.
     """
     if current.status not in (Status.WAITING, Status.COMPLETED) or current.purged_at:
         return []
@@ -123,37 +116,34 @@ def _record(current: Verification, texts: Sequence[base.Text]) -> list[Message]:
     if not wanted:
         return []
     known = list(current.messages.only("vendor_id", "digest", "received_at", "verification"))
-    fresh = []
+    new = []
     for text in sorted(wanted, key=lambda text: text.received_at):
         same = next((message for message in known if _is_same(message, text)), None)
         if same is None:
-            message = _message(current, text)
+            message = Message(
+                verification=current,
+                vendor_id=text.vendor_id,
+                digest=digest(text),
+                sender=text.sender[:40],
+                text=text.text,
+                code=text.code,
+                received_at=text.received_at,
+            )
             known.append(message)
-            fresh.append(message)
+            new.append(message)
         elif text.vendor_id and not same.vendor_id:
             same.vendor_id = text.vendor_id
             if same.pk:
                 Message.objects.filter(pk=same.pk).update(vendor_id=text.vendor_id)
-    return Message.objects.bulk_create(fresh)
-
-
-def _message(current: Verification, text: base.Text) -> Message:
-    return Message(
-        verification=current,
-        vendor_id=text.vendor_id,
-        digest=digest(text),
-        sender=text.sender[:40],
-        text=text.text,
-        code=text.code,
-        received_at=text.received_at,
-    )
+    return Message.objects.bulk_create(new)
 
 
 def _is_same(message: Message, text: base.Text) -> bool:
-    """By the provider's id where both have one, else by content, and time as far as the coarser of the two tells it."""
+    """Compare the provider's ids where both have one, else content, and time as far as the coarser of the two goes."""
     if message.vendor_id and text.vendor_id:
         return message.vendor_id == text.vendor_id
-    if message.digest == _digest_with_time(text):
+    # Until 2026-12 the digest had the time in it: messages that came before then have such a one.
+    if message.digest == _hash(text.sender, text.received_at.astimezone(UTC).isoformat(), text.text):
         return True
     apart = abs((message.received_at - text.received_at).total_seconds())
     coarser = max(_precision(message.received_at), _precision(text.received_at))
@@ -165,18 +155,13 @@ _FINER: dict[int, Any] = {1: {"microsecond": 0}, 60: {"second": 0, "microsecond"
 
 
 def _precision(moment: datetime) -> int:
-    """How many seconds a time may have been cut or rounded by: the push and the pull may differ in that."""
+    """Return by how many seconds a time may have been cut or rounded: the push and the pull may differ in that."""
     return 60 if moment.second == 0 and moment.microsecond == 0 else 1
 
 
 def digest(text: base.Text) -> str:
-    """Who and what, under a key."""
+    """Return the keyed hash of a text's sender and content."""
     return _hash(text.sender, text.text)
-
-
-def _digest_with_time(text: base.Text) -> str:
-    """What `digest` was until 2026-12: messages that came before then have it."""
-    return _hash(text.sender, text.received_at.astimezone(UTC).isoformat(), text.text)
 
 
 def _hash(*parts: str) -> str:

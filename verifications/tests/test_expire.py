@@ -192,7 +192,7 @@ def test_a_loss_is_not_chased_for_ever(shop: RunningSandbox, waiting: Verificati
 def test_an_open_breaker_does_not_stop_refunds(shop: RunningSandbox, waiting: Verification, settings: Any) -> None:
     for _ in range(settings.BREAKER_FAILURES):
         providers.purchase_breaker().failure()
-        providers.poll_breaker().failure()
+        providers.operation_breaker("fetch").failure()
     services.expire_due(now=end_of(waiting))
     waiting.refresh_from_db()
     assert waiting.status == Status.TIMED_OUT

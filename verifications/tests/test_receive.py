@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -146,9 +146,8 @@ def test_an_equal_text_that_comes_later_is_another(waiting: Verification) -> Non
 def test_a_message_written_down_before_ids_were_kept_is_known(waiting: Verification) -> None:
     moment = timezone.now()
     known = text("Welcome!", moment, "sms_1")
-    Message.objects.create(
-        verification=waiting, digest=receive._digest_with_time(known), text="Welcome!", code="", received_at=moment
-    )
+    digest = receive._hash("22000", moment.astimezone(UTC).isoformat(), "Welcome!")
+    Message.objects.create(verification=waiting, digest=digest, text="Welcome!", code="", received_at=moment)
     assert recorded(waiting, known) == 1
 
 
@@ -314,7 +313,7 @@ def test_a_429_slows_all_polling_together(shop: RunningSandbox, waiting: Verific
 
 def test_an_open_poll_breaker_pauses_polling(shop: RunningSandbox, waiting: Verification, settings: Any) -> None:
     for _ in range(settings.BREAKER_FAILURES):
-        providers.poll_breaker().failure()
+        providers.operation_breaker("fetch").failure()
     asked = len(shop.requests())
     assert (services.poll_due(now=soon()), len(shop.requests())) == (0, asked)
 

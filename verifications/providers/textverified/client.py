@@ -1,10 +1,9 @@
-"""Requests to TextVerified's API v2: the bearer token, and what it means when no proper answer comes."""
+"""Requests to TextVerified's API v2: the bearer token, and the error that a missing or bad answer means."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,18 +19,17 @@ from verifications.providers.textverified import mapping
 
 ROOT = "/api/pub/v2"
 _RENEW_BEFORE = 60.0  # seconds before its end; a shorter-lived token is renewed at half its life
-_LONGEST_WAIT = 600.0
 
 
 @dataclass
 class Attempt:
-    """How far one operation got: whether something that changes the provider's state may have reached it."""
+    """How far one operation got: `sent` once a request that changes the provider's state may have reached it."""
 
     sent: bool = False
     provider_id: str = ""
 
     def unanswered(self, why: str) -> RemoteError:
-        """The error for no answer, or none that can be read: perhaps done, or surely not."""
+        """Return the error for no readable answer: OutcomeUnknown once something was sent, else Unavailable."""
         return OutcomeUnknown(why, remote_id=self.provider_id) if self.sent else Unavailable(why)
 
 
@@ -56,7 +54,7 @@ class Reply:
 
 
 class Client:
-    """Sessions over one pool of connections. Lives in one event loop; create it there."""
+    """Sessions over one pool of connections. It lives in one event loop; create it there."""
 
     def __init__(self, credentials: Credentials, *, connections: int) -> None:
         self._credentials = credentials
@@ -73,15 +71,15 @@ class Client:
         await self._reading.close()
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
-        """The body of a read. Raises Unavailable, Throttled, Rejected and its kind."""
+        """Return the body of a read. Raises Unavailable, Throttled, Rejected and its subclasses."""
         return (await self.call(Attempt(), "GET", path, query=query)).body
 
     async def ask(self, path: str, body: Any) -> Any:
-        """The same by POST, for what only looks."""
+        """Return the body of a read that the vendor wants as a POST. Raises as `get` does."""
         return (await self.call(Attempt(), "POST", path, body=body)).body
 
     async def change(self, attempt: Attempt, path: str, body: Any = None, *, key: str = "") -> Reply:
-        """A POST that changes something. Raises OutcomeUnknown too."""
+        """POST a change and return the reply. Raises OutcomeUnknown besides what `get` raises."""
         headers = {"Idempotency-Key": key} if key else {}
         return await self.call(attempt, "POST", path, body=body, headers=headers, changing=True)
 
@@ -96,7 +94,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         changing: bool = False,
     ) -> Reply:
-        """A 401 means that nothing was done: a new token, and once more with the same key."""
+        """Send the request and return its reply. A 401 has done nothing: it is repeated once, with a new token."""
         for _ in range(2):
             token = await self._bearer()
             reply = await self._send(
@@ -140,15 +138,20 @@ class Client:
                 content = await response.read()
         except (aiohttp.ClientError, OSError) as error:
             raise attempt.unanswered(f"{method} {_route(path)}: {type(error).__name__}") from None
-        return Reply(response.status, response.headers, _json(content))
+        try:
+            parsed = json.loads(content, parse_float=str)  # amounts stay text until they become Decimal
+        except (ValueError, RecursionError):
+            parsed = None
+        return Reply(response.status, response.headers, parsed)
 
     async def _bearer(self) -> str:
-        """The token, renewed once for all who wait for it."""
+        """Return the token, which is renewed once for all that wait for it."""
         if self._token and time.monotonic() < self._renew_at:
             return self._token
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._authenticate())
-            self._renewal.add_done_callback(_retrieve)
+            # Marks a failure as seen, for when all that waited for it have gone.
+            self._renewal.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(self._renewal)
 
     async def _authenticate(self) -> str:
@@ -192,66 +195,41 @@ def _session(pool: aiohttp.TCPConnector, **options: Any) -> aiohttp.ClientSessio
 
 
 def _checked(attempt: Attempt, reply: Reply, what: str) -> Reply:
-    """The reply, if it is a 2xx of the API's own: a page of HTML comes from something in between."""
+    """Return the reply if it is a 2xx of the API's own, else raise what it means; HTML comes from something in between.
+
+    Only the vendor's own `errorCode` refuses what would change something. The same 4xx without it may come from a proxy
+    or a firewall, before or after the vendor did what was asked. Reads are documented to answer 400 and 404 without a
+    body, which then is an answer, unless it is a page of HTML.
+    """
+    is_html = "html" in reply.headers.get("Content-Type", "")
     if 200 <= reply.status < 300:
-        if "html" in reply.headers.get("Content-Type", ""):
+        if is_html:
             raise attempt.unanswered(f"{what}: HTML")
         return reply
     if reply.status == 429:
         attempt.sent = False
-        raise Throttled(what, retry_after=_retry_after(reply.headers))
-    if 400 <= reply.status < 500 and reply.status != 408:
-        raise _client_error(attempt, reply, f"{what}: {reply.status}")
-    raise attempt.unanswered(f"{what}: {reply.status}")
-
-
-def _client_error(attempt: Attempt, reply: Reply, what: str) -> RemoteError:
-    """What a 4xx means. Only the vendor's own `errorCode` refuses what would change something.
-
-    The same status without it may come from a proxy or a firewall, before or after the vendor did what was asked.
-    Reads are documented to answer 400 and 404 without a body, which then is an answer, unless it is a page of HTML.
-    """
+        raise Throttled(what, retry_after=mapping.retry_after(reply.headers))
+    if not 400 <= reply.status < 500 or reply.status == 408:
+        raise attempt.unanswered(f"{what}: {reply.status}")
     if mapping.error_fields(reply.body)[0]:
         attempt.sent = False
-        return mapping.error_from(reply.status, reply.body)
+        raise mapping.error_from(reply.status, reply.body)
+    what = f"{what}: {reply.status}, no errorCode"
     if attempt.sent:
-        return Unexplained(f"{what}, no errorCode", remote_id=attempt.provider_id)
-    if reply.status in (400, 404) and "html" not in reply.headers.get("Content-Type", ""):
-        return mapping.error_from(reply.status, reply.body)
-    return attempt.unanswered(f"{what}, no errorCode")
-
-
-def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds; the vendor names none in its document, so its form is not relied on."""
-    try:
-        seconds = float(headers.get("Retry-After", "5"))
-    except ValueError:
-        return 5.0
-    return 5.0 if math.isnan(seconds) else min(max(seconds, 1.0), _LONGEST_WAIT)
-
-
-def _json(content: bytes) -> Any:
-    """None for what is no JSON. Amounts become Decimal."""
-    try:
-        return json.loads(content, parse_float=str)
-    except (ValueError, RecursionError):
-        return None
+        raise Unexplained(what, remote_id=attempt.provider_id)
+    if reply.status in (400, 404) and not is_html:
+        raise mapping.error_from(reply.status, reply.body)
+    raise attempt.unanswered(what)
 
 
 def _route(path: str) -> str:
-    """The path for logs: without ids."""
+    """Return the path as it is logged: without ids."""
     parts = path.split("/")
     return "/".join("{id}" if any(map(str.isdigit, part)) or len(part) > 20 else part for part in parts)
 
 
-def _retrieve(task: asyncio.Task[str]) -> None:
-    """Mark a failure as seen, for when all who waited for it have gone."""
-    if not task.cancelled():
-        task.exception()
-
-
 def _tracing() -> aiohttp.TraceConfig:
-    """aiohttp tells just before the first byte of a request goes out: from then on it is perhaps done."""
+    """Return the hook that marks an attempt as sent just before the first byte of its request goes out."""
 
     async def mark(session: aiohttp.ClientSession, context: SimpleNamespace, params: Any) -> None:
         if isinstance(attempt := context.trace_request_ctx, Attempt):

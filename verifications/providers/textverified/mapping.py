@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -61,8 +62,9 @@ _NAMES = {
     )
 }
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_NOT_WRITABLE = re.compile(r"[\x00\ud800-\udfff]")
+_NOT_STORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _PLACES = Decimal("0.0001")
+_MAX_RETRY_AFTER = 600.0
 _SECONDS = re.compile(r"(\d{1,5}) ?s(?:ec|\b)")
 
 
@@ -75,7 +77,7 @@ class Unreadable(ValueError):
 
 @contextmanager
 def parsing(what: str) -> Iterator[None]:
-    """Turns every way in which a shape can be wrong into Unreadable, which names no content."""
+    """Raise Unreadable, which quotes no content, for every way in which a shape can be wrong."""
     try:
         yield
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, InvalidOperation, OverflowError):
@@ -83,7 +85,7 @@ def parsing(what: str) -> Iterator[None]:
 
 
 def error_from(status: int, body: Any) -> RemoteError:
-    """Our error for a 4xx answer. Its text has the vendor's code alone: descriptions may quote what is secret."""
+    """Return our error for a 4xx answer. Its text has the vendor's code alone: descriptions may quote secrets."""
     code, description = error_fields(body)
     said = f"{status} {code}".strip()
     kind = _ERRORS.get(code.casefold())
@@ -100,7 +102,7 @@ def error_from(status: int, body: Any) -> RemoteError:
 
 
 def error_fields(body: Any) -> tuple[str, str]:
-    """errorCode and errorDescription, empty where there are none."""
+    """Return errorCode and errorDescription, empty where there are none."""
     if not isinstance(body, dict):
         return "", ""
     code, description = body.get("errorCode"), body.get("errorDescription")
@@ -111,20 +113,29 @@ def error_fields(body: Any) -> tuple[str, str]:
 
 
 def seconds_in(description: str) -> float | None:
-    """The seconds that a sentence like `… can be canceled in 12 seconds.` asks us to wait."""
+    """Return the seconds that a sentence like `… can be canceled in 12 seconds.` asks us to wait, None for none."""
     found = _SECONDS.search(description)
     return max(1.0, float(found[1])) if found else None
 
 
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Return the seconds of a Retry-After, 1 to 600; 5 where it is no number, as the vendor does not document it."""
+    try:
+        seconds = float(headers.get("Retry-After", "5"))
+    except ValueError:
+        return 5.0
+    return 5.0 if math.isnan(seconds) else min(max(seconds, 1.0), _MAX_RETRY_AFTER)
+
+
 def parse_id(value: Any) -> str:
-    """An id of the vendor's that is safe in a path."""
+    """Return an id of the vendor's that is safe in a path. Raises Unreadable."""
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise Unreadable("id")
     return value
 
 
 def parse_link(body: Any, location: str) -> str:
-    """The id at the end of the link that a purchase answers with: body, else the Location header."""
+    """Return the id at the end of the link that a purchase answers with: in the body, else the Location header."""
     href = body.get("href") if isinstance(body, dict) else None
     for link in (href, location):
         if isinstance(link, str) and link:
@@ -139,7 +150,7 @@ def parse_time(value: Any) -> datetime:
 
 
 def parse_amount(value: Any) -> Decimal:
-    """An amount in dollars, to the four places that we keep; what a double adds beyond them is no money."""
+    """Return an amount in dollars, to the four places that we keep; what a double adds beyond them is dropped."""
     amount = Decimal(value)
     if not amount.is_finite() or amount < 0:
         raise Unreadable("amount")
@@ -163,7 +174,7 @@ def parse_number(body: Any) -> Number:
 
 
 def _is_offered(body: Any, action: str, flag: str) -> bool:
-    """Whether the vendor offers an action just now; one that it does not mention can't be done."""
+    """Return whether the vendor offers an action now; one that it does not mention can't be done."""
     offered = body.get(action)
     return isinstance(offered, dict) and offered.get(flag) is True
 
@@ -200,7 +211,7 @@ def parse_list(body: Any) -> list[Any]:
 
 
 def parse_rows(rows: Iterable[Any], read: Callable[[Any], T]) -> tuple[list[T], int]:
-    """The rows that can be read, and how many can't."""
+    """Return the rows that can be read, and how many can't."""
     found, unreadable = [], 0
     for row in rows:
         try:
@@ -211,15 +222,15 @@ def parse_rows(rows: Iterable[Any], read: Callable[[Any], T]) -> tuple[list[T], 
 
 
 def parse_state(word: Any) -> NumberState:
-    """Our word for one of the vendor's, "unknown" for one that we don't know."""
+    """Return our state for one of the vendor's, "unknown" for one that we don't know."""
     if not isinstance(word, str):
         raise Unreadable("state")
     return _STATES.get(word.casefold(), "unknown")
 
 
 def storable(value: Any) -> str:
-    """A text that can be stored: JSON may carry NUL and, where a message was cut inside a character, half of one."""
-    return _NOT_WRITABLE.sub("\ufffd", str(value or ""))
+    """Return a text that can be stored: JSON may carry NUL and, in a message that was cut, half a character."""
+    return _NOT_STORABLE.sub("\ufffd", str(value or ""))
 
 
 def parse_text(row: Any) -> Text:
@@ -234,14 +245,14 @@ def parse_text(row: Any) -> Text:
 
 
 def normalise_names(mapping: Any) -> dict[str, Any]:
-    """The mapping with the document's spelling of its names: webhooks are also written in PascalCase."""
+    """Return the object with the document's spelling of its names: webhooks are also written in PascalCase."""
     if not isinstance(mapping, dict):
         raise Unreadable("object")
     return {_NAMES.get(str(name).casefold(), str(name)): value for name, value in mapping.items()}
 
 
 def parse_text_for(row: Any, *, provider_id: str, phone_number: str) -> Text | None:
-    """A message of `GET /sms?reservationId=`; None for another number's, should the filter ever fail."""
+    """Return a message of `GET /sms?reservationId=`; None for another number's, should the filter ever fail."""
     with parsing("message"):
         reservation, to = row.get("reservationId"), row.get("to")
         is_ours = (not reservation or reservation == provider_id) and (not to or _digits(to) == _digits(phone_number))

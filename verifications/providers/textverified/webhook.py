@@ -16,6 +16,7 @@ _PREFIX = "HMAC-SHA512="
 
 
 def parse(*, headers: Mapping[str, str], body: bytes, secret: str) -> IncomingText | None:
+    """Return the message of a webhook, None for events that concern no message. Raises BadSignature, BadPayload."""
     given = next((value for name, value in headers.items() if name.lower() == _HEADER), "")
     if not given.startswith(_PREFIX) or not matches_base64(secret, body, given.removeprefix(_PREFIX)):
         raise BadSignature("textverified")
