@@ -1,4 +1,4 @@
-"""Reads of what a customer keeps at hand: favourites, and what was bought last."""
+"""Reads of a customer's favourites, and of what was bought last."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from verifications.models import Offer, Verification
 
 
 def favourites_of(*, user: User, country: str = "US") -> QuerySet[Offer]:
-    """The offers of the services that the user keeps, by title. What is no longer for sale is left out."""
+    """Return the offers of the user's favourites, by title. What is no longer for sale is left out."""
     kept = selectors.services_for_sale(country=country).filter(service__favourites__user=user)
     return kept.order_by(Lower("service__title"), "pk")
 
 
 def bought_last(*, user: User, country: str = "US", number: int = 4) -> list[Offer]:
-    """Offers of the services that the user bought last and can buy again, newest first; favourites stand elsewhere."""
+    """Return offers of the services that the user bought last and can buy again, newest first, favourites left out."""
     recent = (
         Verification.objects.filter(user=user, charged=True)
         .order_by("-created_at")

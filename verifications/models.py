@@ -16,7 +16,7 @@ from config.lib.secrets.encryption import EncryptedTextField
 
 
 class Category(models.Model):
-    """A kind of service. Blocked kinds (banking, payments, government, health) can't be bought."""
+    """A kind of service. Services of a blocked one (banking, payments, government, health) can't be bought."""
 
     slug = models.SlugField(unique=True, max_length=40)
     name = models.CharField(max_length=60)
@@ -31,7 +31,7 @@ class Category(models.Model):
 
 
 class Service(models.Model):
-    """What a number is bought for (a website or an app). `name` is the provider's word, `title` ours."""
+    """What a number is bought for (a website or an app). `name` is what the provider calls it, `title` what we do."""
 
     name = models.CharField(max_length=80, unique=True)
     title = models.CharField(max_length=80)
@@ -80,7 +80,7 @@ class Offer(models.Model):
 
 
 class Favourite(models.Model):
-    """A service that a customer keeps at hand in the shop."""
+    """A service that a customer has starred in the shop."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="favourites")
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="favourites")
@@ -110,7 +110,7 @@ class Settlement(models.TextChoices):
     LOST = "lost", _("Kept by the provider")
 
 
-HOLDS = "verification:"  # and the id: the reference of a verification's hold
+HOLDS = "verification:"  # with the id after it: the reference of a verification's hold
 OPEN = (Status.REQUESTED, Status.WAITING)
 
 # The only transitions there are. requested -> failed was never charged; the other ends of waiting refund, once.
@@ -228,12 +228,12 @@ class Verification(models.Model):
 
     @property
     def is_cancelling(self) -> bool:
-        """Whether its owner asked for the end and the provider has not confirmed it yet."""
+        """Return whether its owner has asked for a cancel that the provider has not confirmed yet."""
         return self.is_open and self.cancel_requested_at is not None
 
     @property
     def shown_until(self) -> datetime | None:
-        """When the start page stops showing its code. None while it is open."""
+        """Return when the start page stops showing its code. None while it is open."""
         return self.ended_at and self.ended_at + timedelta(seconds=settings.CODE_AT_HAND_SECONDS)
 
     @property

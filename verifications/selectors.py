@@ -1,4 +1,4 @@
-"""Reads of this app."""
+"""Composed reads of verifications and of the catalogue."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from config.lib.postgres.rows import columns, one
 from verifications.catalogue_data import POPULAR, TEST_NOTES, TEST_SERVICES
 from verifications.models import OPEN, Message, Offer, Service, Status, Verification
 
-# What the provider sells in; it gives no names.
+# Names of the countries that the provider sells in; it lists their codes alone.
 COUNTRY_NAMES = {"US": _("United States")}
 
 
 def verification_of(*, user: User, verification_id: uuid.UUID | str) -> Verification:
-    """One of the user's verifications with its service, messages and refunds. Raises NotFound, for another's too."""
+    """Return a verification of the user's, with service, messages and refunds. Raises NotFound, for another's too."""
     try:
         found = verifications_of(user=user).filter(pk=uuid.UUID(str(verification_id))).first()
     except ValueError:
@@ -58,20 +58,20 @@ def place_of(*, user: User, verification_id: uuid.UUID) -> Any:
 
 
 def open_verifications(*, user: User) -> QuerySet[Verification]:
-    """What the user still waits for, newest first."""
+    """Return the user's open verifications, newest first."""
     return verifications_of(user=user).filter(status__in=OPEN)
 
 
 def open_or_just_completed(*, user: User, now: datetime) -> QuerySet[Verification]:
-    """What the start page shows: open ones, and those whose text came in the last CODE_AT_HAND_SECONDS."""
+    """Return what the start page shows: open ones, and those completed in the last CODE_AT_HAND_SECONDS."""
     since = now - timedelta(seconds=settings.CODE_AT_HAND_SECONDS)
-    # Nothing lives for a day: bounding `created_at` lets the index on it find the few.
+    # No verification stays open for a day: bounding `created_at` lets the index on it find the few.
     just_completed = Q(status=Status.COMPLETED, created_at__gt=since - timedelta(days=1), ended_at__gt=since)
     return verifications_of(user=user).filter(Q(status__in=OPEN) | just_completed)
 
 
 def matching(rows: QuerySet[Verification], query: str) -> QuerySet[Verification]:
-    """Those whose service is called so, or whose phone number has these digits, however they are typed."""
+    """Return those whose service is called so, or whose phone number has these digits, however they are typed."""
     found = Q(service__title__icontains=query) | Q(service__name__icontains=query)
     if digits := _digits_of_phone(query):
         found |= Q(phone_number__contains=digits)
@@ -89,7 +89,7 @@ def _digits_of_phone(query: str) -> str:
 
 
 def services_for_sale(*, country: str = "US", query: str = "") -> QuerySet[Offer]:
-    """Offers of what may be bought in a country, by title, each with its service and category."""
+    """Return the offers that may be bought in a country, by title, each with its service and category."""
     offers = (
         Offer.objects.filter(
             country=country,
@@ -108,7 +108,7 @@ def services_for_sale(*, country: str = "US", query: str = "") -> QuerySet[Offer
 
 
 def blocked_services(*, query: str, most: int = 3) -> list[Service]:
-    """Services that the query names and that may not be bought, each with its category."""
+    """Return services that the query names and that may not be bought, each with its category."""
     words = query.strip()
     if not words:
         return []
@@ -120,14 +120,14 @@ def blocked_services(*, query: str, most: int = 3) -> list[Service]:
 
 @dataclass(frozen=True)
 class CatalogueSection:
-    """Some of the catalogue under one heading ('' where it is all that was found)."""
+    """A part of the catalogue under one heading, '' where it is all that was found."""
 
     title: str | Promise
-    rows: list[tuple[Offer, str | Promise]]  # with a word on what it does, '' for most
+    rows: list[tuple[Offer, str | Promise]]  # each with a note on what it does, '' for most
 
 
 def catalogue_sections(*, country: str = "US", query: str = "", most: int = 60) -> tuple[list[CatalogueSection], bool]:
-    """What the shop shows, and whether there is more: what is wanted most and what may be tried, before the rest."""
+    """Return what the shop shows, and whether there is more: popular services, then test services, then the rest."""
     offers = services_for_sale(country=country, query=query)
     if query.strip():
         found = list(offers.order_by(_WANTED_FIRST, Lower("service__title"), "pk")[: most + 1])
@@ -148,7 +148,7 @@ def catalogue_sections(*, country: str = "US", query: str = "", most: int = 60) 
 
 
 def popular_offers(*, country: str = "US", most: int = 8) -> tuple[list[Offer], int]:
-    """Some of what is asked for most, each with its price, and how many more there are: for those who are new."""
+    """Return popular offers that have a price, and how many more are for sale, for visitors without an account."""
     offers = services_for_sale(country=country).exclude(service__name__in=TEST_SERVICES)
     wanted = offers.filter(service__name__in=POPULAR, price__isnull=False)
     shown = sorted(wanted, key=lambda offer: _rank(offer.service.name))[:most]
@@ -160,7 +160,7 @@ def _with_notes(offers: Iterable[Offer]) -> list[tuple[Offer, str | Promise]]:
 
 
 def _rank(name: str) -> int:
-    """Test services first (they are for sale only where one tries things out), then the popular ones."""
+    """Return the place of a service: test services (sold where the product is tried out), popular ones, the rest."""
     return _ORDER.get(name, len(_ORDER))
 
 
@@ -171,7 +171,7 @@ _WANTED_FIRST = Case(
 
 
 def countries() -> list[dict[str, Any]]:
-    """Where numbers are sold: [{"code", "name", "services"}], by code. `services` counts what may be bought there."""
+    """Return where numbers are sold: [{"code", "name", "services"}], by code. `services` counts what may be bought."""
     sold: dict[str, set[int]] = {}
     rows = Offer.objects.filter(
         provider=settings.PROVIDER, active=True, service__blocked=False, service__category__blocked=False
@@ -185,17 +185,17 @@ def countries() -> list[dict[str, Any]]:
 
 
 def code_of(verification: Verification) -> str:
-    """The newest code that came, '' while there is none: who asked for another finds the first no longer taken."""
+    """Return the newest code, '' while there is none. (A service that sent another no longer accepts the first.)"""
     return _code_in(verification.messages.all())
 
 
 def text_of(verification: Verification) -> str:
-    """The text that the code came in, else the newest text; '' while there is none."""
+    """Return the text that the code came in, else the newest text; '' while there is none."""
     return _text_in(verification.messages.all())
 
 
 def completing_message(messages: Iterable[Message]) -> Message | None:
-    """The one that a completion is told with: the newest with a code, else the newest."""
+    """Return the message that a completion is announced with: the newest with a code, else the newest."""
     newest_first = [*messages][::-1]
     return next((message for message in newest_first if message.code), newest_first[0] if newest_first else None)
 
@@ -210,12 +210,12 @@ def _text_in(messages: Iterable[Message]) -> str:
 
 
 def refund_of(verification: Verification) -> Any:
-    """The refund that counts, None while there is none. (refunds stands to the right: reached by its related name.)"""
+    """Return the refund that was not undone, None while there is none. (By its related name: refunds imports us.)"""
     refunds = [refund for refund in verification.refunds.all() if refund.status not in ("failed", "cancelled")]
     return max(refunds, key=lambda refund: refund.pk, default=None)
 
 
-_NOW = f"""
+_CURRENT = f"""
 SELECT {columns(Verification, "v")},
     EXISTS (SELECT FROM verifications_message m WHERE m.verification_id = v.id)
 FROM verifications_verification v WHERE v.id = %s
@@ -223,36 +223,36 @@ FROM verifications_verification v WHERE v.id = %s
 
 
 def prefetch_shown(verification: Verification, *, just_bought: bool = False) -> None:
-    """Load what is shown beside it. One that was bought just now and is still open has no messages and no refund."""
+    """Load messages and refunds. A verification that was bought just now and is open has none, and costs no query."""
     if just_bought and verification.is_open:
         verification._prefetched_objects_cache = {"messages": [], "refunds": []}  # type: ignore[attr-defined]
     else:
         prefetch_related_objects([verification], "messages", "refunds")
 
 
-def frame_now(known: Verification) -> dict[str, Any]:
-    """`summary_frame` of the row as it stands in the database now: most have no messages, which are then not asked for.
+def current_summary(known: Verification) -> dict[str, Any]:
+    """Return `summary_of` the row as it stands in the database now. Messages are read only where there are any.
 
-    `known` gives the id and its service, where that is loaded.
+    `known` gives the id, and the service where it has that loaded.
     """
-    row = one(Verification, _NOW, [known.pk])
+    row = one(Verification, _CURRENT, [known.pk])
     if row is None:
         raise Verification.DoesNotExist
     current, (has_messages,) = row
-    if "service" in known._state.fields_cache:
+    if Verification.service.is_cached(known):
         current.service = known.service
-    return _frame(current, list(current.messages.all()) if has_messages else [])
+    return _summary(current, list(current.messages.all()) if has_messages else [])
 
 
-def summary_frame(verification: Verification) -> dict[str, Any]:
-    """The body of the `verification` frame: strings and primitives, for its owner alone.
+def summary_of(verification: Verification) -> dict[str, Any]:
+    """Return what its owner sees of a verification in a frame: strings and primitives.
 
     `code` and `text` are '' while there are none; times are ISO 8601; `cancelling`: asked for, not confirmed yet.
     """
-    return _frame(verification, list(verification.messages.all()))
+    return _summary(verification, list(verification.messages.all()))
 
 
-def _frame(verification: Verification, messages: list[Message]) -> dict[str, Any]:
+def _summary(verification: Verification, messages: list[Message]) -> dict[str, Any]:
     return {
         "id": str(verification.pk),
         "status": verification.status,

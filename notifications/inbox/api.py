@@ -131,7 +131,7 @@ class InboxView(ApiView):
                 "balance": money.to_text(position.balance),
                 "available": money.to_text(position.balance - position.held),
                 "version": position.version,
-                "open_verifications": [verifications.summary_frame(one) for one in waiting],
+                "open_verifications": [verifications.summary_of(one) for one in waiting],
                 "notifications": rendering.render_all(shown, user=user),
             }
         )

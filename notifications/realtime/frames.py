@@ -405,7 +405,7 @@ def pong(*, seq: int | None, version: int | None) -> Pong:
 
 
 def verification(summary: Mapping[str, Any]) -> Verification:
-    """`summary`: what `verifications.selectors.summary_frame` returns."""
+    """`summary`: what `verifications.selectors.summary_of` returns."""
     return Verification(**summary)
 
 

@@ -22,5 +22,5 @@ def push_verification(verification: Verification, **_kwargs: Any) -> None:
     """Push it as it stands after the commit: read again, since the service may go on with the instance."""
     hints.push(
         user_id=verification.user_id,
-        build=lambda: frames.verification(selectors.frame_now(verification)),
+        build=lambda: frames.verification(selectors.current_summary(verification)),
     )

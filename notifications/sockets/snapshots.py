@@ -58,11 +58,11 @@ def missed(*, user_id: int, after: int, channels: Collection[str]) -> Missed:
         )
     if "verifications" in channels:
         open_ones = verifications.open_verifications(user=user)
-        found += [frames.verification(verifications.summary_frame(one)) for one in open_ones]
+        found += [frames.verification(verifications.summary_of(one)) for one in open_ones]
     return Missed(position.seq, [*found, frames.Resumed(seq=position.seq, unread=position.unread)])
 
 
 def verification(*, user_id: int, verification_id: UUID) -> frames.Verification:
     """Read the state of one verification. Raises NotFound for another's."""
     found = verifications.verification_of(user=User(pk=user_id), verification_id=verification_id)
-    return frames.verification(verifications.summary_frame(found))
+    return frames.verification(verifications.summary_of(found))

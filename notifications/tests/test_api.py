@@ -64,10 +64,10 @@ def test_the_inbox_is_everything_that_a_page_shows_live(client: APIClient, user:
 
 
 def open_frame(verification: Any) -> dict[str, Any]:
-    from verifications.selectors import summary_frame
+    from verifications.selectors import summary_of
 
     verification.refresh_from_db()
-    return json.loads(json.dumps(summary_frame(verification)))
+    return json.loads(json.dumps(summary_of(verification)))
 
 
 def test_the_inbox_of_a_newcomer_is_empty(client: APIClient) -> None:

@@ -22,7 +22,7 @@ from payments import signals as payments_signals
 from payments.models import Payment
 from verifications import signals as verifications_signals
 from verifications.models import Verification
-from verifications.selectors import summary_frame
+from verifications.selectors import summary_of
 from wallet import services as wallet
 from wallet.models import Transaction
 from wallet.tests.factories import funded
@@ -131,7 +131,7 @@ def test_a_verification_is_told_as_it_stands_after_the_commit(
     [(to, frame)] = heard(work, "verification")
 
     verification.refresh_from_db()
-    assert (to, frame) == (user.pk, {**summary_frame(verification), "type": "verification"})
+    assert (to, frame) == (user.pk, {**summary_of(verification), "type": "verification"})
     assert frame["phone_number"] == "+12065550199"
 
 

@@ -40,9 +40,10 @@ def lock_and_reload(known: Verification) -> Verification:
     if row is None:
         raise Verification.DoesNotExist
     current, _ = row
-    for name in ("user", "service"):
-        if name in known._state.fields_cache:
-            setattr(current, name, getattr(known, name))
+    if Verification.user.is_cached(known):
+        current.user = known.user
+    if Verification.service.is_cached(known):
+        current.service = known.service
     return current
 
 
