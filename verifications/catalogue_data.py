@@ -1,6 +1,6 @@
-"""What the provider does not tell of its services: how people call them, their kind, and which are wanted most.
+"""What the provider does not say of its services: their titles, their categories, and which are popular.
 
-Only for rows that are new: staff edit titles, categories and blocks in the admin, and what they set stays.
+It is used for new rows alone: staff edit titles, categories and blocks in the console, and what they set stays.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 TESTING = "testing"
 OTHER = "other"
 UNCLASSIFIED = "unclassified"  # what no row of the table names: not for sale until staff choose a category
-# Numbers for whatever service there is: no category could be blocked while one of these is sold.
+# Numbers for any service at all: no category could be blocked while one of these is sold.
 CATCH_ALLS = frozenset({"servicenotlisted", "allservices"})
 
 
@@ -193,18 +193,13 @@ _TABLE = {
 _CATCH_ALL_TITLES = {"servicenotlisted": "Service not listed", "allservices": "All services"}
 
 
-def _read(table: dict[str, str]) -> dict[str, Known]:
-    """`name=Title` separated by semicolons or ends of lines."""
-    entries = (
-        (entry, category) for category, text in table.items() for line in text.splitlines() for entry in line.split(";")
-    )
-    pairs = (
-        (*(part.strip() for part in entry.split("=", 1)), category) for entry, category in entries if entry.strip()
-    )
-    return {name: Known(title, category) for name, title, category in pairs}
-
-
-SERVICES: dict[str, Known] = _read(_TABLE) | {name: Known(title, TESTING) for name, title in TEST_SERVICES.items()}
+SERVICES: dict[str, Known] = {}
+for _category, _text in _TABLE.items():
+    for _entry in _text.replace("\n", ";").split(";"):
+        if _entry.strip():
+            _name, _title = _entry.split("=", 1)
+            SERVICES[_name.strip()] = Known(_title.strip(), _category)
+SERVICES |= {name: Known(title, TESTING) for name, title in TEST_SERVICES.items()}
 
 
 def known(name: str) -> Known:

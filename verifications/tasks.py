@@ -1,4 +1,4 @@
-"""Doors of the background work. All are safe to run twice, and at the same time."""
+"""Celery tasks of this app. All are safe to run twice, and at the same time."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def sync_catalogue() -> None:
 
 @shared_task
 def report(ids: list[str]) -> None:
-    """Tell the provider which numbers never worked, so that their cost comes back."""
+    """Report to the provider which numbers never worked, so that it returns their cost."""
     services.report_unsettled(ids)
 
 
 def _report_later(rows: Sequence[Verification]) -> None:
-    """Hand it to the catalogue's workers. What is lost on the way, recovery repeats."""
+    """Queue the reports for the catalogue's workers. Recovery repeats what is lost on the way."""
     try:
         report.delay([str(row.pk) for row in rows])
     except OperationalError as error:

@@ -1,4 +1,4 @@
-"""Buying, watching and looking back."""
+"""Pages: the catalogue, a purchase, one verification, the history."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from wallet import selectors as wallets
 @login_required
 @require_safe
 def buy(request: CustomerRequest) -> HttpResponse:
-    """The catalogue, searched as one types (the list alone for htmx)."""
+    """Show the catalogue, searched while the customer types (the list alone for htmx)."""
     query = request.GET.get("q", "").strip()[:80]
     sections, more = selectors.catalogue_sections(query=query)
     blocked = selectors.blocked_services(query=query)
@@ -45,7 +45,7 @@ def _favourites_context(request: CustomerRequest) -> dict[str, Any]:
 @login_required
 @require_POST
 def change_favourites(request: CustomerRequest) -> HttpResponse:
-    """Keeps the service `add` at hand, or `remove` no longer. htmx gets what changes on the page, a form the page."""
+    """Add or remove a favourite. htmx gets what changes on the page, a form is redirected to the page."""
     name = request.POST.get("remove", "")
     try:
         if name:
@@ -65,18 +65,19 @@ def change_favourites(request: CustomerRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
-    """Price and terms of one service, with `?area_code=` for that area; a POST buys, once for each form shown."""
+    """Show price and terms of one service, with `?area_code=` for that area; a POST buys, once for each form shown."""
     error, failed_id, status = "", "", 200
     area = AreaCodeForm(request.POST or request.GET)
     if request.method == "POST" and not area.is_valid():
         status = 400
     elif request.method == "POST":
+        price = request.POST.get("price", "")
         try:
             purchase = services.buy(
                 user=request.user,
                 service_name=name,
                 area_code=area.cleaned_data["area_code"],
-                max_price=_whole(request.POST.get("price", "")),
+                max_price=int(price) if price.isdecimal() and len(price) < 12 else None,
                 key=request.POST.get("key", "")[:64] or None,
             )
         except DomainError as refusal:
@@ -84,7 +85,7 @@ def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
         else:
             return redirect("verification", purchase.verification.pk)
     try:
-        priced, area_code, area_error = _quote(name, area)
+        priced, area_code, area_error = _price(name, area)
     except errors.UnknownService:
         return render(request, "errors/404.html", status=404)
     except DomainError as refusal:
@@ -111,7 +112,7 @@ def buy_service(request: CustomerRequest, name: str) -> HttpResponse:
     return render(request, "verifications/confirm.html", context, status=status)
 
 
-def _quote(name: str, area: AreaCodeForm) -> tuple[services.PricedOffer, str, str]:
+def _price(name: str, area: AreaCodeForm) -> tuple[services.PricedOffer, str, str]:
     """Return the price, the area code that it is for ("" for any), and what is wrong with the one that was typed."""
     area_error = ""
     if not area.is_valid():
@@ -126,15 +127,11 @@ def _quote(name: str, area: AreaCodeForm) -> tuple[services.PricedOffer, str, st
     return services.price_service(service_name=name), "", area_error
 
 
-def _whole(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < 12 else None
-
-
 @login_required
 @never_cache
 @require_safe
 def verification(request: CustomerRequest, verification_id: uuid.UUID) -> HttpResponse:
-    """One number, live. Its scripts keep it current; `?part=1` answers with what they swap in."""
+    """Show one verification. Its scripts keep it current; `?part=1` answers with what they swap in."""
     try:
         found = selectors.verification_of(user=request.user, verification_id=verification_id)
     except NotFound:
@@ -154,7 +151,7 @@ def verification(request: CustomerRequest, verification_id: uuid.UUID) -> HttpRe
 @login_required
 @require_POST
 def cancel(request: CustomerRequest, verification_id: uuid.UUID) -> HttpResponse:
-    """Cancels; a script gets JSON ({status, detail, retry_after}), a form goes back to the page."""
+    """Cancel. A script gets JSON ({status, detail, retry_after}), a form is redirected to the page."""
     scripted = request.headers.get("Accept", "").startswith("application/json")
     try:
         cancellation = services.cancel(user=request.user, verification_id=verification_id)

@@ -1,4 +1,4 @@
-"""Where the providers report. Verified over the raw body, so nothing may read or change it before."""
+"""Webhooks of the providers. They are verified over the raw body, which nothing may read or change before."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from verifications import services
 @csrf_exempt
 @require_POST
 def receive(request: HttpRequest, provider: str) -> JsonResponse:
-    """200 once the message is kept, or is none of ours; 401 for what the provider didn't sign, 400 for no sense."""
+    """Answer 200 once the message is kept or is none of ours, 401 if the provider didn't sign it, 400 for nonsense."""
     try:
         services.receive_webhook(provider=provider, headers=request.headers, body=request.body)
     except DomainError as refusal:

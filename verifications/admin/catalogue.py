@@ -18,7 +18,7 @@ from verifications.models import Category, Offer, Service
 
 @admin.register(Category)
 class CategoryAdmin(ModelAdmin):
-    """A block here takes all its services off the shelf at once. Slugs are the catalogue's own, so they stay."""
+    """Categories. Blocking one takes all its services off sale. The catalogue refers to slugs, so these stay."""
 
     list_display = ("name", "slug", "blocked", "services_count")
     list_filter = ("blocked",)
@@ -67,7 +67,7 @@ class ServiceAdmin(ModelAdmin):
     fixed = amount("fixed_price", description=_("fixed price"))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """The form has asked for what has to be confirmed; what is below cost now is said once more."""
+        """Save the service, whose form has confirmed a price below cost, and warn once more where it is below cost."""
         services.save_service(service=obj, below_cost=True)
         try:
             services.refuse_below_cost(service=obj)

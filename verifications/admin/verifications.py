@@ -1,4 +1,4 @@
-"""Verifications in the console: to be looked at, never changed. Texts and codes are their owner's, and not shown."""
+"""Verifications in the console, read-only. Texts and codes belong to their owners, and are not shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STATES = {"closed": _("works"), "open": _("refused: it doesn't answer"), "half_
 
 
 class MessageInline(TabularInline):
-    """That something came, when and from whom."""
+    """When a message came, and from whom."""
 
     model = Message
     fields = ("sender", "received_at", "created_at")
@@ -64,21 +64,15 @@ class VerificationAdmin(ReadOnlyAdmin):
     customer = link("user", description=_("customer"))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        shown: dict[str, Any] = {"breakers_title": _("Provider's operations"), "breakers": _breakers()}
+        rows = []
+        for state in providers.breaker_states():
+            again = _("in %(seconds)s s") % {"seconds": math.ceil(state.retry_after)} if state.retry_after else ""
+            where = _("all processes") if state.shared else _("this process alone: Redis is away")
+            rows.append([state.name, _STATES[state.state], state.failures, again, where])
+        headers = [_("Operation"), _("State"), _("Failures in a row"), _("Tried again"), _("Known to")]
+        table = {"headers": headers, "rows": rows}
+        shown: dict[str, Any] = {"breakers_title": _("Provider's operations"), "breakers": table}
         return super().changelist_view(request, {**shown, **(extra_context or {})})
-
-
-def _breakers() -> dict[str, Any]:
-    """Return how the breaker of each operation stands, as unfold's table takes it."""
-    rows = []
-    for state in providers.breaker_states():
-        again = _("in %(seconds)s s") % {"seconds": math.ceil(state.retry_after)} if state.retry_after else ""
-        where = _("all processes") if state.shared else _("this process alone: Redis is away")
-        rows.append([state.name, _STATES[state.state], state.failures, again, where])
-    return {
-        "headers": [_("Operation"), _("State"), _("Failures in a row"), _("Tried again"), _("Known to")],
-        "rows": rows,
-    }
 
 
 @admin.register(Message)

@@ -1,4 +1,4 @@
-"""The life of a verification, and the catalogue that it is bought from. All writes of this app."""
+"""All writes of this app: of verifications from purchase to end, and of the catalogue."""
 
 from verifications.services.buy import Purchase, buy
 from verifications.services.cancel import Cancellation, cancel

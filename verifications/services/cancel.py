@@ -1,4 +1,4 @@
-"""The customer gives a number back. The provider is asked first; the refund follows its confirmation."""
+"""Cancel a number at the customer's request: the provider is asked first, the refund follows its confirmation."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Cancellation:
-    """`pending`: asked for, and not confirmed by the provider yet; recovery goes on asking."""
+    """`pending`: the provider has not confirmed the cancel yet, and recovery goes on asking."""
 
     verification: Verification
     pending: bool
 
 
 def cancel(*, user: User, verification_id: uuid.UUID | str) -> Cancellation:
-    """Give the number back and the money with it. Call outside a transaction.
+    """Cancel a number at the provider, and refund it. Call outside a transaction.
 
-    Cancelling again changes nothing. One request asks the provider, others at the same time are answered with what
-    stands. Raises NotFound, TooEarly (`retry_after`), AlreadyEnded, OverLimit.
+    Idempotent. One request asks the provider; others at the same time are answered with the row as it stands. Raises
+    NotFound, TooEarly (`retry_after`), AlreadyEnded, OverLimit.
     """
     now = timezone.now()
-    verification, ours = _claim(user, verification_id, now)
-    if not ours:
+    verification, is_claimed = _claim(user, verification_id, now)
+    if not is_claimed:
         return Cancellation(verification, pending=verification.is_open)
     faults.point("cancel.claimed")
     try:
-        verification = ask(verification=verification, now=now, policy=CallPolicy.INTERACTIVE)
+        verification = cancel_at_provider(verification=verification, now=now, policy=CallPolicy.INTERACTIVE)
     except base.TooEarly as error:
         seconds = max(1, math.ceil(error.retry_after))
         update_in_status(
@@ -69,7 +69,10 @@ def cancel(*, user: User, verification_id: uuid.UUID | str) -> Cancellation:
 
 @unit_of_work(durable=True)
 def _claim(user: User, verification_id: uuid.UUID | str, now: datetime) -> tuple[Verification, bool]:
-    """The row, and whether it is ours to ask the provider. Remembers the wish, so that a crash doesn't lose it."""
+    """Return the row, and whether this request is the one that asks the provider.
+
+    The request is written down, so that recovery finishes it after a crash.
+    """
     if not Verification.objects.filter(pk=verification_id, user=user).exists():
         raise NotFound(_("You have no such verification."))
     current = lock(verification_id)
@@ -81,7 +84,7 @@ def _claim(user: User, verification_id: uuid.UUID | str, now: datetime) -> tuple
         return current, False
     if current.cancel_not_before and now < current.cancel_not_before:
         raise _too_early(math.ceil((current.cancel_not_before - now).total_seconds()))
-    _refuse_over_limit(user, now)
+    _check_limit(user, now)
     if current.status == Status.REQUESTED:  # until we know whether there is a number, there is nothing to ask
         update_in_status(current, cancel_requested_at=now)
         signals.verification_updated.send(sender=Verification, verification=current)
@@ -96,39 +99,36 @@ def _claim(user: User, verification_id: uuid.UUID | str, now: datetime) -> tuple
     return current, True
 
 
-def ask(*, verification: Verification, now: datetime, policy: CallPolicy = CallPolicy.RECOVERY) -> Verification:
-    """Ask the provider to take the number back, and end it. Answers the row as it stands. Raises TooEarly.
+def cancel_at_provider(*, verification: Verification, now: datetime, policy: CallPolicy) -> Verification:
+    """Ask the provider to take the number back, and end the verification. Return it as it stands. Raises TooEarly.
 
     Where the provider does not answer, or was not asked, the row stays open, and recovery asks.
     """
     try:
         provider_calls.cancel(verification, policy=policy)
     except remote.Rejected:
-        return _look(verification, now, policy)
+        pass  # it has ended at the provider; what came of it is fetched below
     except base.TooEarly:
         raise
     except remote.RemoteError as error:
-        return _later(verification, error, now)
-    faults.point("cancel.answered")
-    return end.end(verification=verification, to=Status.CANCELLED, now=now, settlement=Settlement.RETURNED)
-
-
-def _look(verification: Verification, now: datetime, policy: CallPolicy) -> Verification:
-    """It is over there already, they say: what came of it?"""
+        return _retry_later(verification, error, now)
+    else:
+        faults.point("cancel.answered")
+        return end.end(verification=verification, to=Status.CANCELLED, now=now, settlement=Settlement.RETURNED)
     try:
         number = provider_calls.fetch(verification, policy=policy)
     except remote.RemoteError as error:
-        return _later(verification, error, now)
+        return _retry_later(verification, error, now)
     current = receive.apply(verification=verification, number=number, now=now)
     if current.status == Status.WAITING and number.state == "waiting":
         raise base.TooEarly("Rejected, though it waits", retry_after=15)
     if current.status == Status.WAITING:
-        return _later(current, remote.OutcomeUnknown(f"{number.state}, without its text"), now)
+        return _retry_later(current, remote.OutcomeUnknown(f"{number.state}, without its text"), now)
     return current
 
 
 @unit_of_work()
-def _later(verification: Verification, error: remote.RemoteError, now: datetime) -> Verification:
+def _retry_later(verification: Verification, error: remote.RemoteError, now: datetime) -> Verification:
     log.warning("Cancelling %s goes on later: %s %s", verification.pk, type(error).__name__, error)
     current = lock(verification.pk)
     if current.status == Status.WAITING:
@@ -141,7 +141,8 @@ def _later(verification: Verification, error: remote.RemoteError, now: datetime)
     return current
 
 
-def _refuse_over_limit(user: User, now: datetime) -> None:
+def _check_limit(user: User, now: datetime) -> None:
+    """Raise OverLimit where the customer has cancelled MAX_CANCELS_PER_HOUR numbers in the last hour."""
     wallet.lock_wallet(user=user)
     hour, limit = timedelta(hours=1), settings.MAX_CANCELS_PER_HOUR
     rows = Verification.objects.filter(user=user, created_at__gt=now - 24 * hour)

@@ -1,4 +1,4 @@
-"""What there is to buy, as the provider lists it. What staff set (title, category, block, fixed price) stays."""
+"""The catalogue, as the provider lists it. What staff set (title, category, block, fixed price) stays."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COUNTRY = "US"  # the only one that the provider has
 CAPABILITY = "sms"
 RATE_OVER = timedelta(days=7)
 RATE_MIN_SALES = 5  # a share of fewer says nothing
-_MOST_LOST = 5  # a list that lacks more than one in so many offers is more likely broken than the end of that business
+_MAX_LOST_SHARE = 5  # a list that lacks more than one in so many offers is likelier broken than true
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,26 @@ class Summary:
 
 
 def sync_catalogue(*, now: datetime, force: bool = False) -> Summary:
-    """List the services, renew the prices that are due, check our balance. Safe to run at any time, and twice at once.
+    """List the services, renew the prices that are due, check our balance. Idempotent, and safe to run twice at once.
 
     At most CATALOGUE_PRICES_PER_SYNC prices are asked for in a run; a 429 or an outage ends it with what it has.
     A list that lacks more than a fifth of what is for sale is not taken over, unless by `force`; staff are alerted.
-    Raises RemoteError where not even the list can be had.
+    Raises RemoteError where the list itself can't be read.
     """
     provider = providers.current()
     listed = providers.operation_breaker("catalogue").call(provider.services)
     listings = [listing for listing in listed if listing.capability == CAPABILITY]
     names = {listing.name.casefold(): listing.name for listing in listings if 0 < len(listing.name) <= 80}
-    for_sale, lacking = _lacking(provider.name, names)
-    refused = lacking if lacking * _MOST_LOST > for_sale and not force else 0
+    offers = _offers_of(provider.name).filter(service__blocked=False, service__category__blocked=False)
+    sold = [name.casefold() for name in offers.values_list("service__name", flat=True)]
+    lacking = sum(name not in names for name in sold)
+    refused = lacking if lacking * _MAX_LOST_SHARE > len(sold) and not force else 0
     added, gone = (0, 0) if refused else _take_over(provider.name, names, now)
     if refused:
-        _report_refused(provider.name, len(listings), refused, for_sale)
+        counts = {"provider": provider.name, "listed": len(listings), "lacking": refused, "for_sale": len(sold)}
+        log.critical("catalogue_refused", **counts)
+        with unit_of_work():
+            signals.catalogue_refused.send(sender=Offer, **counts)
     update_prices()
     priced, stopped = _renew_prices(provider, now)
     update_success_rates(now=now)
@@ -77,7 +82,7 @@ def sync_catalogue(*, now: datetime, force: bool = False) -> Summary:
         added=added,
         gone=gone,
         unreadable=listed.unreadable,
-        for_sale=for_sale,
+        for_sale=len(sold),
         refused=refused,
         priced=priced,
         stopped=stopped,
@@ -86,7 +91,7 @@ def sync_catalogue(*, now: datetime, force: bool = False) -> Summary:
 
 
 def ensure_categories() -> dict[str, Category]:
-    """The shipped categories, by slug. Those that exist stay as they are."""
+    """Return the shipped categories, by slug. Create those that are missing; the others stay as they are."""
     Category.objects.bulk_create(
         [
             Category(
@@ -103,7 +108,7 @@ def ensure_categories() -> dict[str, Category]:
 
 @unit_of_work()
 def save_service(*, service: Service, below_cost: bool = False) -> None:
-    """What staff changed of a service; its price follows at once. Raises BelowCost, unless that is confirmed."""
+    """Save what staff changed of a service, and its price with it. Raises BelowCost, unless that is confirmed."""
     if not below_cost:
         refuse_below_cost(service=service)
     service.save()
@@ -125,29 +130,16 @@ def refuse_below_cost(*, service: Service) -> None:
         )
 
 
-def _lacking(provider: str, names: Mapping[str, str]) -> tuple[int, int]:
-    """How many offers are for sale, and how many of them the list does not have."""
-    offers = Offer.objects.filter(
-        provider=provider,
-        country=COUNTRY,
-        capability=CAPABILITY,
-        active=True,
-        service__blocked=False,
-        service__category__blocked=False,
-    )
-    sold = [name.casefold() for name in offers.values_list("service__name", flat=True)]
-    return len(sold), sum(name not in names for name in sold)
-
-
-@unit_of_work()
-def _report_refused(provider: str, listed: int, lacking: int, for_sale: int) -> None:
-    log.critical("catalogue_refused", provider=provider, listed=listed, lacking=lacking, for_sale=for_sale)
-    signals.catalogue_refused.send(sender=Offer, provider=provider, listed=listed, lacking=lacking, for_sale=for_sale)
+def _offers_of(provider: str) -> QuerySet[Offer]:
+    return Offer.objects.filter(provider=provider, country=COUNTRY, capability=CAPABILITY, active=True)
 
 
 @unit_of_work()
 def _take_over(provider: str, names: Mapping[str, str], now: datetime) -> tuple[int, int]:
-    """New services and offers in, those gone at the provider out. How many of each. `names` by their folded form."""
+    """Add new services and offers, take off sale what the provider no longer lists. Return how many of each.
+
+    `names` are those that it lists, by their casefolded form.
+    """
     if not names:
         return 0, 0
     here = Service.objects.annotate(folded=Lower("name")).filter(folded__in=[name.lower() for name in names.values()])
@@ -165,8 +157,7 @@ def _take_over(provider: str, names: Mapping[str, str], now: datetime) -> tuple[
         update_fields=["active", "synced_at"],
         batch_size=1000,
     )
-    gone = Offer.objects.filter(provider=provider, country=COUNTRY, capability=CAPABILITY, active=True)
-    return len(added), gone.exclude(service__in=listed).update(active=False)
+    return len(added), _offers_of(provider).exclude(service__in=listed).update(active=False)
 
 
 def _add_services(names: Sequence[str]) -> None:
@@ -180,7 +171,7 @@ def _add_services(names: Sequence[str]) -> None:
 
 
 def _renew_prices(provider: Provider, now: datetime) -> tuple[int, str]:
-    """Ask for the prices that are due, one after the other; no transaction is open. How many, and what ended it."""
+    """Ask for the prices that are due, one by one, without a transaction. Return how many, and what ended it."""
     priced = 0
     for offer in _due(provider.name, now):
         try:
@@ -202,7 +193,7 @@ def _renew_prices(provider: Provider, now: datetime) -> tuple[int, str]:
 
 
 def _due(provider: str, now: datetime) -> list[Offer]:
-    """Which offers to price in this run: half of them those wanted most, half those whose turn is longest due."""
+    """Return the offers to price in this run: half of them those in most demand, half those longest due."""
     most = settings.CATALOGUE_PRICES_PER_SYNC
     half_old = now - timedelta(seconds=settings.QUOTE_MAX_AGE_SECONDS / 2)  # it would be too old before the next run
     old = Q(quoted_at=None) | Q(quoted_at__lte=half_old)
@@ -211,13 +202,13 @@ def _due(provider: str, now: datetime) -> list[Offer]:
         .filter(service__category__blocked=False)
         .select_related("service")
     )
-    wanted = _most_wanted(due, now)[: (most + 1) // 2]
+    wanted = _in_most_demand(due, now)[: (most + 1) // 2]
     longest = due.exclude(pk__in=[offer.pk for offer in wanted]).order_by(F("quoted_at").asc(nulls_first=True), "pk")
     return [*wanted, *longest[: most - len(wanted)]][:most]
 
 
-def _most_wanted(due: QuerySet[Offer], now: datetime) -> list[Offer]:
-    """The test services, then what was bought most these days, then what is popular everywhere."""
+def _in_most_demand(due: QuerySet[Offer], now: datetime) -> list[Offer]:
+    """Return the test services, then what was bought most in the last days, then what is popular in general."""
     bought = dict(
         Verification.objects.filter(created_at__gt=now - RATE_OVER)
         .values_list("service_id")
@@ -276,7 +267,7 @@ WHERE now.id = offer.id AND offer.success_rate IS DISTINCT FROM now.rate
 
 
 def update_success_rates(*, now: datetime) -> int:
-    """Each offer's share of charged numbers that brought a code, over the 7 days before `now`. How many changed."""
+    """Set each offer's share of charged numbers that got a code in the 7 days before `now`. Return how many changed."""
     with connection.cursor() as cursor:
         cursor.execute(_RATES, {"least": RATE_MIN_SALES, "since": now - RATE_OVER, "now": now})
         return cursor.rowcount

@@ -1,4 +1,4 @@
-"""Numbers whose time is over: one last look, given back at the provider, refunded."""
+"""Expire numbers whose time is over: fetch them a last time, return them to the provider, refund them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ SWEEP_SECONDS = 45  # a task's share; what is left waits for the next tick
 
 
 def expire_due(*, now: datetime, report: Report = end.report_many) -> int:
-    """End what is past the provider's end time and the grace. How many were looked at.
+    """End what is past the provider's end time and the grace. Return how many were looked at.
 
-    `report` gets those whose cost the provider gives back when told so: nobody's refund waits for it.
+    `report` gets those whose cost the provider returns once that is reported; no refund waits for it.
     """
     started, seen = time.monotonic(), 0
     while time.monotonic() - started < SWEEP_SECONDS:
@@ -57,7 +57,7 @@ def expire_due(*, now: datetime, report: Report = end.report_many) -> int:
 
 @unit_of_work()
 def _claim(now: datetime) -> list[Verification]:
-    """Due rows, ours until the lease ends. `next_poll_at` is when a number is looked at next, by whom ever."""
+    """Return due rows, which are this run's until the lease ends. Polling and expiry both heed `next_poll_at`."""
     grace = timedelta(seconds=settings.EXPIRY_GRACE_SECONDS)
     rows = list(
         Verification.objects.select_for_update(skip_locked=True, of=("self",))
@@ -75,7 +75,7 @@ def _close(
 ) -> None:
     found = answers[row.pk]
     if isinstance(found, remote.RemoteError):
-        _unreached(row, found, now)
+        _retry_or_give_up(row, found, now)
         return
     try:
         current = receive.apply(verification=row, number=found, now=now, last=True, report=report)
@@ -83,7 +83,7 @@ def _close(
         if limits.is_lock_timeout(error):
             raise
         log.exception("What the provider says of %s can't be applied", row.pk)
-        _unreached(row, remote.OutcomeUnknown(type(error).__name__), now)
+        _retry_or_give_up(row, remote.OutcomeUnknown(type(error).__name__), now)
         return
     if current.status != Status.WAITING:
         return
@@ -91,36 +91,32 @@ def _close(
     try:
         provider_calls.cancel(row)
     except remote.NotFound as error:
-        _unreached(row, error, now)
-    except (remote.Rejected, base.TooEarly) as error:
-        _look_again(row, error, now)
+        _retry_or_give_up(row, error, now)
+    except (remote.Rejected, base.TooEarly) as refusal:
+        # A code may have come in between, or it has ended at the provider.
+        try:
+            found = provider_calls.fetch(row)
+        except remote.RemoteError as error:
+            _retry_or_give_up(row, error, now)
+            return
+        if receive.apply(verification=row, number=found, now=now, last=True).status == Status.WAITING:
+            _retry_or_give_up(row, refusal, now)
     except remote.RemoteError as error:
-        _unreached(row, error, now)
+        _retry_or_give_up(row, error, now)
     else:
         faults.point("expire.cancelled")
-        end.end(verification=row, to=_how(row), now=now, settlement=Settlement.RETURNED)
+        end.end(verification=row, to=_end_status(row), now=now, settlement=Settlement.RETURNED)
 
 
-def _look_again(row: Verification, refusal: remote.RemoteError, now: datetime) -> None:
-    """It can't be cancelled: a code may have come in between, or it has ended there."""
-    try:
-        found = provider_calls.fetch(row)
-    except remote.RemoteError as error:
-        _unreached(row, error, now)
-        return
-    if receive.apply(verification=row, number=found, now=now, last=True).status == Status.WAITING:
-        _unreached(row, refusal, now)
-
-
-def _unreached(row: Verification, error: remote.RemoteError, now: datetime) -> None:
-    """Ask again at the end of the lease; after a while the customer has waited long enough, and the loss is ours."""
+def _retry_or_give_up(row: Verification, error: remote.RemoteError, now: datetime) -> None:
+    """Leave the row to the next run; after EXPIRY_GIVE_UP_SECONDS end it, so that its refund waits no longer."""
     patience = timedelta(seconds=settings.EXPIRY_GIVE_UP_SECONDS)
     if row.expires_at is not None and now < row.expires_at + patience:
         log.warning("Ending %s goes on later: %s %s", row.pk, type(error).__name__, error)
         return
     log.error("Ending %s without the provider: %s %s", row.pk, type(error).__name__, error)
-    end.end(verification=row, to=_how(row), now=now, settlement=Settlement.LOST)
+    end.end(verification=row, to=_end_status(row), now=now, settlement=Settlement.LOST)
 
 
-def _how(row: Verification) -> str:
+def _end_status(row: Verification) -> str:
     return Status.CANCELLED if row.cancel_requested_at else Status.TIMED_OUT

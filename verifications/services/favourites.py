@@ -1,4 +1,4 @@
-"""The services that a customer keeps at hand."""
+"""A customer's favourites."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from verifications.models import Favourite, Service
 
 
 def add_favourite(*, user: User, service_name: str) -> Favourite:
-    """Keep a service at hand; again is the same. Raises UnknownService where we sell none of that name."""
+    """Add a service to the favourites. Idempotent. Raises UnknownService where we sell none of that name."""
     sold = Service.objects.filter(name=service_name, blocked=False, category__blocked=False).first()
     if sold is None:
         raise errors.UnknownService()
@@ -16,5 +16,5 @@ def add_favourite(*, user: User, service_name: str) -> Favourite:
 
 
 def remove_favourite(*, user: User, service_name: str) -> None:
-    """Keep it no longer, whether it was kept or not."""
+    """Remove a service from the favourites. Idempotent."""
     Favourite.objects.filter(user=user, service__name=service_name).delete()

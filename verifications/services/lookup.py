@@ -1,4 +1,4 @@
-"""Find the number of an order whose outcome is unknown in the provider's own list, without ordering again."""
+"""Look up, in the provider's own list, the number of an order whose outcome is unknown, without ordering again."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CLOCK_SKEW = timedelta(minutes=1)  # between the provider's clock and ours
 
 
 class Undecided(OutcomeUnknown):
-    """Numbers are there that may belong to this order or to another one that is still open: wait for that one."""
+    """The list has numbers that may belong to this order or to another one that is still open: wait for that one."""
 
 
 class Ambiguous(Exception):
-    """More numbers than our orders: the account has other buyers, and whose these are can't be told."""
+    """More numbers than we have orders: other buyers use the account, and ours can't be told from theirs."""
 
     def __init__(self, candidates: Iterable[Sale]) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Ambiguous(Exception):
 
 
 class ProviderSales:
-    """The providers' lists of what they sold us since a time, read when first asked for, once for all who ask."""
+    """What the providers sold us since a time. Each list is read once, when it is first asked for, by any thread."""
 
     def __init__(self, *, since: datetime) -> None:
         self._since = since
@@ -38,7 +38,7 @@ class ProviderSales:
         self._read: dict[str, Rows[Sale] | RemoteError] = {}
 
     def of(self, provider: str) -> Rows[Sale]:
-        """Raises RemoteError where the list can't be had."""
+        """Return the provider's list. Raises RemoteError where it can't be read."""
         with self._lock:
             if provider not in self._read:
                 try:
@@ -55,13 +55,17 @@ def find_sale(order: Verification, provider_sales: ProviderSales) -> Sale | None
     """Return the number that was sold for the order, None where the list proves that none was.
 
     By the key where the list shows it, else by service and time among the numbers that no verification has.
-    Raises RemoteError (can't be read, or not yet decided) and Ambiguous.
+    Raises RemoteError (can't be read, or Undecided) and Ambiguous.
     """
     sales = provider_sales.of(order.provider)
     named = next((sale for sale in sales if sale.key == str(order.pk)), None)
     if named is not None:
         return named
-    candidates = _unowned(order.provider, [sale for sale in sales if not sale.key and matches_order(order, sale)])
+    candidates = [sale for sale in sales if not sale.key and matches_order(order, sale)]
+    ids = [sale.provider_id for sale in candidates]
+    owned = Verification.objects.filter(provider=order.provider, provider_id__in=ids)
+    taken = set(owned.values_list("provider_id", flat=True))
+    candidates = [sale for sale in candidates if sale.provider_id not in taken]
     if not candidates:
         if sales.unreadable:
             raise OutcomeUnknown(f"{sales.unreadable} rows of the list can't be read")
@@ -76,26 +80,19 @@ def find_sale(order: Verification, provider_sales: ProviderSales) -> Sale | None
 
 
 def matches_order(order: Verification, sale: Sale) -> bool:
-    """Whether the sale is of the order's service, and of the time in which recovery repeats the order; edges count."""
+    """Return whether the sale is of the order's service, and of the time in which recovery repeats the order."""
     longest = timedelta(seconds=settings.RECOVER_GIVE_UP_SECONDS + settings.PROVIDER_TIMEOUT_SECONDS)
     in_time = order.created_at - CLOCK_SKEW <= sale.created_at <= order.created_at + longest + CLOCK_SKEW
     return in_time and sale.service.casefold() == order.service.name.casefold()
 
 
 def unresolved_orders(provider: str) -> QuerySet[Verification]:
-    """Orders that may have bought a number that we don't know of: open ones, and those given up and still looked for.
+    """Return the orders that may have bought a number that we don't know of: open ones, and abandoned ones looked for.
 
-    Those given up are few: the partial index on `next_recovery_at` finds them.
+    The abandoned ones are few: the partial index on `next_recovery_at` finds them.
     """
-    looked_for = Verification.objects.filter(
+    abandoned = Verification.objects.filter(
         status=Status.FAILED, charged=False, provider_id="", next_recovery_at__isnull=False
     )
     open_ones = Verification.objects.filter(status=Status.REQUESTED)
-    return (looked_for | open_ones).filter(provider=provider).select_related("service").order_by("created_at")
-
-
-def _unowned(provider: str, sales: list[Sale]) -> list[Sale]:
-    ids = [sale.provider_id for sale in sales]
-    owned = Verification.objects.filter(provider=provider, provider_id__in=ids).values_list("provider_id", flat=True)
-    taken = set(owned)
-    return [sale for sale in sales if sale.provider_id not in taken]
+    return (abandoned | open_ones).filter(provider=provider).select_related("service").order_by("created_at")

@@ -1,4 +1,4 @@
-"""Rows that somebody else holds locked: their next turn comes later, and ever later while that goes on."""
+"""Postpone rows that another transaction holds locked: later, and ever later while that goes on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db import connection
 
 from verifications.models import Verification
 
-# A row that is locked itself is passed over: it keeps the turn that its claim gave it.
+# A row that is locked itself is skipped: it keeps the turn that its claim gave it.
 _POSTPONE = """
 UPDATE verifications_verification AS v
 SET lock_failures = LEAST(v.lock_failures + 1, 30),

@@ -1,9 +1,9 @@
-"""What a purchase costs now: the catalogue's price, and with a chosen area code the provider's word for that."""
+"""The price of a purchase now: the catalogue's, or with a chosen area code what the provider asks for that."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.conf import settings
@@ -16,7 +16,6 @@ from verifications.catalogue_data import UNCLASSIFIED
 from verifications.errors import OutOfStock, ProviderUnavailable, ServiceBlocked, UnknownService
 from verifications.models import Offer
 from verifications.providers.base import OutOfStock as NoneLeft
-from verifications.providers.base import Spec
 from verifications.services import provider_calls
 from verifications.services.provider_calls import CallPolicy
 from verifications.services.quotes import compute_price, refresh_quote, save_quote, spec_of
@@ -28,7 +27,7 @@ AREA_COST_SECONDS = 300  # how long an answer for area codes is kept
 
 @dataclass(frozen=True)
 class PricedOffer:
-    """An offer as it is sold now: our price in cents, and the provider's cost that it was computed from."""
+    """An offer with its price of now: ours in cents, and the provider's cost that it was computed from."""
 
     offer: Offer
     cost: Decimal
@@ -38,7 +37,7 @@ class PricedOffer:
 def price_service(
     *, service_name: str, country: str = "US", capability: str = "sms", area_code: str = ""
 ) -> PricedOffer:
-    """The price of one number. May ask the provider: call outside a transaction.
+    """Return the offer of a service with the price of one number. May ask the provider: call outside a transaction.
 
     Raises UnknownService, ServiceBlocked, OutOfStock, ProviderUnavailable.
     """
@@ -46,8 +45,13 @@ def price_service(
 
 
 def offer_for_sale(service_name: str, country: str, capability: str) -> Offer:
-    """Raises UnknownService, ServiceBlocked."""
-    offer = _offer(service_name, country, capability)
+    """Return the offer, if it may be sold. Raises UnknownService, ServiceBlocked."""
+    offers = Offer.objects.filter(service__name=service_name, provider=settings.PROVIDER, active=True)
+    offer = offers.select_related("service__category").filter(country=country, capability=capability).first()
+    if offer is None:
+        if offers.exists():
+            raise UnknownService(_("There are no numbers for this service in this country. Choose another country."))
+        raise UnknownService
     if offer.service.category.slug == UNCLASSIFIED and not offer.service.blocked:
         raise ServiceBlocked(
             _("Numbers for {service} are not for sale yet: we have not looked at this service. Choose another.").format(
@@ -64,9 +68,16 @@ def offer_for_sale(service_name: str, country: str, capability: str) -> Offer:
 
 
 def price_offer(offer: Offer, area_code: str) -> PricedOffer:
+    """Return the offer with its price; `area_code` "" is any. Raises OutOfStock, ProviderUnavailable."""
     try:
         if area_code:
-            cost = _area_cost(offer, area_code)
+            known = cache.get(_area_cost_key(offer))  # the same for all area codes, as the provider prices them
+            spec = replace(spec_of(offer), area_code=area_code)
+            if known:
+                cost = Decimal(known)
+            else:
+                cost = provider_calls.quote(offer.provider, spec, policy=CallPolicy.INTERACTIVE).cost
+                cache.set(_area_cost_key(offer), str(cost), AREA_COST_SECONDS)
             price = compute_price(offer.service, cost)
         else:
             offer = refresh_quote(offer=offer, now=timezone.now())
@@ -84,8 +95,8 @@ def price_offer(offer: Offer, area_code: str) -> PricedOffer:
 
 
 def requote(*, priced: PricedOffer, area_code: str) -> None:
-    """The provider's price has moved: learn the new one, so that the next look at it is right. Best effort."""
-    cache.delete(_key(priced.offer))
+    """Ask for the price again after the provider refused the old one, so that the next page shows it. Best effort."""
+    cache.delete(_area_cost_key(priced.offer))
     if area_code:
         return
     try:
@@ -97,35 +108,5 @@ def requote(*, priced: PricedOffer, area_code: str) -> None:
     save_quote(offer=priced.offer, quote=found, now=timezone.now())
 
 
-def _offer(service_name: str, country: str, capability: str) -> Offer:
-    offer = (
-        Offer.objects.select_related("service__category")
-        .filter(
-            service__name=service_name,
-            country=country,
-            capability=capability,
-            provider=settings.PROVIDER,
-            active=True,
-        )
-        .first()
-    )
-    if offer is None:
-        if Offer.objects.filter(service__name=service_name, provider=settings.PROVIDER, active=True).exists():
-            raise UnknownService(_("There are no numbers for this service in this country. Choose another country."))
-        raise UnknownService
-    return offer
-
-
-def _area_cost(offer: Offer, area_code: str) -> Decimal:
-    """The same for all area codes, as the provider prices them."""
-    known = cache.get(_key(offer))
-    cost = Decimal(known) if known else None
-    if cost is None:
-        spec = Spec(service=offer.service.name, country=offer.country, capability=offer.capability, area_code=area_code)
-        cost = provider_calls.quote(offer.provider, spec, policy=CallPolicy.INTERACTIVE).cost
-        cache.set(_key(offer), str(cost), AREA_COST_SECONDS)
-    return cost
-
-
-def _key(offer: Offer) -> str:
+def _area_cost_key(offer: Offer) -> str:
     return f"verifications:area-cost:{offer.pk}"

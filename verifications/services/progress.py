@@ -1,4 +1,4 @@
-"""One word to those who still wait."""
+"""Notify customers whose code takes longer than usual."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ BATCH = 1000
 
 
 def notify_progress(*, now: datetime) -> int:
-    """Tell everybody who has waited PROGRESS_AFTER_SECONDS, once. How many were told."""
+    """Notify, once, each customer who has waited PROGRESS_AFTER_SECONDS. Return how many were notified."""
     due = Verification.objects.filter(
         status=Status.WAITING,
         progress_told_at=None,
         created_at__lte=now - timedelta(seconds=settings.PROGRESS_AFTER_SECONDS),
     ).only("pk", "user_id")[:BATCH]
-    told: list[UUID] = []
+    notified: list[UUID] = []
     worker_pool.run_in_this_thread(
-        list(due), lambda row: _tell(row.pk, told, now), name=lambda row: str(row.pk), label="progress"
+        list(due), lambda row: _notify(row.pk, notified, now), name=lambda row: str(row.pk), label="progress"
     )
-    return len(told)
+    return len(notified)
 
 
 @unit_of_work()
-def _tell(pk: UUID, told: list[UUID], now: datetime) -> None:
+def _notify(pk: UUID, notified: list[UUID], now: datetime) -> None:
     waiting = Verification.objects.filter(pk=pk, status=Status.WAITING, progress_told_at=None)
     if waiting.update(progress_told_at=now) != 1:
         return
     signals.verification_progressed.send(sender=Verification, verification=lock(pk))
-    told.append(pk)
+    notified.append(pk)

@@ -1,4 +1,4 @@
-"""Codes and texts don't stay longer than they are needed."""
+"""Empty codes and texts that are no longer needed."""
 
 from __future__ import annotations
 
@@ -13,21 +13,18 @@ BATCH = 1000
 
 
 def purge(*, now: datetime) -> int:
-    """Empty the texts and codes of what ended PURGE_AFTER_HOURS ago. How many verifications were purged."""
-    purged = 0
-    while batch := _purge(now):
-        purged += batch
-    return purged
-
-
-@unit_of_work()
-def _purge(now: datetime) -> int:
-    before = now - timedelta(hours=settings.PURGE_AFTER_HOURS)
-    due = list(
-        Verification.objects.select_for_update(skip_locked=True)
-        .filter(ended_at__lte=before, purged_at=None)
-        .order_by("ended_at")
-        .values_list("pk", flat=True)[:BATCH]
-    )
-    Message.objects.filter(verification__in=due).update(text="", code="")
-    return Verification.objects.filter(pk__in=due).update(purged_at=now)
+    """Empty the texts and codes of what ended PURGE_AFTER_HOURS ago. Return how many verifications."""
+    purged, before = 0, now - timedelta(hours=settings.PURGE_AFTER_HOURS)
+    while True:
+        with unit_of_work():
+            due = list(
+                Verification.objects.select_for_update(skip_locked=True)
+                .filter(ended_at__lte=before, purged_at=None)
+                .order_by("ended_at")
+                .values_list("pk", flat=True)[:BATCH]
+            )
+            Message.objects.filter(verification__in=due).update(text="", code="")
+            Verification.objects.filter(pk__in=due).update(purged_at=now)
+        if not due:
+            return purged
+        purged += len(due)

@@ -1,4 +1,4 @@
-"""The price of an offer: the provider's cost times our markup, or what staff fixed; and how fresh it is."""
+"""The quote of an offer: the provider's cost, our price for it (times markup, or as staff fixed it), and its age."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ log = structlog.get_logger(__name__)
 
 
 def refresh_quote(*, offer: Offer, now: datetime) -> Offer:
-    """The offer with a price not older than QUOTE_MAX_AGE_SECONDS, asked of the provider where ours is. No transaction.
+    """Return the offer with a price not older than QUOTE_MAX_AGE_SECONDS. May ask the provider: no transaction.
 
-    One asks for all who want to know. Where the provider gives no answer an older price stays: a purchase never costs
-    more than it, since the order names our limit. Raises RemoteError where there is none to fall back on; `price`
-    is None in the answer where the provider does not sell it.
+    One request serves all that come at the same time. Where the provider does not answer, an older price stays: a
+    purchase never costs more than it, since the order names our limit. Raises RemoteError where there is none; `price`
+    is None where the provider does not sell the offer.
     """
     if _is_fresh(offer, now):
         return offer
@@ -53,7 +53,7 @@ def refresh_quote(*, offer: Offer, now: datetime) -> Offer:
 
 
 def save_quote(*, offer: Offer, quote: Quote | None, now: datetime, unsold: bool = False) -> Offer:
-    """Write down what the provider said: a quote, None for out of stock, `unsold` where it has no price for it."""
+    """Save what the provider answered: a quote, None for out of stock, `unsold` where it has no price for it."""
     if quote is not None:
         offer.cost, offer.stock = quote.cost, quote.stock
         offer.price = compute_price(offer.service, quote.cost)
@@ -67,12 +67,12 @@ def save_quote(*, offer: Offer, quote: Quote | None, now: datetime, unsold: bool
 
 
 def compute_price(service: Service, cost: Decimal) -> int | None:
-    """In cents. None for a cost of nothing: then it is not for sale."""
+    """Return our price in cents for a cost, None for a cost of nothing: then it is not for sale."""
     return service.fixed_price or money.price(cost, settings.MARKUP) or None
 
 
 def update_prices(*, service: Service | None = None) -> int:
-    """Bring the prices of all offers (or one service's) in line with markup and fixed prices. How many changed."""
+    """Bring the prices of all offers (or one service's) in line with markup and fixed prices. Return their number."""
     in_cents = ExpressionWrapper(
         F("cost") * Value(settings.MARKUP) * 100, output_field=DecimalField(max_digits=20, decimal_places=8)
     )
@@ -83,6 +83,7 @@ def update_prices(*, service: Service | None = None) -> int:
 
 
 def spec_of(offer: Offer) -> Spec:
+    """Return what the provider is asked for, with any area code."""
     return Spec(service=offer.service.name, country=offer.country, capability=offer.capability)
 
 
@@ -99,9 +100,9 @@ def _or_stale(offer: Offer, error: RemoteError) -> Offer:
 
 @contextlib.contextmanager
 def _single_flight(offer: Offer, *, wait: bool) -> Iterator[bool]:
-    """True for the one who asks, False for those who came meanwhile (after waiting for it, if so told).
+    """Yield True to one caller at a time, who asks, and False to those that come meanwhile; `wait` lets them wait.
 
-    Without Redis everybody asks: a second question costs little, no answer costs a sale.
+    Without Redis each asks: a second question costs little, no answer costs a sale.
     """
     lock: Any = None
     try:

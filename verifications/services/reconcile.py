@@ -1,9 +1,9 @@
-"""The provider's book against ours: every number that it sold us is some verification's, or was given back."""
+"""Reconcile the provider's sales with ours: every number that it sold us is some verification's, or was returned."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -28,31 +28,35 @@ COLUMNS = ("provider_id", "service", "sold_at", "state", "cost", "problem", "act
 
 
 def reconcile_provider(*, since: datetime, now: datetime, execute: bool, step: Step = no_step) -> Report:
-    """Compare the sales since then. `execute` cancels what nobody owns or has ended here, and raises the alarm.
+    """Compare the sales since then. `execute` cancels numbers without an open verification, and alerts staff.
 
     Rows: `orphan` (no verification has it), `left_open` (ours ended, theirs runs on), `cost` (they charged another cost
-    than we wrote down), `missing` (we have it, they don't). `amount` is what the numbers to give back cost us.
+    than we wrote down), `missing` (we have it, they don't). `amount` is what the numbers to return cost us.
     `unreadable` counts rows of theirs that could not be read: what is missing may be among them.
-    A number that nobody owns and that was given back is as it should be. Raises RemoteError where their book can't
-    be read.
+    An orphan that was returned is as it should be. Raises RemoteError where their list can't be read.
     """
     provider = providers.current()
     report = Report(name="reconcile_provider", columns=COLUMNS)
     listed = provider.recent(since=since)
     sales = {sale.provider_id: sale for sale in listed}
-    ours = _owners(provider, sales)
+    rows = Verification.objects.filter(provider=provider.name, provider_id__in=list(sales))
+    owners = {row.provider_id: row for row in rows}
     recovering = list(lookup.unresolved_orders(provider.name))
     for sale in sales.values():
         step()
         report.checked += 1
         if now - sale.created_at < SETTLED_AFTER:
             continue
-        owner = ours.get(sale.provider_id)
+        owner = owners.get(sale.provider_id)
         if owner is not None:
             _compare(provider, report, sale, owner, now=now, execute=execute)
-        elif sale.state != "cancelled" and not _may_be_adopted(sale, recovering):
-            _orphan(provider, report, sale, execute=execute)
-    _missing(provider, report, sales, since=since, now=now)
+        elif sale.state != "cancelled":
+            order = next((order for order in recovering if lookup.matches_order(order, sale)), None)
+            if order is None:
+                _report_orphan(provider, report, sale, execute=execute)
+            else:
+                recovering.remove(order)  # each open order accounts for one number
+    _report_missing(provider, report, sales, since=since, now=now)
     if listed.unreadable:
         nothing: dict[str, Any] = dict.fromkeys(COLUMNS, "")
         action = f"look at it: {listed.unreadable} rows can't be read"
@@ -61,9 +65,9 @@ def reconcile_provider(*, since: datetime, now: datetime, execute: bool, step: S
 
 
 def reconcile_nightly(*, now: datetime) -> Report | None:
-    """Compare the last two days and alert staff to what is found. None where their book can't be read: an alert too.
+    """Compare the last two days and alert staff to what is found. Return None where their list can't be read.
 
-    Gives back what nobody owns only where PROVIDER_ACCOUNT_EXCLUSIVE says that nobody else buys with our account.
+    Orphans are returned only where PROVIDER_ACCOUNT_EXCLUSIVE says that no other buyer uses our account.
     """
     provider = providers.current()
     try:
@@ -84,11 +88,11 @@ def _report_differences(provider: str, report: Mapping[str, Any], *, error: str)
     signals.provider_compared.send(sender=Verification, provider=provider, report=report, error=error)
 
 
-def _orphan(provider: Provider, report: Report, sale: Sale, *, execute: bool) -> None:
+def _report_orphan(provider: Provider, report: Report, sale: Sale, *, execute: bool) -> None:
     action = {"waiting": "would cancel", "unknown": "look at it"}.get(sale.state, "ended")
     if execute:
         if Verification.objects.filter(provider=provider.name, provider_id=sale.provider_id).exists():
-            return  # adopted while we looked
+            return  # fulfilled meanwhile
         if sale.state == "waiting":
             action = _cancel(provider, sale)
         details = {**_shown(sale), "action": action}
@@ -102,7 +106,7 @@ def _orphan(provider: Provider, report: Report, sale: Sale, *, execute: bool) ->
 def _compare(
     provider: Provider, report: Report, sale: Sale, owner: Verification, *, now: datetime, execute: bool
 ) -> None:
-    """One sale and its verification."""
+    """Report what differs between a sale and its verification."""
     ended = owner.status in _WITHOUT_CODE and owner.ended_at is not None and now - owner.ended_at > SETTLED_AFTER
     if sale.state == "waiting" and ended and owner.next_recovery_at is None:
         _add(
@@ -116,8 +120,10 @@ def _compare(
         _add(report, sale, "cost", f"ours says {_shown_cost(owner.cost)}")
 
 
-def _missing(provider: Provider, report: Report, sales: Mapping[str, Sale], *, since: datetime, now: datetime) -> None:
-    """What we bought and they don't list; at the edges of the time the two clocks may differ."""
+def _report_missing(
+    provider: Provider, report: Report, sales: Mapping[str, Sale], *, since: datetime, now: datetime
+) -> None:
+    """Report what we bought and they don't list; at the edges of the time the two clocks may differ."""
     bought = Verification.objects.filter(
         provider=provider.name, created_at__gte=since + lookup.CLOCK_SKEW, created_at__lt=now - SETTLED_AFTER
     ).exclude(provider_id="")
@@ -134,7 +140,7 @@ def _missing(provider: Provider, report: Report, sales: Mapping[str, Sale], *, s
 
 
 def _cancel(provider: Provider, sale: Sale) -> str:
-    """What came of giving it back; what fails is found again by the next run."""
+    """Return the number, and say what came of it; what fails is found again by the next run."""
     try:
         provider.cancel(sale.provider_id)
     except TooEarly as error:
@@ -144,19 +150,6 @@ def _cancel(provider: Provider, sale: Sale) -> str:
     except RemoteError as error:
         return f"not cancelled: {type(error).__name__}"
     return "cancelled"
-
-
-def _owners(provider: Provider, provider_ids: Iterable[str]) -> dict[str, Verification]:
-    rows = Verification.objects.filter(provider=provider.name, provider_id__in=list(provider_ids))
-    return {row.provider_id: row for row in rows}
-
-
-def _may_be_adopted(sale: Sale, recovering: list[Verification]) -> bool:
-    """Whether an order that is still open asked for such a number. Each order accounts for one."""
-    order = next((order for order in recovering if lookup.matches_order(order, sale)), None)
-    if order is not None:
-        recovering.remove(order)
-    return order is not None
 
 
 def _add(report: Report, sale: Sale, problem: str, action: str, *, cost: Decimal = _NOTHING) -> None:
@@ -176,5 +169,5 @@ def _shown(sale: Sale) -> dict[str, str]:
 
 
 def _shown_cost(cost: Decimal) -> str:
-    """Two places, or as many as it has: costs are finer than a cent."""
+    """Return a cost with two places, or as many as it has: costs are finer than a cent."""
     return f"{cost:.2f}" if cost == round(cost, 2) else f"{cost.normalize():f}"

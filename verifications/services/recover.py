@@ -1,4 +1,4 @@
-"""Finishes what a crash or a silent provider left open: sales, cancels, numbers to be given back."""
+"""Finish what a crash or a silent provider left open: purchases, cancels, numbers that have to be returned."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from verifications import providers, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
 from verifications.services import end, lookup, provider_calls, purchase_outcome, receive, refusals, worker_pool
-from verifications.services.cancel import ask as ask_to_cancel
+from verifications.services.cancel import cancel_at_provider
 from verifications.services.postpone import postpone
+from verifications.services.provider_calls import CallPolicy
 from verifications.services.transitions import update_in_status
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ _LOOK_FOR = timedelta(hours=24)  # the nightly comparison with the provider's li
 
 
 def recover_due(*, now: datetime) -> int:
-    """Take the next step for each row that is due. How many were taken."""
+    """Take the next step for each row that is due. Return how many were taken."""
     due = list(
         Verification.objects.select_related("user", "service")
         .filter(next_recovery_at__lte=now)
@@ -36,7 +37,7 @@ def recover_due(*, now: datetime) -> int:
     )
     sales = lookup.ProviderSales(since=min((row.created_at for row in due), default=now) - lookup.CLOCK_SKEW)
     return worker_pool.run_in_threads(
-        _within_reach(due),
+        _one_of_each_open_breaker(due),
         lambda row: _recover(row, now, sales),
         name=lambda row: str(row.pk),
         put_aside=lambda rows: postpone(rows, field="next_recovery_at", now=now),
@@ -44,39 +45,48 @@ def recover_due(*, now: datetime) -> int:
     )
 
 
-def _within_reach(due: list[Verification]) -> list[Verification]:
-    """Of what does not answer only one is asked at a time, so that the workers don't all stand and wait for it."""
-    kinds = {row.pk: _breakers_of(row) for row in due}
-    open_ones = providers.open_breakers({name for names in kinds.values() for name in names})
-    asked: set[str] = set()
-    within: list[Verification] = []
+def _one_of_each_open_breaker(due: list[Verification]) -> list[Verification]:
+    """Return the rows to work on: of an operation that does not answer one, so that the threads don't all wait for it.
+
+    Recovery reads the breakers of what each row's next step asks, and reports to none of them.
+    """
+    names: dict[object, tuple[str, ...]] = {}
     for row in due:
-        sick = open_ones.intersection(kinds[row.pk])
-        if not sick & asked:
-            asked |= sick
-            within.append(row)
-    return within
-
-
-def _breakers_of(row: Verification) -> tuple[str, ...]:
-    """By name, of what the row's next step asks. Recovery looks at them, and tells them nothing."""
-    if not row.provider_id:
+        operation = "cancel" if row.status == Status.WAITING else "fetch"
         purchase = f"{row.provider}:purchase"
-        return purchase, f"{purchase}:{row.service.name}"
-    return (f"{row.provider}:{'cancel' if row.status == Status.WAITING else 'fetch'}",)
+        is_order = not row.provider_id
+        names[row.pk] = (purchase, f"{purchase}:{row.service.name}") if is_order else (f"{row.provider}:{operation}",)
+    open_ones = providers.open_breakers({name for found in names.values() for name in found})
+    asked: set[str] = set()
+    chosen: list[Verification] = []
+    for row in due:
+        silent = open_ones.intersection(names[row.pk])
+        if not silent & asked:
+            asked |= silent
+            chosen.append(row)
+    return chosen
 
 
 def _recover(row: Verification, now: datetime, sales: lookup.ProviderSales) -> None:
-    if not _claim(row, now):
+    is_too_late = now - row.created_at > timedelta(seconds=settings.RECOVER_GIVE_UP_SECONDS)
+    # The claim lasts longer than the provider may take to answer, so that no other run takes the row meanwhile.
+    seconds = settings.RECOVER_AFTER_SECONDS
+    if not row.provider_id and is_too_late:
+        seconds = max(seconds, _LIST_SECONDS)
+    mine = Verification.objects.filter(pk=row.pk, status=row.status, next_recovery_at=row.next_recovery_at)
+    if mine.update(next_recovery_at=now + timedelta(seconds=seconds)) != 1:
         return
     faults.point("recover.claimed")
     if row.status == Status.REQUESTED:
-        if _is_too_late(row, now):
-            _give_up(row, now, sales)
+        if is_too_late:
+            _abandon(row, now, sales)
         else:
-            _sale(row, now)
+            _finish_purchase(row, now)
     elif row.status == Status.WAITING and row.cancel_requested_at:
-        _cancel(row, now)
+        try:
+            cancel_at_provider(verification=row, now=now, policy=CallPolicy.RECOVERY)
+        except base.TooEarly as error:
+            update_in_status(row, next_recovery_at=now + timedelta(seconds=max(1.0, error.retry_after)))
     elif row.is_open or row.status == Status.COMPLETED:
         update_in_status(row, next_recovery_at=None)
     elif row.provider_id:
@@ -85,35 +95,21 @@ def _recover(row: Verification, now: datetime, sales: lookup.ProviderSales) -> N
         _look_for_number(row, now, sales)
 
 
-def _is_too_late(row: Verification, now: datetime) -> bool:
-    return now - row.created_at > timedelta(seconds=settings.RECOVER_GIVE_UP_SECONDS)
-
-
-def _claim(row: Verification, now: datetime) -> bool:
-    """Longer than the provider may take to answer, so that nobody else takes the row meanwhile."""
-    seconds = settings.RECOVER_AFTER_SECONDS
-    if not row.provider_id and _is_too_late(row, now):
-        seconds = max(seconds, _LIST_SECONDS)
-    lease = now + timedelta(seconds=seconds)
-    mine = Verification.objects.filter(pk=row.pk, status=row.status, next_recovery_at=row.next_recovery_at)
-    return mine.update(next_recovery_at=lease) == 1
-
-
-def _sale(row: Verification, now: datetime) -> None:
-    """Ask with the same key: the provider answers with the number that it sold, or that it sold none."""
+def _finish_purchase(row: Verification, now: datetime) -> None:
+    """Order again with the same key: the provider answers with the number that it sold, or that it sold none."""
     try:
         number = provider_calls.replay_purchase(row)
     except (remote.OutcomeUnknown, remote.Throttled, remote.Unavailable) as error:
-        _later(row, error, now)
+        age = (now - row.created_at).total_seconds()
+        wait = max(min(60.0, max(2.0, age / 4)), getattr(error, "retry_after", 0.0))
+        log.warning("Recovery of %s goes on in %.0f s: %s %s", row.pk, wait, type(error).__name__, error)
+        update_in_status(row, next_recovery_at=now + timedelta(seconds=wait))
         purchase_outcome.report_unclear(verification=row, now=now)
+        return
     except remote.RemoteError as error:
         purchase_outcome.reject(verification=row, why=refusals.why(error), now=now)
-    else:
-        faults.point("recover.answered")
-        _settle(row, number, now)
-
-
-def _settle(row: Verification, number: base.Number, now: datetime) -> None:
+        return
+    faults.point("recover.answered")
     if number.state not in ("waiting", "completed", "unknown"):
         why = _("The number came too late.")
         purchase_outcome.reject_and_return(verification=row, provider_id=number.provider_id, why=why, now=now)
@@ -123,8 +119,8 @@ def _settle(row: Verification, number: base.Number, now: datetime) -> None:
         receive.apply(verification=current, number=number, now=now)
 
 
-def _give_up(row: Verification, now: datetime, sales: lookup.ProviderSales) -> None:
-    """Too late to order again: free the customer's money, and give back what the provider lists as sold for it."""
+def _abandon(row: Verification, now: datetime, sales: lookup.ProviderSales) -> None:
+    """Release the money of an order that is too old to repeat, and return the number that the provider sold for it."""
     why = _("The provider did not respond.")
     try:
         found = lookup.find_sale(row, sales)
@@ -140,15 +136,8 @@ def _give_up(row: Verification, now: datetime, sales: lookup.ProviderSales) -> N
         purchase_outcome.abandon(verification=row, why=why, now=now)
 
 
-def _cancel(row: Verification, now: datetime) -> None:
-    try:
-        ask_to_cancel(verification=row, now=now)
-    except base.TooEarly as error:
-        update_in_status(row, next_recovery_at=now + timedelta(seconds=max(1.0, error.retry_after)))
-
-
 def _look_for_number(row: Verification, now: datetime, sales: lookup.ProviderSales) -> None:
-    """Given up on, and perhaps sold all the same: look for the number in the provider's list, and give it back."""
+    """Look in the provider's list for the number of an abandoned order, and have it returned."""
     try:
         found = lookup.find_sale(row, sales)
         if found is None:
@@ -159,7 +148,7 @@ def _look_for_number(row: Verification, now: datetime, sales: lookup.ProviderSal
             update_in_status(row, provider_id=found.provider_id, next_recovery_at=now)
     except lookup.Ambiguous as several:
         _report_ambiguous(row, several.candidates)
-    except IntegrityError:  # another order took it meanwhile
+    except IntegrityError:
         _look_later(row, remote.OutcomeUnknown("taken by another order"), now)
     except remote.RemoteError as error:
         _look_later(row, error, now)
@@ -167,7 +156,7 @@ def _look_for_number(row: Verification, now: datetime, sales: lookup.ProviderSal
 
 @unit_of_work()
 def _report_ambiguous(row: Verification, candidates: list[base.Sale]) -> None:
-    """Leave it to staff: one of these may be ours, the others are somebody else's of the same account."""
+    """Leave the candidates to staff: one may be ours, the others are another buyer's of the same account."""
     log.error("%s numbers may have been sold for %s: none is given back", len(candidates), row.pk)
     for candidate in candidates:
         details = {
@@ -191,11 +180,4 @@ def _look_later(row: Verification, error: remote.RemoteError, now: datetime) -> 
         return
     wait = max(min(300.0, age.total_seconds() / 20), getattr(error, "retry_after", 0.0))
     log.warning("The number of %s is looked for in %.0f s: %s %s", row.pk, wait, type(error).__name__, error)
-    update_in_status(row, next_recovery_at=now + timedelta(seconds=wait))
-
-
-def _later(row: Verification, error: remote.RemoteError, now: datetime) -> None:
-    age = (now - row.created_at).total_seconds()
-    wait = max(min(60.0, max(2.0, age / 4)), getattr(error, "retry_after", 0.0))
-    log.warning("Recovery of %s goes on in %.0f s: %s %s", row.pk, wait, type(error).__name__, error)
     update_in_status(row, next_recovery_at=now + timedelta(seconds=wait))

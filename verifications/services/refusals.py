@@ -1,4 +1,4 @@
-"""What a customer is told when the provider does not sell: why, that nothing was charged, and what to try."""
+"""The refusals that the provider's errors mean to a customer: why, that nothing was charged, and what to try."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from verifications.providers import base
 
 log = logging.getLogger(__name__)
 
-# The first row that fits: the provider's word, our refusal, why, what to try, and the seconds to wait.
+# The first row that fits counts: the provider's error, our refusal, why, what to try, and the seconds to wait.
 _TABLE: tuple[tuple[type[remote.RemoteError], type[DomainError], Promise, Promise, int | None], ...] = (
     (
         base.OutOfStock,
@@ -64,12 +64,12 @@ _TABLE: tuple[tuple[type[remote.RemoteError], type[DomainError], Promise, Promis
 
 
 def why(error: remote.RemoteError) -> str:
-    """One sentence, for the verification's own record; who shows it says what became of the money."""
+    """Return the reason as one sentence, for the verification's own record. It does not speak of the money."""
     return str(_row(error)[2])
 
 
 def refusal_of(error: remote.RemoteError) -> DomainError:
-    """The same as an answer to the one who asked."""
+    """Return the refusal that answers the customer's request."""
     _kind, refusal, reason, advice, wait = _row(error)
     if isinstance(error, base.ProviderFunds):
         log.critical("Our balance at the provider is too low to sell: %s", error)
