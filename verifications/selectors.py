@@ -73,19 +73,13 @@ def open_or_just_completed(*, user: User, now: datetime) -> QuerySet[Verificatio
 def matching(rows: QuerySet[Verification], query: str) -> QuerySet[Verification]:
     """Return those whose service is called so, or whose phone number has these digits, however they are typed."""
     found = Q(service__title__icontains=query) | Q(service__name__icontains=query)
-    if digits := _digits_of_phone(query):
-        found |= Q(phone_number__contains=digits)
+    if re.fullmatch(r"[0-9+(). /–‑-]+", query, re.ASCII):  # a part of a phone number
+        digits = re.sub(r"[^0-9]", "", query)
+        if query.strip().startswith("+") or len(digits) == 11:  # with the country's code, which is not stored
+            digits = digits.removeprefix("1")
+        if digits:
+            found |= Q(phone_number__contains=digits)
     return rows.filter(found)
-
-
-def _digits_of_phone(query: str) -> str:
-    """Return "7155550100" for "+1 (715) 555-0100", "715" for "715 ", "" for what is no part of a phone number."""
-    if not re.fullmatch(r"[0-9+(). /–‑-]+", query, re.ASCII):
-        return ""
-    digits = re.sub(r"[^0-9]", "", query)
-    if query.strip().startswith("+") or len(digits) == 11:  # with the country's code, which numbers are kept without
-        digits = digits.removeprefix("1")
-    return digits
 
 
 def services_for_sale(*, country: str = "US", query: str = "") -> QuerySet[Offer]:

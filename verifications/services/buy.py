@@ -22,6 +22,8 @@ from accounts.models import User
 from accounts.selectors import accepted_policy
 from config.lib import faults, money
 from config.lib.errors.base import KeyReused, OverLimit
+from config.lib.idempotency import IdempotentResult
+from config.lib.limiter import HOUR, seconds_to_wait
 from config.lib.remote import errors as remote
 from config.lib.remote.breaker import Admission, Open
 from config.lib.unit_of_work import unit_of_work
@@ -44,11 +46,10 @@ FROM accounts_user u WHERE u.id = %(user)s
 
 
 @dataclass(frozen=True)
-class Purchase:
-    """`replayed`: this key was answered before, and nothing was bought now."""
+class Purchase(IdempotentResult):
+    """What `buy` came to."""
 
     verification: Verification
-    replayed: bool
 
 
 def buy(
@@ -186,9 +187,8 @@ def _admitted(offer: Offer) -> Iterator[Admission]:
 
 def _check_limits(user: User, now: datetime) -> None:
     """Raise PurchasesFrozen or OverLimit. Call with the customer's wallet locked."""
-    hour = timedelta(hours=1)
     with connection.cursor() as cursor:
-        cursor.execute(_COUNTS, {"user": user.pk, "since": now - hour, "open": list(OPEN)})
+        cursor.execute(_COUNTS, {"user": user.pk, "since": now - HOUR, "open": list(OPEN)})
         frozen_at, pending, bought = cursor.fetchone()
     if frozen_at is not None:
         raise PurchasesFrozen
@@ -200,13 +200,13 @@ def _check_limits(user: User, now: datetime) -> None:
             retry_after=30,
         )
     if bought >= settings.MAX_BUYS_PER_HOUR:
-        recent = Verification.objects.filter(user=user, created_at__gt=now - hour).order_by("-created_at")
-        oldest = recent.values_list("created_at", flat=True)[settings.MAX_BUYS_PER_HOUR - 1]
+        recent = Verification.objects.filter(user=user, created_at__gt=now - HOUR).order_by("-created_at")
+        times = recent.values_list("created_at", flat=True)
         raise OverLimit(
             _("You have bought {count} numbers in an hour, the most you can. Try again later.").format(
                 count=settings.MAX_BUYS_PER_HOUR
             ),
-            retry_after=max(1, math.ceil((oldest + hour - now).total_seconds())),
+            retry_after=seconds_to_wait(times, limit=settings.MAX_BUYS_PER_HOUR, now=now),
         )
 
 

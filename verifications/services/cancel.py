@@ -16,7 +16,9 @@ from django.utils.translation import ngettext
 
 from accounts.models import User
 from config.lib import faults, money
+from config.lib.backoff import Backoff
 from config.lib.errors.base import NotFound, OverLimit
+from config.lib.limiter import HOUR, seconds_to_wait
 from config.lib.remote import errors as remote
 from config.lib.unit_of_work import unit_of_work
 from verifications import errors, signals
@@ -28,6 +30,7 @@ from verifications.services.transitions import lock, update_in_status
 from wallet import services as wallet
 
 log = logging.getLogger(__name__)
+_RETRY = Backoff(base=2, longest=30)
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def _retry_later(verification: Verification, error: remote.RemoteError, now: dat
     current = lock(verification.pk)
     if current.status == Status.WAITING:
         asked = current.cancel_requested_at or now
-        wait = min(30.0, max(2.0, (now - asked).total_seconds() / 2))
+        wait = _RETRY.at_age((now - asked).total_seconds(), share=1 / 2)
         if isinstance(error, provider_calls.NotAttempted):
             wait = 0.0
         update_in_status(current, next_recovery_at=now + timedelta(seconds=wait))
@@ -144,23 +147,19 @@ def _retry_later(verification: Verification, error: remote.RemoteError, now: dat
 def _check_limit(user: User, now: datetime) -> None:
     """Raise OverLimit where the customer has cancelled MAX_CANCELS_PER_HOUR numbers in the last hour."""
     wallet.lock_wallet(user=user)
-    hour, limit = timedelta(hours=1), settings.MAX_CANCELS_PER_HOUR
-    rows = Verification.objects.filter(user=user, created_at__gt=now - 24 * hour)
-    asked = [
-        at
-        for at in rows.filter(cancel_requested_at__gt=now - hour).values_list("cancel_requested_at", flat=True)
-        if at is not None
-    ]
-    early = rows.filter(cancel_not_before__gt=now - hour).values_list("cancel_not_before", "early_cancels")
-    for not_before, times in early:  # each of these asked the provider too
-        asked += [min(not_before or now, now)] * times
-    if len(asked) >= limit:
-        oldest = sorted([*asked, now])[-limit - 1]
+    limit = settings.MAX_CANCELS_PER_HOUR
+    rows = Verification.objects.filter(user=user, created_at__gt=now - 24 * HOUR)
+    asked = rows.filter(cancel_requested_at__gt=now - HOUR).values_list("cancel_requested_at", flat=True)
+    times = [at for at in asked if at is not None]
+    early = rows.filter(cancel_not_before__gt=now - HOUR).values_list("cancel_not_before", "early_cancels")
+    for not_before, number in early:  # each of these asked the provider too
+        times += [min(not_before or now, now)] * number
+    if wait := seconds_to_wait(sorted(times, reverse=True), limit=limit, now=now):
         raise OverLimit(
             _(
                 "You have cancelled {count} numbers in an hour, the most you can. Without a code you are refunded."
             ).format(count=limit),
-            retry_after=max(1, math.ceil((oldest + hour - now).total_seconds())),
+            retry_after=wait,
         )
 
 

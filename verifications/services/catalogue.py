@@ -9,21 +9,18 @@ from decimal import Decimal
 
 import structlog
 from django.conf import settings
-from django.core.cache import cache
 from django.db import connection
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import Max, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
-from config.lib import metrics, money
-from config.lib.remote.errors import Rejected, RemoteError, Throttled
+from config.lib import money
 from config.lib.unit_of_work import unit_of_work
 from verifications import catalogue_data, errors, providers, signals
-from verifications.models import Category, Offer, Service, Verification
-from verifications.providers.base import OutOfStock, Provider
-from verifications.services import provider_calls
-from verifications.services.provider_calls import CallPolicy
-from verifications.services.quotes import save_quote, spec_of, update_prices
+from verifications.models import Category, Offer, Service
+from verifications.services.provider_balance import check_balance
+from verifications.services.quotes import update_prices
+from verifications.services.renew_prices import renew_prices
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +72,7 @@ def sync_catalogue(*, now: datetime, force: bool = False) -> Summary:
         with unit_of_work():
             signals.catalogue_refused.send(sender=Offer, **counts)
     update_prices()
-    priced, stopped = _renew_prices(provider, now)
+    priced, stopped = renew_prices(provider=provider.name, now=now)
     update_success_rates(now=now)
     return Summary(
         services=len(listings),
@@ -86,7 +83,7 @@ def sync_catalogue(*, now: datetime, force: bool = False) -> Summary:
         refused=refused,
         priced=priced,
         stopped=stopped,
-        balance=_check_balance(provider),
+        balance=check_balance(provider=provider),
     )
 
 
@@ -168,86 +165,6 @@ def _add_services(names: Sequence[str]) -> None:
         category = categories[known.category]
         rows.append(Service(name=name, title=known.title, category=category, blocked=known.blocked))
     Service.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
-
-
-def _renew_prices(provider: Provider, now: datetime) -> tuple[int, str]:
-    """Ask for the prices that are due, one by one, without a transaction. Return how many, and what ended it."""
-    priced = 0
-    for offer in _due(provider.name, now):
-        try:
-            save_quote(
-                offer=offer,
-                quote=provider_calls.quote(provider.name, spec_of(offer), policy=CallPolicy.BACKGROUND),
-                now=now,
-            )
-            priced += 1
-        except OutOfStock:
-            save_quote(offer=offer, quote=None, now=now)
-        except Rejected as error:
-            log.info("price_refused", service=offer.service.name, error=str(error))
-            save_quote(offer=offer, quote=None, now=now, unsold=True)
-        except RemoteError as error:
-            log.warning("prices_stopped", priced=priced, error=f"{type(error).__name__} {error}")
-            return priced, "throttled" if isinstance(error, Throttled) else "unavailable"
-    return priced, ""
-
-
-def _due(provider: str, now: datetime) -> list[Offer]:
-    """Return the offers to price in this run: half of them those in most demand, half those longest due."""
-    most = settings.CATALOGUE_PRICES_PER_SYNC
-    half_old = now - timedelta(seconds=settings.QUOTE_MAX_AGE_SECONDS / 2)  # it would be too old before the next run
-    old = Q(quoted_at=None) | Q(quoted_at__lte=half_old)
-    due = (
-        Offer.objects.filter(old, provider=provider, active=True, service__blocked=False)
-        .filter(service__category__blocked=False)
-        .select_related("service")
-    )
-    wanted = _in_most_demand(due, now)[: (most + 1) // 2]
-    longest = due.exclude(pk__in=[offer.pk for offer in wanted]).order_by(F("quoted_at").asc(nulls_first=True), "pk")
-    return [*wanted, *longest[: most - len(wanted)]][:most]
-
-
-def _in_most_demand(due: QuerySet[Offer], now: datetime) -> list[Offer]:
-    """Return the test services, then what was bought most in the last days, then what is popular in general."""
-    bought = dict(
-        Verification.objects.filter(created_at__gt=now - RATE_OVER)
-        .values_list("service_id")
-        .annotate(times=Count("pk"))
-        .order_by("-times")[: settings.CATALOGUE_PRICES_PER_SYNC]
-    )
-    tests, popular = list(catalogue_data.TEST_SERVICES), list(catalogue_data.POPULAR)
-    offers = due.filter(Q(service_id__in=bought) | Q(service__name__in=[*tests, *popular]))
-
-    def place(offer: Offer) -> tuple[int, int]:
-        name = offer.service.name
-        if name in tests:
-            return 0, tests.index(name)
-        if offer.service_id in bought:
-            return 1, -bought[offer.service_id]
-        return 2, popular.index(name)
-
-    return sorted(offers, key=place)
-
-
-def _check_balance(provider: Provider) -> Decimal | None:
-    """Return our balance at the provider. Send provider_balance_low once for each threshold that it fell below."""
-    try:
-        balance = provider.balance()
-    except RemoteError as error:
-        log.warning("provider_balance_unknown", provider=provider.name, error=f"{type(error).__name__} {error}")
-        return None
-    metrics.provider_float.labels(provider.name).set(float(balance))
-    below = [threshold for threshold in settings.PROVIDER_FLOAT_THRESHOLDS if balance < threshold]
-    key = f"verifications:float-told:{provider.name}"
-    lowest, told = min(below, default=None), cache.get(key)
-    if lowest is not None and (told is None or lowest < Decimal(told)):
-        with unit_of_work():
-            signals.provider_balance_low.send(sender=Offer, provider=provider.name, balance=balance, threshold=lowest)
-    if lowest is None:
-        cache.delete(key)
-    else:
-        cache.set(key, str(lowest), timeout=None)
-    return balance
 
 
 _RATES = """

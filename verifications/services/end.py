@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from config.lib import faults
+from config.lib.backoff import Backoff
 from config.lib.remote.errors import RemoteError
 from config.lib.unit_of_work import unit_of_work
 from verifications import selectors, signals
@@ -28,6 +29,7 @@ WHY: dict[str, Promise] = {
     Status.CANCELLED: _("You cancelled this number."),
     Status.FAILED: _("The provider ended this number before a code came."),
 }
+_RETURN = Backoff(base=5, longest=300)
 GIVE_BACK_FOR = timedelta(hours=1)
 _RETURNED = {"settlement": Settlement.RETURNED, "next_recovery_at": None}
 
@@ -147,16 +149,11 @@ def return_number(*, verification: Verification, now: datetime) -> None:
     if settlement == Settlement.RETURNED:
         row.update(**_RETURNED)
     elif settlement == Settlement.LOST or age > GIVE_BACK_FOR:
-        _book_loss(verification)
+        with unit_of_work():
+            current = lock(verification.pk)
+            row.update(settlement=Settlement.LOST, next_recovery_at=None)
+            if current.settlement != Settlement.LOST:
+                current.settlement = Settlement.LOST
+                signals.provider_loss_booked.send(sender=Verification, verification=current)
     else:
-        row.update(next_recovery_at=now + timedelta(seconds=min(300.0, max(5.0, age.total_seconds() / 2))))
-
-
-@unit_of_work()
-def _book_loss(verification: Verification) -> None:
-    current = lock(verification.pk)
-    was_booked = current.settlement == Settlement.LOST
-    current.settlement = Settlement.LOST
-    Verification.objects.filter(pk=current.pk).update(settlement=Settlement.LOST, next_recovery_at=None)
-    if not was_booked:
-        signals.provider_loss_booked.send(sender=Verification, verification=current)
+        row.update(next_recovery_at=now + timedelta(seconds=_RETURN.at_age(age.total_seconds(), share=1 / 2)))

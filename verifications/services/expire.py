@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
@@ -14,10 +13,10 @@ from django.db.models import Q
 from config.lib import faults
 from config.lib.postgres import limits
 from config.lib.remote import errors as remote
-from config.lib.unit_of_work import unit_of_work
+from config.lib.sweep import Rows, claim, sweep
 from verifications.models import Settlement, Status, Verification
-from verifications.providers import base
-from verifications.services import end, provider_calls, receive, worker_pool
+from verifications.providers.base import Number, TooEarly
+from verifications.services import end, provider_calls, receive
 from verifications.services.postpone import postpone
 
 log = logging.getLogger(__name__)
@@ -33,47 +32,37 @@ def expire_due(*, now: datetime, report: Report = end.report_many) -> int:
 
     `report` gets those whose cost the provider returns once that is reported; no refund waits for it.
     """
-    started, seen = time.monotonic(), 0
-    while time.monotonic() - started < SWEEP_SECONDS:
-        claimed = _claim(now)
-        if not claimed:
-            break
-        seen += len(claimed)
-        faults.point("expire.claimed")
-        answers = provider_calls.fetch_many(claimed)
-        unreported: list[Verification] = []
-        close = partial(_close, answers=answers, report=unreported.append, now=now)
-        worker_pool.run_in_threads(
-            claimed,
-            close,
-            name=lambda row: str(row.pk),
-            put_aside=lambda rows: postpone(rows, field="next_poll_at", now=now),
-            label="expire",
-        )
-        if unreported:
-            report(unreported)
-    return seen
-
-
-@unit_of_work()
-def _claim(now: datetime) -> list[Verification]:
-    """Return due rows, which are this run's until the lease ends. Polling and expiry both heed `next_poll_at`."""
-    grace = timedelta(seconds=settings.EXPIRY_GRACE_SECONDS)
-    rows = list(
-        Verification.objects.select_for_update(skip_locked=True, of=("self",))
-        .select_related("user", "service")
-        .filter(Q(next_poll_at=None) | Q(next_poll_at__lte=now), status=Status.WAITING, expires_at__lte=now - grace)
-        .order_by("expires_at")[:BATCH]
+    answers: dict[UUID, Number | remote.RemoteError] = {}
+    unreported: list[Verification] = []
+    rows = Rows[Verification](
+        lambda row: _close(row, answers[row.pk], unreported.append, now),
+        label="expire",
+        put_aside=lambda locked: postpone(locked, field="next_poll_at", now=now),
     )
-    lease = now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)
-    Verification.objects.filter(pk__in=[row.pk for row in rows]).update(next_poll_at=lease)
-    return rows
+
+    def work(claimed: Sequence[Verification]) -> int:
+        faults.point("expire.claimed")
+        answers.update(provider_calls.fetch_many(claimed))
+        rows.in_threads(claimed)
+        if unreported:
+            report(unreported[:])
+            unreported.clear()
+        return len(claimed)
+
+    # Polling and expiry both heed `next_poll_at`.
+    lease = {"next_poll_at": now + timedelta(seconds=settings.RECOVER_AFTER_SECONDS)}
+    due = (
+        Verification.objects.select_related("user", "service")
+        .filter(Q(next_poll_at=None) | Q(next_poll_at__lte=now), status=Status.WAITING)
+        .filter(expires_at__lte=now - timedelta(seconds=settings.EXPIRY_GRACE_SECONDS))
+        .order_by("expires_at")
+    )
+    return sweep(claim=lambda: claim(due, lambda row: lease, most=BATCH), work=work, seconds=SWEEP_SECONDS)
 
 
 def _close(
-    row: Verification, *, answers: provider_calls.Answers, report: Callable[[Verification], object], now: datetime
+    row: Verification, found: Number | remote.RemoteError, report: Callable[[Verification], object], now: datetime
 ) -> None:
-    found = answers[row.pk]
     if isinstance(found, remote.RemoteError):
         _retry_or_give_up(row, found, now)
         return
@@ -92,7 +81,7 @@ def _close(
         provider_calls.cancel(row)
     except remote.NotFound as error:
         _retry_or_give_up(row, error, now)
-    except (remote.Rejected, base.TooEarly) as refusal:
+    except (remote.Rejected, TooEarly) as refusal:
         # A code may have come in between, or it has ended at the provider.
         try:
             found = provider_calls.fetch(row)

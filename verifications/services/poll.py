@@ -14,10 +14,11 @@ from config.lib import faults
 from config.lib.postgres.rows import columns
 from config.lib.remote.breaker import Open
 from config.lib.remote.errors import RemoteError
+from config.lib.sweep import Rows
 from verifications import providers
 from verifications.models import Verification
 from verifications.providers.base import Number
-from verifications.services import end, provider_calls, receive, worker_pool
+from verifications.services import end, provider_calls, receive
 from verifications.services.postpone import postpone
 
 log = logging.getLogger(__name__)
@@ -59,13 +60,22 @@ def poll_due(*, now: datetime, report: Callable[[Sequence[Verification]], object
 
     `report` gets those that ended there and whose cost the provider returns once that is reported.
     """
+    parameters = {
+        "now": now,
+        "ahead": AHEAD_SECONDS,
+        "interval": float(settings.POLL_INTERVAL_SECONDS),
+        "fast_for": float(settings.POLL_FAST_FOR_SECONDS),
+        "slowest": float(settings.POLL_MAX_INTERVAL_SECONDS),
+        "grace": float(settings.EXPIRY_GRACE_SECONDS),
+        "batch": settings.POLL_BATCH,
+    }
     started, asked = time.monotonic(), 0
     while time.monotonic() - started < SWEEP_SECONDS:
         if max(_paused_until.get("all", 0), cache.get(PAUSE_KEY) or 0) > now.timestamp():
             break
         try:
             with providers.operation_breaker("fetch").admit() as admission:
-                claimed = _claim(now)
+                claimed = list(Verification.objects.raw(_CLAIM, parameters))
                 if claimed:
                     admission.begin()
                     _poll(claimed, now, report)
@@ -75,23 +85,6 @@ def poll_due(*, now: datetime, report: Callable[[Sequence[Verification]], object
         if len(claimed) < settings.POLL_BATCH:
             break
     return asked
-
-
-def _claim(now: datetime) -> list[Verification]:
-    return list(
-        Verification.objects.raw(
-            _CLAIM,
-            {
-                "now": now,
-                "ahead": AHEAD_SECONDS,
-                "interval": float(settings.POLL_INTERVAL_SECONDS),
-                "fast_for": float(settings.POLL_FAST_FOR_SECONDS),
-                "slowest": float(settings.POLL_MAX_INTERVAL_SECONDS),
-                "grace": float(settings.EXPIRY_GRACE_SECONDS),
-                "batch": settings.POLL_BATCH,
-            },
-        )
-    )
 
 
 def _poll(rows: list[Verification], now: datetime, report: Callable[[Sequence[Verification]], object]) -> None:
@@ -107,20 +100,17 @@ def _poll(rows: list[Verification], now: datetime, report: Callable[[Sequence[Ve
     failed = [answer for answer in answers.values() if isinstance(answer, RemoteError)]
     if failed:
         log.warning("%s of %s polls brought nothing, such as: %r", len(failed), len(rows), failed[0])
-    changed = [
-        (row, answer)
-        for row in rows
-        if isinstance(answer := answers[row.pk], Number)
-        and (answer.messages or answer.state not in ("waiting", "unknown"))
-    ]
+    numbers = {
+        pk: answer
+        for pk, answer in answers.items()
+        if isinstance(answer, Number) and (answer.messages or answer.state not in ("waiting", "unknown"))
+    }
     unreported: list[Verification] = []
-    worker_pool.run_in_threads(
-        changed,
-        lambda pair: receive.apply(verification=pair[0], number=pair[1], now=now, report=unreported.append),
-        name=lambda pair: str(pair[0].pk),
-        owner=lambda pair: pair[0].user_id,
-        put_aside=lambda pairs: postpone([row for row, _ in pairs], field="next_poll_at", now=now),
+    changed = Rows[Verification](
+        lambda row: receive.apply(verification=row, number=numbers[row.pk], now=now, report=unreported.append),
         label="poll",
+        put_aside=lambda locked: postpone(locked, field="next_poll_at", now=now),
     )
+    changed.in_threads([row for row in rows if row.pk in numbers])
     if unreported:
         report(unreported)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.conf import settings
 
+from config.lib.sweep import Rows
 from config.lib.unit_of_work import unit_of_work
 from verifications import signals
 from verifications.models import Status, Verification
-from verifications.services import worker_pool
 from verifications.services.transitions import lock
 
 BATCH = 1000
@@ -23,17 +22,14 @@ def notify_progress(*, now: datetime) -> int:
         progress_told_at=None,
         created_at__lte=now - timedelta(seconds=settings.PROGRESS_AFTER_SECONDS),
     ).only("pk", "user_id")[:BATCH]
-    notified: list[UUID] = []
-    worker_pool.run_in_this_thread(
-        list(due), lambda row: _notify(row.pk, notified, now), name=lambda row: str(row.pk), label="progress"
-    )
+    notified: list[Verification] = []
+
+    @unit_of_work()
+    def notify(row: Verification) -> None:
+        waiting = Verification.objects.filter(pk=row.pk, status=Status.WAITING, progress_told_at=None)
+        if waiting.update(progress_told_at=now) == 1:
+            signals.verification_progressed.send(sender=Verification, verification=lock(row.pk))
+            notified.append(row)
+
+    Rows(notify, label="progress").one_by_one(list(due))
     return len(notified)
-
-
-@unit_of_work()
-def _notify(pk: UUID, notified: list[UUID], now: datetime) -> None:
-    waiting = Verification.objects.filter(pk=pk, status=Status.WAITING, progress_told_at=None)
-    if waiting.update(progress_told_at=now) != 1:
-        return
-    signals.verification_progressed.send(sender=Verification, verification=lock(pk))
-    notified.append(pk)

@@ -30,7 +30,8 @@ def fulfil(*, verification: Verification, number: Number, now: datetime) -> Veri
     except (AlreadyResolved, Hold.DoesNotExist):
         log.exception("Verification %s was bought, but its hold is gone", verification.pk)
     except IntegrityError:
-        if _is_owned_by_another(verification, number):
+        same_number = Verification.objects.filter(provider=verification.provider, provider_id=number.provider_id)
+        if same_number.exclude(pk=verification.pk).exists():
             log.critical("Number %s was sold to us twice (%s)", number.provider_id, verification.pk)
             return reject(verification=verification, why=_("The provider had a problem."), now=now)
         raise
@@ -126,11 +127,3 @@ def _fail(
     signals.verification_refused.send(sender=Verification, verification=current, why=current.failure_reason)
     faults.point("sale.failing")
     return current
-
-
-def _is_owned_by_another(verification: Verification, number: Number) -> bool:
-    return (
-        Verification.objects.filter(provider=verification.provider, provider_id=number.provider_id)
-        .exclude(pk=verification.pk)
-        .exists()
-    )

@@ -15,7 +15,7 @@ from config.lib.remote.errors import Rejected, RemoteError
 from config.lib.unit_of_work import unit_of_work
 from verifications import providers, signals
 from verifications.models import Status, Verification
-from verifications.providers.base import Provider, Sale, TooEarly
+from verifications.providers.base import Provider, Rows, Sale, TooEarly
 from verifications.services import lookup
 
 log = logging.getLogger(__name__)
@@ -49,18 +49,19 @@ def reconcile_provider(*, since: datetime, now: datetime, execute: bool, step: S
             continue
         owner = owners.get(sale.provider_id)
         if owner is not None:
-            _compare(provider, report, sale, owner, now=now, execute=execute)
+            has_ended = owner.status in _WITHOUT_CODE and owner.ended_at and now - owner.ended_at > SETTLED_AFTER
+            if sale.state == "waiting" and has_ended and owner.next_recovery_at is None:
+                action = _cancel(provider, sale) if execute else "would cancel"
+                _add(report, sale, "left_open", action, cost=sale.cost)
+            if owner.cost is not None and owner.cost != sale.cost:
+                _add(report, sale, "cost", f"ours says {_shown_cost(owner.cost)}")
         elif sale.state != "cancelled":
             order = next((order for order in recovering if lookup.matches_order(order, sale)), None)
             if order is None:
                 _report_orphan(provider, report, sale, execute=execute)
             else:
                 recovering.remove(order)  # each open order accounts for one number
-    _report_missing(provider, report, sales, since=since, now=now)
-    if listed.unreadable:
-        nothing: dict[str, Any] = dict.fromkeys(COLUMNS, "")
-        action = f"look at it: {listed.unreadable} rows can't be read"
-        report.add(**{**nothing, "problem": "unreadable", "action": action})
+    _report_missing(provider, report, listed, since=since, now=now)
     return report
 
 
@@ -103,31 +104,16 @@ def _report_orphan(provider: Provider, report: Report, sale: Sale, *, execute: b
     _add(report, sale, "orphan", action, cost=sale.cost)
 
 
-def _compare(
-    provider: Provider, report: Report, sale: Sale, owner: Verification, *, now: datetime, execute: bool
-) -> None:
-    """Report what differs between a sale and its verification."""
-    ended = owner.status in _WITHOUT_CODE and owner.ended_at is not None and now - owner.ended_at > SETTLED_AFTER
-    if sale.state == "waiting" and ended and owner.next_recovery_at is None:
-        _add(
-            report,
-            sale,
-            "left_open",
-            _cancel(provider, sale) if execute else "would cancel",
-            cost=sale.cost,
-        )
-    if owner.cost is not None and owner.cost != sale.cost:
-        _add(report, sale, "cost", f"ours says {_shown_cost(owner.cost)}")
+def _report_missing(provider: Provider, report: Report, listed: Rows[Sale], *, since: datetime, now: datetime) -> None:
+    """Report what we bought and they don't list, and that rows of the list can't be read, which may be these.
 
-
-def _report_missing(
-    provider: Provider, report: Report, sales: Mapping[str, Sale], *, since: datetime, now: datetime
-) -> None:
-    """Report what we bought and they don't list; at the edges of the time the two clocks may differ."""
+    At the edges of the time the two clocks may differ.
+    """
     bought = Verification.objects.filter(
         provider=provider.name, created_at__gte=since + lookup.CLOCK_SKEW, created_at__lt=now - SETTLED_AFTER
     ).exclude(provider_id="")
-    for row in bought.exclude(provider_id__in=sales).select_related("service").order_by("created_at").iterator():
+    missing = bought.exclude(provider_id__in=[sale.provider_id for sale in listed])
+    for row in missing.select_related("service").order_by("created_at").iterator():
         report.add(
             provider_id=row.provider_id,
             service=row.service.name,
@@ -137,6 +123,10 @@ def _report_missing(
             problem="missing",
             action="look at it",
         )
+    if listed.unreadable:
+        nothing: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+        action = f"look at it: {listed.unreadable} rows can't be read"
+        report.add(**{**nothing, "problem": "unreadable", "action": action})
 
 
 def _cancel(provider: Provider, sale: Sale) -> str:

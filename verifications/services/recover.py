@@ -10,12 +10,14 @@ from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from config.lib import faults
+from config.lib.backoff import Backoff
 from config.lib.remote import errors as remote
+from config.lib.sweep import Rows
 from config.lib.unit_of_work import unit_of_work
 from verifications import providers, signals
 from verifications.models import Status, Verification
 from verifications.providers import base
-from verifications.services import end, lookup, provider_calls, purchase_outcome, receive, refusals, worker_pool
+from verifications.services import end, lookup, provider_calls, purchase_outcome, receive, refusals
 from verifications.services.cancel import cancel_at_provider
 from verifications.services.postpone import postpone
 from verifications.services.provider_calls import CallPolicy
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 _LIST_SECONDS = 150  # what reading the provider's list may take, and a little more
+_REPLAY = Backoff(base=2, longest=60)
+_LOOK_UP = Backoff(base=0, longest=300)
 _LOOK_FOR = timedelta(hours=24)  # the nightly comparison with the provider's list finds what is left then
 
 
@@ -36,13 +40,12 @@ def recover_due(*, now: datetime) -> int:
         .order_by("next_recovery_at")[:BATCH]
     )
     sales = lookup.ProviderSales(since=min((row.created_at for row in due), default=now) - lookup.CLOCK_SKEW)
-    return worker_pool.run_in_threads(
-        _one_of_each_open_breaker(due),
+    rows = Rows[Verification](
         lambda row: _recover(row, now, sales),
-        name=lambda row: str(row.pk),
-        put_aside=lambda rows: postpone(rows, field="next_recovery_at", now=now),
         label="recover",
+        put_aside=lambda locked: postpone(locked, field="next_recovery_at", now=now),
     )
+    return rows.in_threads(_one_of_each_open_breaker(due))
 
 
 def _one_of_each_open_breaker(due: list[Verification]) -> list[Verification]:
@@ -101,7 +104,7 @@ def _finish_purchase(row: Verification, now: datetime) -> None:
         number = provider_calls.replay_purchase(row)
     except (remote.OutcomeUnknown, remote.Throttled, remote.Unavailable) as error:
         age = (now - row.created_at).total_seconds()
-        wait = max(min(60.0, max(2.0, age / 4)), getattr(error, "retry_after", 0.0))
+        wait = max(_REPLAY.at_age(age, share=1 / 4), getattr(error, "retry_after", 0.0))
         log.warning("Recovery of %s goes on in %.0f s: %s %s", row.pk, wait, type(error).__name__, error)
         update_in_status(row, next_recovery_at=now + timedelta(seconds=wait))
         purchase_outcome.report_unclear(verification=row, now=now)
@@ -147,29 +150,25 @@ def _look_for_number(row: Verification, now: datetime, sales: lookup.ProviderSal
         with unit_of_work():
             update_in_status(row, provider_id=found.provider_id, next_recovery_at=now)
     except lookup.Ambiguous as several:
-        _report_ambiguous(row, several.candidates)
+        # One may be ours, the others are another buyer's of the same account: that is left to staff.
+        log.error("%s numbers may have been sold for %s: none is given back", len(several.candidates), row.pk)
+        with unit_of_work():
+            for sale in several.candidates:
+                details = {
+                    "service": sale.service,
+                    "sold_at": sale.created_at.isoformat(timespec="seconds"),
+                    "state": sale.state,
+                    "cost": str(sale.cost),
+                    "action": f"look at it: it may be the number of {row.pk}",
+                }
+                signals.provider_orphan_found.send(
+                    sender=Verification, provider=row.provider, provider_id=sale.provider_id, details=details
+                )
+            update_in_status(row, next_recovery_at=None)
     except IntegrityError:
         _look_later(row, remote.OutcomeUnknown("taken by another order"), now)
     except remote.RemoteError as error:
         _look_later(row, error, now)
-
-
-@unit_of_work()
-def _report_ambiguous(row: Verification, candidates: list[base.Sale]) -> None:
-    """Leave the candidates to staff: one may be ours, the others are another buyer's of the same account."""
-    log.error("%s numbers may have been sold for %s: none is given back", len(candidates), row.pk)
-    for candidate in candidates:
-        details = {
-            "service": candidate.service,
-            "sold_at": candidate.created_at.isoformat(timespec="seconds"),
-            "state": candidate.state,
-            "cost": str(candidate.cost),
-            "action": f"look at it: it may be the number of {row.pk}",
-        }
-        signals.provider_orphan_found.send(
-            sender=Verification, provider=row.provider, provider_id=candidate.provider_id, details=details
-        )
-    update_in_status(row, next_recovery_at=None)
 
 
 def _look_later(row: Verification, error: remote.RemoteError, now: datetime) -> None:
@@ -178,6 +177,6 @@ def _look_later(row: Verification, error: remote.RemoteError, now: datetime) -> 
         log.error("Whether a number was sold for %s can't be learned: %s %s", row.pk, type(error).__name__, error)
         update_in_status(row, next_recovery_at=None)
         return
-    wait = max(min(300.0, age.total_seconds() / 20), getattr(error, "retry_after", 0.0))
+    wait = max(_LOOK_UP.at_age(age.total_seconds(), share=1 / 20), getattr(error, "retry_after", 0.0))
     log.warning("The number of %s is looked for in %.0f s: %s %s", row.pk, wait, type(error).__name__, error)
     update_in_status(row, next_recovery_at=now + timedelta(seconds=wait))

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import make_user
+from config.lib import threads
 from config.lib.metrics import rows_put_aside_total
+from config.lib.sweep import Rows
 from dev.sandbox.testing import RunningSandbox
 from dev.testing.fixtures import HoldRow
 from verifications import services
 from verifications.models import Status, Verification
-from verifications.services import worker_pool
 from verifications.tests.books import money
 from verifications.tests.factories import make_offer
 from wallet.tests.factories import funded
@@ -156,18 +157,17 @@ def test_the_rows_of_one_customer_never_hold_more_than_one_thread() -> None:
         elif not waited:
             waited.append(all(others.acquire(timeout=10) for _ in range(3)))
 
-    assert worker_pool.run_in_threads(rows, work, name=str, owner=lambda row: row.pk) == 43
+    assert Rows(work, label="", owner=lambda row: row.pk).in_threads(rows) == 43
     assert waited == [True]
 
 
 def test_where_no_thread_gets_free_the_rows_wait_for_their_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_pool, "THREAD_WAIT_SECONDS", 0.05)
-    taken = worker_pool._acquire_threads(worker_pool.WORKERS)
+    monkeypatch.setattr(threads, "SLOT_SECONDS", 0.05)
+    taken = threads.reserve(threads.WORKERS)
     try:
         done: list[User] = []
         rows = [User(pk=1), User(pk=2)]
-        assert worker_pool.run_in_threads(rows, done.append, name=str, owner=lambda row: row.pk) == 0
+        assert Rows(done.append, label="", owner=lambda row: row.pk).in_threads(rows) == 0
         assert done == []
     finally:
-        for _ in range(taken):
-            worker_pool._free_threads.release()
+        threads.release(taken)

@@ -275,35 +275,30 @@ def _report_work(provider_id: str) -> Work[None]:
 def _fetch_work(provider_id: str, *, waiting_too: bool) -> Work[Number]:
     """Return the work that fetches a number: its details first, then its messages, which a completed one has by then.
 
-    One that waits has none, so polling, which asks about thousands, leaves that half of the requests out.
+    One that waits has none, so polling, which asks about thousands, leaves that half of the requests out. Raises
+    Unreadable where messages came and none of them can be read.
     """
 
     async def work(client: Client, attempt: Attempt) -> Number:
         number = mapping.parse_number(await client.get(f"/verifications/{_path_id(provider_id)}"))
         if number.state == "waiting" and not waiting_too:
             return number
-        return replace(number, messages=await _fetch_messages(client, number))
+        read = partial(mapping.parse_text_for, provider_id=number.provider_id, phone_number=number.phone_number)
+        query: dict[str, str] | None = {}
+        found: list[Text] = []
+        unreadable = 0
+        for _ in range(_MAX_PAGES):
+            rows, query = _page(await client.get("/sms", {**(query or {}), "reservationId": number.provider_id}))
+            texts = _readable(rows, read, "sms")
+            found += [text for text in texts if text is not None]
+            unreadable += texts.unreadable
+            if query is None:
+                break
+        if unreadable and not found:
+            raise mapping.Unreadable("messages")
+        return replace(number, messages=tuple(found))
 
     return work
-
-
-async def _fetch_messages(client: Client, number: Number) -> tuple[Text, ...]:
-    """Return the number's messages. Raises Unreadable where some came and none of them can be read."""
-    query: dict[str, str] | None = {"reservationId": number.provider_id}
-    found: list[Text] = []
-    unreadable = 0
-    read = partial(mapping.parse_text_for, provider_id=number.provider_id, phone_number=number.phone_number)
-    for _ in range(_MAX_PAGES):
-        rows, query = _page(await client.get("/sms", query))
-        texts = _readable(rows, read, "sms")
-        found += [text for text in texts if text is not None]
-        unreadable += texts.unreadable
-        if query is None:
-            break
-        query["reservationId"] = number.provider_id
-    if unreadable and not found:
-        raise mapping.Unreadable("messages")
-    return tuple(found)
 
 
 def _readable(rows: Iterable[Any], read: Callable[[Any], T], what: str) -> Rows[T]:

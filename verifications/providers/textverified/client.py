@@ -60,7 +60,14 @@ class Client:
         self._credentials = credentials
         pool = aiohttp.TCPConnector(limit=connections, keepalive_timeout=15)
         self._reading = _session(pool)
-        self._changing = _session(pool, trace_configs=[_tracing()])
+
+        async def mark_sent(session: aiohttp.ClientSession, context: SimpleNamespace, params: Any) -> None:
+            if isinstance(attempt := context.trace_request_ctx, Attempt):  # just before the request's first byte
+                attempt.sent = True
+
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_headers_sent.append(mark_sent)
+        self._changing = _session(pool, trace_configs=[tracing])
         self._token = ""
         self._renew_at = 0.0
         self._renewal: asyncio.Task[str] | None = None
@@ -96,7 +103,7 @@ class Client:
     ) -> Reply:
         """Send the request and return its reply. A 401 has done nothing: it is repeated once, with a new token."""
         for _ in range(2):
-            token = await self._bearer()
+            token = await self._valid_token()
             reply = await self._send(
                 attempt,
                 method,
@@ -144,7 +151,7 @@ class Client:
             parsed = None
         return Reply(response.status, response.headers, parsed)
 
-    async def _bearer(self) -> str:
+    async def _valid_token(self) -> str:
         """Return the token, which is renewed once for all that wait for it."""
         if self._token and time.monotonic() < self._renew_at:
             return self._token
@@ -226,15 +233,3 @@ def _route(path: str) -> str:
     """Return the path as it is logged: without ids."""
     parts = path.split("/")
     return "/".join("{id}" if any(map(str.isdigit, part)) or len(part) > 20 else part for part in parts)
-
-
-def _tracing() -> aiohttp.TraceConfig:
-    """Return the hook that marks an attempt as sent just before the first byte of its request goes out."""
-
-    async def mark(session: aiohttp.ClientSession, context: SimpleNamespace, params: Any) -> None:
-        if isinstance(attempt := context.trace_request_ctx, Attempt):
-            attempt.sent = True
-
-    tracing = aiohttp.TraceConfig()
-    tracing.on_request_headers_sent.append(mark)
-    return tracing
