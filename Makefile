@@ -27,7 +27,7 @@ bench: $(VENV)/.installed-dev embedded ## the benchmarks, beside a floor or a pe
 	@test -f bench/__main__.py || { echo "There are no benchmarks yet: bench/ is missing."; exit 1; }
 	@exec $(BIN)/python -m bench
 
-lint: $(VENV)/.installed-dev ## ruff, mypy and the import rule
+lint: $(VENV)/.installed-dev ## ruff, mypy, the import rule, djlint
 	@exec $(BIN)/python -m dev.testing.suite lint
 
 format: $(VENV)/.installed-dev ## rewrite the sources in the house's form

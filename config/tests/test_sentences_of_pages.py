@@ -8,7 +8,10 @@ import pytest
 from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
-APPS = ("accounts", "activity", "config", "notifications", "payments", "refunds", "verifications", "wallet")
+APPS = (
+    "accounts", "activity", "config", "notifications", "payments", "refunds", "verifications", "wallet",
+    "dev/management",
+)  # fmt: skip
 
 INSTEAD = {
     "Accept and continue": "I accept, go on",

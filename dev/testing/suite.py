@@ -43,6 +43,7 @@ LINT = (
     Step("ruff format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
     Step("mypy", [PYTHON, "-m", "mypy"]),
     Step("imports", [str(Path(PYTHON).with_name("lint-imports")), "--no-cache", "--no-logo"]),
+    Step("templates", [PYTHON, "-m", "djlint", "templates", "--lint", "--quiet"]),
 )
 CHECKS = (
     Step("migrations", [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"]),
