@@ -61,7 +61,6 @@ LOGGING = {
         "daphne": {"level": "WARNING"},
         "django": {"handlers": [], "propagate": True},  # its own console handler would say everything twice
         "django.channels.server": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},
         "stripe": {"level": "WARNING"},
     },
 }

@@ -217,7 +217,7 @@ def test_a_wrong_outcome_is_answered_with_a_sentence(sandbox):
 
 
 def test_what_is_not_json_is_answered_with_a_sentence(sandbox):
-    answers = [plain(sandbox).post("/__ctl/sms", content=body) for body in ("{", "[1]")]
+    answers = [plain(sandbox).post("/__ctl/sms", data=body) for body in ("{", "[1]")]
     assert [(answer.status_code, answer.json()["error"]) for answer in answers] == [
         (400, "The body is not JSON."),
         (400, "The body has to be a JSON object."),

@@ -1,25 +1,21 @@
 """The sandbox as TextVerified: selling numbers, delivering codes, giving money back."""
 
-import httpx
-
 from dev.sandbox.testing import RunningSandbox
-from dev.tests.sandbox_clients import bought, buy, sign_in
+from dev.tests.sandbox_clients import Client, bought, buy, sign_in
 
 
 def states(sandbox: RunningSandbox) -> list[str]:
     return [number["state"] for number in sandbox.ledger()["numbers"]]
 
 
-def balance(client: httpx.Client) -> float:
+def balance(client: Client) -> float:
     return client.get("/account/me").json()["currentBalance"]
 
 
 def test_wrong_credentials_get_no_token(sandbox):
-    answer = httpx.post(
-        f"{sandbox.textverified_url}/api/pub/v2/auth",
-        headers={"X-API-KEY": "wrong", "X-API-USERNAME": sandbox.config.textverified_username},
-        trust_env=False,
-    )
+    client = Client(sandbox.textverified_url)
+    credentials = {"X-API-KEY": "wrong", "X-API-USERNAME": sandbox.config.textverified_username}
+    answer = client.post("/api/pub/v2/auth", headers=credentials)
     assert answer.status_code == 401
 
 
