@@ -18,9 +18,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from redis.exceptions import RedisError
 
 from config import heartbeats
-from config.lib import shared_metrics
 from config.lib.errors.problem_details import address_not_found
 from config.lib.errors.registry import documented_errors
+from config.lib.metrics import multiprocess
 from verifications import favourites
 from verifications import selectors as verifications
 from wallet import selectors as wallets
@@ -97,7 +97,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not (allowed or settings.METRICS_OPEN):
         return HttpResponse(status=401)
     return HttpResponse(
-        generate_latest(shared_metrics.registry()) + generate_latest(_QUEUES), content_type=CONTENT_TYPE_LATEST
+        generate_latest(multiprocess.registry()) + generate_latest(_QUEUES), content_type=CONTENT_TYPE_LATEST
     )
 
 

@@ -103,7 +103,8 @@ _WORK_ON_A_FULL_DISK = """
 import errno, os, pathlib, sys
 folder = pathlib.Path(sys.argv[1])
 folder.mkdir(exist_ok=True)
-from config.lib import metrics, shared_metrics
+from config.lib import metrics
+from config.lib.metrics import multiprocess
 
 def count(number):
     metrics.transactions_total.labels(type=f"type {number}", status="completed").inc()
@@ -121,7 +122,7 @@ metrics.websocket_connections.inc()
 os.remove(filler.name)
 count(0)
 metrics.websocket_connections.inc()
-found = {family.name: family.samples for family in shared_metrics.registry().collect()}
+found = {family.name: family.samples for family in multiprocess.registry().collect()}
 print([sum(sample.value for sample in found[name]) for name in ("transactions", "websocket_connections")])
 """
 

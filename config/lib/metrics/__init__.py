@@ -1,14 +1,14 @@
-"""Prometheus metrics, right across processes where PROMETHEUS_MULTIPROC_DIR is set.
+"""The Prometheus metrics, shared by all processes where PROMETHEUS_MULTIPROC_DIR is set.
 
-A gauge says what several processes' values make together: `livesum` adds up those of the living, `mostrecent` is the
-last that anybody set, for what is one thing seen by all.
+A gauge says how the values of several processes are combined: `livesum` adds up those of the living, `mostrecent` takes
+the last that was set, for one thing that all see.
 """
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from config.lib import shared_metrics
+from config.lib.metrics.multiprocess import share_between_processes
 
-shared_metrics.share()
+share_between_processes()  # before the first metric is made
 
 transactions_total = Counter("transactions_total", "Journal rows posted", ["type", "status"])
 notifications_total = Counter("notifications_total", "Inbox rows written", ["type", "success"])
