@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -32,9 +31,13 @@ _QUEUES.register(heartbeats.Collector())
 @never_cache
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The landing page; the dashboard for those who are signed in."""
+    """Show the dashboard to a customer, and the landing page to anybody else."""
     if not request.user.is_authenticated:
-        return render(request, "site/landing.html", _shop_window())
+        offers, others = verifications.popular_offers()
+        title, price = (offers[0].service.title, offers[0].price or 0) if offers else (_("Example service"), 1_00)
+        example = {"title": title, "price": price, "left": 20_00 - price}
+        landing = {"offers": offers, "others": others, "example": example, "least": settings.TOP_UP_MIN_CENTS}
+        return render(request, "site/landing.html", landing)
     user = request.user
     context = {
         "wallet": wallets.balance_of(user=user),
@@ -44,14 +47,6 @@ def home(request: HttpRequest) -> HttpResponse:
         "bought_last": favourites.bought_last(user=user),
     }
     return render(request, "site/dashboard.html", context)
-
-
-def _shop_window() -> dict[str, Any]:
-    """What a number costs, as it is today, and one of them as the example of what happens to the money."""
-    offers, others = verifications.popular_offers()
-    title, price = (offers[0].service.title, offers[0].price or 0) if offers else (_("Example service"), 1_00)
-    example = {"title": title, "price": price, "left": 20_00 - price}
-    return {"offers": offers, "others": others, "example": example, "least": settings.TOP_UP_MIN_CENTS}
 
 
 @require_safe
@@ -65,14 +60,14 @@ def help_page(request: HttpRequest) -> HttpResponse:
 @csrf_exempt  # another method is 405, not a matter of tokens
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
-    """The process answers."""
+    """Answer that the process runs."""
     return JsonResponse({"status": "ok"})
 
 
 @csrf_exempt  # another method is 405, not a matter of tokens
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """The database answers; Redis and the queues of which nothing is heard are named: pages work without them."""
+    """Answer whether the database answers. Name Redis and the silent queues too: pages work without them."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -90,7 +85,7 @@ def ready(request: HttpRequest) -> JsonResponse:
 @csrf_exempt  # another method is 405, not a matter of tokens
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' page: with METRICS_TOKEN as bearer, or open while DEBUG is on."""
+    """Return the metrics for Prometheus, to METRICS_TOKEN as bearer, or to anybody while DEBUG is on."""
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     token = settings.METRICS_TOKEN
     allowed = bool(token) and hmac.compare_digest(given.encode(), token.encode())

@@ -21,34 +21,30 @@ from config.lib.process import die_with_parent
 
 log = logging.getLogger(__name__)
 
-_AGAIN_SECONDS = 1.0  # between a death and the next life
-_HOLD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_RESTART_SECONDS = 1.0  # between a worker's end and its restart
+_END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main() -> None:
-    arguments = _arguments()
-    _load()
-    if len(arguments.queues) == 1:
-        _work(arguments.queues[0], arguments.name)
-    WorkerParent(dict.fromkeys(arguments.queues, arguments.name)).run()
-
-
-def _arguments() -> argparse.Namespace:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.conf import settings
 
+    known = settings.WORKER_QUEUES
     parser = argparse.ArgumentParser(prog="python -m config.workers", description=__doc__)
-    parser.add_argument("queues", nargs="*", metavar="QUEUE", help=f"of {', '.join(settings.WORKER_QUEUES)}")
+    parser.add_argument("queues", nargs="*", metavar="QUEUE", help=f"of {', '.join(known)}")
     parser.add_argument("--name", default=str(os.getpid()), help="tells the workers of one machine apart")
     arguments = parser.parse_args()
-    unknown = sorted(set(arguments.queues) - set(settings.WORKER_QUEUES))
+    unknown = sorted(set(arguments.queues) - set(known))
     if unknown:
-        parser.error(f"There is no queue {', '.join(unknown)}; there are {', '.join(settings.WORKER_QUEUES)}.")
-    arguments.queues = list(dict.fromkeys(arguments.queues or settings.WORKER_QUEUES))
-    return arguments
+        parser.error(f"There is no queue {', '.join(unknown)}; there are {', '.join(known)}.")
+    queues = list(dict.fromkeys(arguments.queues or known))
+    _preload()
+    if len(queues) == 1:
+        _run_worker(queues[0], arguments.name)
+    WorkerParent(dict.fromkeys(queues, arguments.name)).run()
 
 
-def _load() -> None:
+def _preload() -> None:
     """Import what the workers need; no thread may run and no connection be open after it."""
     import django
 
@@ -68,8 +64,8 @@ def _load() -> None:
     gc.freeze()  # the collector would write to every object, and so copy what the forks share
 
 
-def _work(queue: str, name: str) -> NoReturn:
-    """Be the worker of one queue until it is asked to end."""
+def _run_worker(queue: str, name: str) -> NoReturn:
+    """Run the worker of one queue in this process until it is asked to end."""
     from django.conf import settings
 
     from config.celery import app
@@ -81,7 +77,7 @@ def _work(queue: str, name: str) -> NoReturn:
 
 
 class WorkerParent:
-    """Forks the workers, and forks again what died, until it is asked to end."""
+    """Forks the workers, and restarts those that die, until it is asked to end."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
@@ -89,7 +85,7 @@ class WorkerParent:
         self._ending = False
 
     def run(self) -> NoReturn:
-        for name in _HOLD:
+        for name in _END_SIGNALS:
             signal.signal(name, self._end)
         for queue in self._names:
             if not self._ending:
@@ -103,34 +99,32 @@ class WorkerParent:
             if not queue or self._ending:
                 continue
             log.error("The worker of %s ended with %s; starting it again", queue, os.waitstatus_to_exitcode(status))
-            time.sleep(_AGAIN_SECONDS)
+            time.sleep(_RESTART_SECONDS)
             if not self._ending:
                 self._fork(queue)
         raise SystemExit(0)
 
     def _fork(self, queue: str) -> None:
         parent = os.getpid()
-        signal.pthread_sigmask(signal.SIG_BLOCK, _HOLD)  # else one could come before its handler is there, or too late
+        # Blocked, else a signal could come before its handler is there, or too late.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _END_SIGNALS)
         pid = os.fork()
         if pid == 0:
-            self._be_worker(queue, parent)
+            code = 1
+            try:
+                die_with_parent(signal.SIGKILL)
+                if os.getppid() != parent:
+                    os._exit(1)
+                for name in _END_SIGNALS:
+                    signal.signal(name, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _END_SIGNALS)
+                _run_worker(queue, self._names[queue])
+            except SystemExit as ended:
+                code = ended.code if isinstance(ended.code, int) else 0
+            finally:
+                os._exit(code)
         self._pids[pid] = queue
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HOLD)
-
-    def _be_worker(self, queue: str, parent: int) -> NoReturn:
-        code = 1
-        try:
-            die_with_parent(signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(1)
-            for name in _HOLD:
-                signal.signal(name, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HOLD)
-            _work(queue, self._names[queue])
-        except SystemExit as asked:
-            code = asked.code if isinstance(asked.code, int) else 0
-        finally:
-            os._exit(code)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _END_SIGNALS)
 
     def _end(self, number: int, frame: object) -> None:
         self._ending = True

@@ -1,4 +1,4 @@
-"""Admin pages that only show: what services alone may write."""
+"""Parts of admin pages: read-only pages, range filters, columns of links and amounts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """Who may view a model sees it; nobody adds, changes or deletes a row of it here."""
+    """Shows rows that services alone may write: they can be viewed, not added, changed or deleted."""
 
     show_full_result_count = False  # counting a table of millions for a number in a corner
     list_per_page = 50
@@ -38,7 +38,7 @@ class ReadOnlyAdmin(ModelAdmin):
 
 
 class AmountRangeFilter(RangeNumericFilter):
-    """From and to, typed as people write amounts ("2.50"); the column holds cents. What is no amount finds nothing."""
+    """Filters a column of cents by amounts as people write them ("2.50"). An invalid amount matches no row."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         for end, lookup in (("from", "gte"), ("to", "lte")):
@@ -54,7 +54,7 @@ class AmountRangeFilter(RangeNumericFilter):
 
 
 class TimeRangeFilter(RangeDateTimeFilter):
-    """From and to in the reader's time zone; a day without a time is that whole day. What is no time finds nothing."""
+    """Filters by times in the reader's time zone. A day alone is the whole day; an invalid time matches no row."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         for end, lookup, hour in (("from", "gte", time.min), ("to", "lte", time.max)):
@@ -75,21 +75,23 @@ def admin_url(row: Model) -> str:
 
 
 def link(name: str, *, description: StrOrPromise) -> Callable[[Any, Any], str]:
-    """A column that leads to the row a foreign key names: `customer = link("wallet.user", description=_("customer"))`.
+    """Return a column of links to a foreign key's row: `customer = link("wallet.user", description=_("customer"))`.
 
     The list must `list_select_related` the path, or each row costs a query.
     """
 
     @admin.display(description=description, empty_value="-")
     def column(self: Any, row: Any) -> str:
-        target = _follow(row, name)
+        target = row
+        for attribute in name.split("."):
+            target = getattr(target, attribute, None)
         return format_html('<a href="{}">{}</a>', admin_url(target), target) if target is not None else ""
 
     return column
 
 
 def amount(name: str, *, description: StrOrPromise) -> Callable[[Any, Any], str]:
-    """A column of cents as people read them, sorted by the cents."""
+    """Return a column that shows cents as an amount, sorted by the cents."""
 
     @admin.display(description=description, ordering=name, empty_value="-")
     def column(self: Any, row: Any) -> str:
@@ -97,9 +99,3 @@ def amount(name: str, *, description: StrOrPromise) -> Callable[[Any, Any], str]
         return "" if cents is None else money.display(cents)
 
     return column
-
-
-def _follow(row: Any, path: str) -> Any:
-    for name in path.split("."):
-        row = getattr(row, name, None)
-    return row

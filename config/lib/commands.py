@@ -1,4 +1,4 @@
-"""What the operator's commands share: a report in constant memory, its table or JSON, their flags, their exit code."""
+"""Shared parts of the operator's commands: reports as table or JSON, options, progress, exit code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,15 +17,16 @@ from django.utils import timezone
 from config.lib import money
 
 Step = Callable[[], None]
+FURTHEST = timedelta(days=3653)  # ten years either way: nothing here is older, and nothing is planned for later
 
 
 def no_step() -> None:
-    """The `step` of a report that nobody watches."""
+    """Do nothing: the `step` of a report without a progress display."""
 
 
 @dataclass
 class Report:
-    """What a check found. Everything is counted, the first `keep` rows are kept.
+    """The discrepancies that a check found. All are counted, the first `keep` rows are kept.
 
     `rows` hold primitives, by column. `amount` is the sum in cents of what was found, where that means something; a
     provider's costs are finer than a cent.
@@ -41,7 +42,7 @@ class Report:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, *, cents: int | Decimal = 0, mended: bool = False, **row: Any) -> None:
-        """Note one thing that is off (or, mended, was)."""
+        """Record one discrepancy, mended or not."""
         self.found += 1
         self.mended += mended
         self.amount += cents
@@ -54,7 +55,7 @@ class Report:
 
     @property
     def amount_text(self) -> str:
-        """Two places, or as many as it has."""
+        """The amount with two decimal places, or more where it has more."""
         whole = int(self.amount)
         return money.to_text(whole) if whole == self.amount else f"{Decimal(self.amount).normalize() / 100:f}"
 
@@ -112,7 +113,7 @@ class ReconcileCommand(ReportCommand):
         raise NotImplementedError
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Prints what was found. Exits 1 where anything was off, mended or not."""
+        """Print the discrepancies. Exit with 1 where there was one, mended or not."""
         now = timezone.now()
         with Progress(self.name) as progress:
             report = self.reconcile(
@@ -122,22 +123,19 @@ class ReconcileCommand(ReportCommand):
             self.print_json({**report.as_dict(), "executed": options["execute"]})
         else:
             self.print_report(report)
-            self.stdout.write(self._sum(report, executed=options["execute"]))
+            what = "mended" if options["execute"] else "would be mended (dry run: nothing was changed)"
+            whole = int(report.amount)
+            amount = money.display(whole) if whole == report.amount else report.amount_text
+            self.stdout.write(f"{report.found} off, {report.mended} {what}, {amount} in all.")
         fail_unless(report.clean, f"{self.name}: {report.found} off")
 
     @property
     def name(self) -> str:
         return type(self).__module__.rsplit(".", 1)[-1]
 
-    def _sum(self, report: Report, *, executed: bool) -> str:
-        what = "mended" if executed else "would be mended (dry run: nothing was changed)"
-        whole = int(report.amount)
-        shown = money.display(whole) if whole == report.amount else report.amount_text
-        return f"{report.found} off, {report.mended} {what}, {shown} in all."
-
 
 class Progress:
-    """A count on the terminal's standard error while the work runs; silent anywhere else."""
+    """Shows a count on the terminal's standard error while the work runs; shows nothing elsewhere."""
 
     def __init__(self, name: str, *, every: int = 200, stream: Any = None) -> None:
         self.name, self.every, self.stream, self.done = name, every, stream or sys.stderr, 0
@@ -167,7 +165,7 @@ def fail_unless(good: bool, why: str) -> None:
 
 
 def whole_days(most: int) -> Callable[[str], int]:
-    """The type of a `--days` option, from 1 to `most`: anything else is refused with a sentence."""
+    """Return the type of a `--days` option, a whole number from 1 to `most`."""
 
     def days(text: str) -> int:
         if not text.isdecimal() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
@@ -175,3 +173,17 @@ def whole_days(most: int) -> Callable[[str], int]:
         return int(text)
 
     return days
+
+
+def point_in_time(text: str) -> datetime:
+    """The type of a `--now` option: an ISO 8601 time with its offset, within ten years of now."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not a time: write it as 2026-11-21T12:00:00+00:00") from error
+    if moment.tzinfo is None:
+        full = f"{moment.isoformat()}+00:00"
+        raise ArgumentTypeError(f"{text!r} is no full time with its offset: write it as {full}, or with Z for UTC")
+    if abs(moment - timezone.now()) > FURTHEST:
+        raise ArgumentTypeError(f"{text!r} is more than ten years away from now: name a time nearer to it")
+    return moment

@@ -22,12 +22,9 @@ class _Echo:
 
 
 class _Stream(StreamingHttpResponse):
-    """Streams under ASGI too, where Django would gather the whole of a plain iterator first."""
+    """Streams under ASGI too, where Django would read the whole of a plain iterator first."""
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._in_chunks()
-
-    async def _in_chunks(self) -> AsyncIterator[bytes]:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         parts = cast(Iterator[bytes], self.streaming_content)
         next_chunk = sync_to_async(lambda: b"".join(islice(parts, 500)))
         while chunk := await next_chunk():
@@ -35,14 +32,10 @@ class _Stream(StreamingHttpResponse):
 
 
 def safe_cell(value: Any) -> Any:
-    """A text that a spreadsheet would run gets a quote before it; plain numbers stay numbers."""
+    """Return the value with a quote before a text that a spreadsheet would run. Plain numbers stay numbers."""
     if not isinstance(value, str) or not value.startswith(_FORMULA_STARTS):
         return value
-    return value if _is_number(value) else f"'{value}"
-
-
-def _is_number(value: str) -> bool:
-    return _NUMBER.fullmatch(value) is not None
+    return value if _NUMBER.fullmatch(value) else f"'{value}"
 
 
 def csv_response(*, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:

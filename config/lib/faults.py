@@ -66,12 +66,17 @@ _lock = threading.Lock()
 
 def point(name: str) -> None:
     """Kill this process here, if `name` is armed and this is the pass that was asked for."""
-    if name in _armed:
-        _pass(name)
+    if name not in _armed:
+        return
+    with _lock:
+        _armed[name] -= 1
+        last = _armed[name] == 0
+    if last:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def committed(name: str) -> None:
-    """The same once the open transaction is committed, before whatever registers later. Call it first in there."""
+    """Do the same once the open transaction has committed, before the callbacks that are registered after this call."""
     if name in _armed:
         transaction.on_commit(partial(point, name))
 
@@ -87,11 +92,3 @@ def arm(spec: str, *, allowed: bool) -> None:
     if match is None or match[1] not in POINTS:
         raise ImproperlyConfigured(f"FAULT_POINT is {spec!r}: write name or name:nth, with one of {', '.join(POINTS)}.")
     _armed[match[1]] = int(match[2] or 1)
-
-
-def _pass(name: str) -> None:
-    with _lock:
-        _armed[name] -= 1
-        last = _armed[name] == 0
-    if last:
-        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""How often somebody may call."""
+"""Limits to how often the API may be called."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from config.lib.http import client_ip
 
 
 class KeyThrottle(SimpleRateThrottle):
-    """So many a minute for each API key, else each user, else each address.
+    """Limits calls by API key, else by user, else by IP address.
 
-    Counted in windows; what is left of the last one weighs in. That is one atomic addition a call: DRF's list of times
-    is read and written back, and calls at the same moment would not count each other. Without Redis nobody is refused
-    for it: each process then counts for itself.
+    A sliding window: calls of the last window count by the share of it that is still within reach. That is one atomic
+    addition a call, while REST framework reads and writes back a list of times, and so misses calls at the same moment.
+    Without Redis each process counts for itself.
     """
 
     scope = "key"
@@ -54,7 +54,7 @@ class KeyThrottle(SimpleRateThrottle):
         return False
 
     def _until_free(self, *, others: int, before: int, into: float) -> float:
-        """Seconds until one more fits."""
+        """Return the seconds until one more call fits."""
         if others >= self.num_requests:  # this window is full: into the next one, until enough of it has passed
             left = self.duration - into
             return left + self.duration * (1 - (self.num_requests - 1) / max(others, 1))
@@ -65,7 +65,7 @@ class KeyThrottle(SimpleRateThrottle):
 
 
 class UserThrottle(KeyThrottle):
-    """So many a minute for all keys of a user together: another key is no more to spend."""
+    """Limits the calls of all keys of a user together."""
 
     scope = "user"
 
@@ -78,7 +78,7 @@ class UserThrottle(KeyThrottle):
 
 
 class PurchaseThrottle(KeyThrottle):
-    """Purchases a second, for each user whatever the key."""
+    """Limits purchases by user, whatever the key."""
 
     scope = "purchase"
 
@@ -87,7 +87,7 @@ class PurchaseThrottle(KeyThrottle):
 
 
 def _count(name: str, *, seconds: int, step: int = 1) -> int:
-    """Adds to a number and answers it. 0 where nobody can count."""
+    """Add to a counter and return it; 0 where there is no cache."""
     try:
         return int(cache.incr(name, step) or 0)
     except ValueError:  # not there yet

@@ -19,10 +19,10 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class ApiView(APIView):
-    """An endpoint that refuses, by its name, each field that it doesn't know.
+    """An endpoint that refuses unknown fields by name.
 
-    `query_fields` says what the query of a GET (or of the methods `query_methods`) may hold, and `given` is what it
-    held; without it there may be none.
+    `query_fields` reads the query string of a GET (or of the methods in `query_methods`) into `given`; without it a
+    query is refused.
     `with_body` names the methods that have a body, which the method's own serializer reads; others may have none.
     """
 
@@ -36,23 +36,21 @@ class ApiView(APIView):
         method = request.method or ""
         if method.lower() not in self.http_method_names or not hasattr(self, method.lower()):
             return  # which is 405 in a moment
-        self.given = self._read_query(request)
+        if self.query_fields is None or method not in self.query_methods:
+            refuse_unknown_fields(request.query_params)
+            self.given = {}
+        else:
+            query = self.query_fields(data=request.query_params)
+            query.is_valid(raise_exception=True)
+            self.given = dict(query.validated_data)
         if method not in (*_READS, "OPTIONS", *self.with_body):
             _refuse_body(request)
 
     def check_throttles(self, request: Request) -> None:
-        """Stop at the first that refuses: what a busy key is refused must not use up its owner's budget."""
+        """Stop at the first throttle that refuses: the refused calls of one key must not use up its owner's budget."""
         for throttle in self.get_throttles():
             if not throttle.allow_request(request, self):
                 self.throttled(request, throttle.wait() or 0.0)
-
-    def _read_query(self, request: Request) -> dict[str, Any]:
-        if self.query_fields is None or request.method not in self.query_methods:
-            refuse_unknown_fields(request.query_params)
-            return {}
-        form = self.query_fields(data=request.query_params)
-        form.is_valid(raise_exception=True)
-        return dict(form.validated_data)
 
 
 def _refuse_body(request: Request) -> None:

@@ -18,11 +18,8 @@ from config.lib.errors.base import DomainError, documented
 def documented_errors() -> dict[str, type[DomainError]]:
     """Return the class of each code, in the order of the tables."""
     get_resolver().url_patterns  # noqa: B018  imports every service, and with it its errors
-    return {error.code: error for error in sorted(documented.values(), key=_place)}
-
-
-def _place(error: type[DomainError]) -> tuple[int, int, str]:
-    return error.status, error.table_order, error.code
+    ordered = sorted(documented.values(), key=lambda error: (error.status, error.table_order, error.code))
+    return {error.code: error for error in ordered}
 
 
 def title_of(error: DomainError) -> str:

@@ -56,21 +56,19 @@ class _ProcessName:
     def __call__(self) -> str:
         pid = os.getpid()
         name = f"{self._host}-{pid}"
-        if pid != self._pid:  # the first call, or the first after a fork
-            self._take_lock(name)
-            self._pid = pid
-        return name
-
-    def _take_lock(self, name: str) -> None:
+        if pid == self._pid:
+            return name
         if self._lock != -1:
             os.close(self._lock)  # the parent's, which has to end with the parent
             self._lock = -1
         try:
             self._lock = _open_lock(self._folder, name)
             fcntl.flock(self._lock, fcntl.LOCK_SH)
-            _mark_dead(name, self._folder)  # another's, who had our number
+            _mark_dead(name, self._folder)  # another process that had our number
         except OSError as error:
             logger.warning("metrics_not_shared: this process could not be announced in the folder: %s", error)
+        self._pid = pid
+        return name
 
 
 def _forget_ended_processes(folder: Path) -> None:

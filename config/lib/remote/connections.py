@@ -1,7 +1,7 @@
-"""Waiting without a database connection: who asks somebody over the network gives the thread's connection back first.
+"""Returning database connections before a network call.
 
 A process has DATABASE_POOL_MAX connections. Were one held by each call to a vendor that hangs, everybody else would
-stand in the pool's queue: docs/decisions/016-vendors-without-a-connection.md.
+wait in the pool's queue: docs/decisions/016-vendors-without-a-connection.md.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from django.db import models
 log = structlog.get_logger(__name__)
 
 DOTS = "••••••"
-_SAY_EVERY = 60.0
-_said_at = -_SAY_EVERY
+_LOG_EVERY = 60.0
+_logged_at = -_LOG_EVERY
 
 
 class NoKeyFits(ValueError):
@@ -94,17 +94,17 @@ class EncryptedTextField(models.BinaryField):
         try:
             return decrypt(bytes(value))
         except NoKeyFits:
-            _say_unreadable(str(self))
+            _log_unreadable(str(self))
             return UnreadableText(bytes(value))
 
     def get_default(self) -> str:
         return ""
 
 
-def _say_unreadable(field: str) -> None:
+def _log_unreadable(field: str) -> None:
     """Log that a text can't be opened, once a minute: a page may show a hundred of them."""
-    global _said_at
+    global _logged_at
     now = time.monotonic()
-    if now - _said_at >= _SAY_EVERY:
-        _said_at = now
+    if now - _logged_at >= _LOG_EVERY:
+        _logged_at = now
         log.error("No key of FIELD_ENCRYPTION_KEYS opens some texts", field=field)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -13,11 +13,10 @@ from django.utils import timezone
 
 from accounts import sessions
 from config.lib import money
+from config.lib.commands import point_in_time
 from notifications.inbox import services as notifications
 from payments import services as payments
 from verifications import services as verifications
-
-FURTHEST = timedelta(days=3653)  # ten years either way: nothing here is older, and nothing is planned for later
 
 
 def _sync_catalogue(now: datetime) -> str:
@@ -42,8 +41,8 @@ def _tell_missed(now: datetime) -> str:
     return f"{swept.missing} events without a notification, {swept.notified} told"
 
 
-# Each job, and what it says of its work. In the order in which one's work is the next one's: what is recovered can be
-# polled, what ends is told.
+# Each job, and what it prints about its work, in an order in which one prepares the next: a recovered number can be
+# polled, an ended one is announced.
 JOBS: dict[str, Callable[[datetime], str]] = {
     "recover verifications": lambda now: f"{verifications.recover_due(now=now)} taken a step on",
     "poll verifications": lambda now: f"{verifications.poll_due(now=now)} asked about",
@@ -65,33 +64,18 @@ class Command(BaseCommand):
     help = "Run every periodic job once, as of a moment."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--now", type=_moment, help="as of this time (ISO 8601 with its offset); default: now")
+        parser.add_argument(
+            "--now", type=point_in_time, help="as of this time (ISO 8601 with its offset); default: now"
+        )
 
     def handle(self, *args: Any, now: datetime | None = None, **options: Any) -> None:
-        """Each job runs, whatever became of the others. Exits 1 where one failed."""
-        now = now or timezone.now()
-        failed = [name for name, job in JOBS.items() if not self._ran(name, job, now)]
+        """Run each job, whether or not the others failed. Exit with 1 where one failed."""
+        now, failed = now or timezone.now(), []
+        for name, job in JOBS.items():
+            try:
+                self.stdout.write(f"{name}: {job(now)}")
+            except Exception as error:  # noqa: BLE001  one job's failure keeps no other from running
+                self.stderr.write(f"{name}: {type(error).__name__}: {error}")
+                failed.append(name)
         if failed:
             raise CommandError(f"Failed: {', '.join(failed)}", returncode=1)
-
-    def _ran(self, name: str, job: Callable[[datetime], str], now: datetime) -> bool:
-        try:
-            result = job(now)
-        except Exception as error:  # noqa: BLE001  one job's failure keeps no other from running; it is printed and counts
-            self.stderr.write(f"{name}: {type(error).__name__}: {error}")
-            return False
-        self.stdout.write(f"{name}: {result}")
-        return True
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is not a time: write it as 2026-11-21T12:00:00+00:00") from error
-    if moment.tzinfo is None:
-        full = f"{moment.isoformat()}+00:00"
-        raise ArgumentTypeError(f"{text!r} is no full time with its offset: write it as {full}, or with Z for UTC")
-    if abs(moment - timezone.now()) > FURTHEST:
-        raise ArgumentTypeError(f"{text!r} is more than ten years away from now: name a time nearer to it")
-    return moment
