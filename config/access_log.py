@@ -1,4 +1,4 @@
-"""The access logs of both web servers, without the secrets that stand in addresses."""
+"""The access logs of both web servers, with the secrets in addresses masked."""
 
 from __future__ import annotations
 

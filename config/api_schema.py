@@ -1,4 +1,4 @@
-"""The API's description: made once in each process, since making it costs half a second, and then handed out."""
+"""The API's description, generated once in each process, since that takes half a second."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from config.lib.api.serializers import QuerySerializer
 from config.lib.api.view import ApiView
 
 _FRESH_SECONDS = 300
-_one_at_a_time = threading.Lock()
+_generation_lock = threading.Lock()
 
 
 class _FormatSerializer(QuerySerializer):
@@ -36,7 +36,7 @@ class _FormatSerializer(QuerySerializer):
 
 
 class SchemaView(ApiView):
-    """Answers in YAML or JSON, by Accept or `?format=`, with an ETag."""
+    """Returns YAML or JSON, by Accept or `?format=`, with an ETag."""
 
     renderer_classes = [OpenApiYamlRenderer, OpenApiYamlRenderer2, OpenApiJsonRenderer, OpenApiJsonRenderer2]
     authentication_classes = ()
@@ -47,7 +47,7 @@ class SchemaView(ApiView):
     def get(self, request: Request) -> HttpResponseBase:
         renderer = request.accepted_renderer
         kind: Any = type(renderer)
-        with _one_at_a_time:  # eight who ask a new process wait for one document
+        with _generation_lock:  # calls to a new process wait for one document
             body, etag = _document(kind)
         response = HttpResponse(body, content_type=renderer.media_type)
         response["ETag"] = etag

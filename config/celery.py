@@ -17,8 +17,8 @@ _worker_pid = 0
 
 
 @signals.setup_logging.connect
-def keep_our_log(**_: Any) -> None:
-    """As Django's settings have it, in every process. Where somebody listens here, Celery brings no log of its own."""
+def configure_log(**_: Any) -> None:
+    """Configure the log as Django's settings say, in every process: a receiver of this signal replaces Celery's log."""
     from django.conf import settings
     from django.utils.log import configure_logging
 
@@ -27,8 +27,8 @@ def keep_our_log(**_: Any) -> None:
 
 @signals.worker_init.connect
 @signals.beat_init.connect
-def be_background(**_: Any) -> None:
-    """A worker waits for no row that somebody else forgot; what it forks inherits that."""
+def use_background_limits(**_: Any) -> None:
+    """Give workers and beat the short lock timeouts of background processes; forked processes inherit them."""
     from config.lib.postgres import limits
 
     global _worker_pid
@@ -39,7 +39,7 @@ def be_background(**_: Any) -> None:
 
 @signals.worker_process_init.connect
 def die_with_the_worker(**_: Any) -> None:
-    """A killed worker leaves none of its processes behind, at work on what another one begins again."""
+    """End this process with its worker, which would otherwise leave it working on what another worker begins again."""
     from config.lib.process import die_with_parent
 
     die_with_parent(signal.SIGKILL)

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.db import DatabaseError, connection
 
-# Of the role that logged in, since it can go back to that from any other.
+# The rights of the role that logged in, since a session can return to it from any other.
 _RIGHTS = """
 SELECT rolname,
     rolsuper,
@@ -38,7 +38,7 @@ def journal_can_not_be_truncated(app_configs: Any, **kwargs: Any) -> list[CheckM
 
 @register(Tags.security, deploy=True)
 def the_role_can_not_get_past_the_journals_guard(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Look whether the role that the product runs as could empty the journal or remove its trigger."""
+    """Report whether the role that the product runs as could empty the journal or remove its trigger."""
     try:
         with connection.cursor() as cursor:
             cursor.execute(_RIGHTS)
@@ -48,7 +48,7 @@ def the_role_can_not_get_past_the_journals_guard(app_configs: Any, **kwargs: Any
         return [Info(f"The rights of the database role were not looked at: {why}", id="ringfence.I002")]
     found = [why for why, held in zip(_WHY, rights, strict=True) if held]
     if not found or "is a superuser" in found:
-        found = found[:1]  # a superuser is and may everything
+        found = found[:1]  # a superuser has all the other rights too
     return [
         Error(
             f"The database role {name} {why}: it could get past the guard of the journal.",

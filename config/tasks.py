@@ -1,4 +1,4 @@
-"""What proves that the queues work."""
+"""The task that proves that a queue is worked on."""
 
 from celery import shared_task
 

@@ -2,7 +2,7 @@
 
 Daphne goes over all its connections at once every two seconds: with 10,000 sockets open, pushes waited for 15 ms behind
 it. Here it is a twentieth of them at a time. Its pings are rare, since the sockets' own heartbeat does their work.
-What one client can make it hold is limited in web_limits.py.
+What one client can make it hold is limited in client_limits.py.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from twisted.internet import reactor
 from twisted.web.http import RESPONSES
 
 from config.access_log import DaphneLog
-from config.web_limits import LimitedHTTPFactory, LimitedSocketFactory
+from config.client_limits import LimitedHTTPFactory, LimitedSocketFactory
 
-# Daphne's server makes its two factories by these names, and has no other door for protocols of one's own.
+# Daphne's server makes its two factories by these names, and has no setting for them.
 daphne_server.HTTPFactory, daphne_server.WebSocketFactory = LimitedHTTPFactory, LimitedSocketFactory
 
 daphne_cli.AccessLogGenerator = DaphneLog

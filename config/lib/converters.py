@@ -1,4 +1,4 @@
-"""Parts of addresses."""
+"""Path converters."""
 
 from django.urls import register_converter
 from django.urls.converters import StringConverter

@@ -8,18 +8,18 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from django.conf import settings
 
 CENT = Decimal("0.01")
-# What Decimal reads besides (digits of other scripts, "1_000", "1e9") nobody means as an amount. No longer than ours.
+# Decimal also reads digits of other scripts, "1_000" and "1e9", which are no amounts. At most as long as ours get.
 _PLAIN = re.compile(r"\s*[+-]?[0-9]{1,20}(\.[0-9]{1,20})?\s*", re.ASCII)
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "NGN": "₦"}
 
 
 def to_decimal(cents: int) -> Decimal:
-    """Cents as an amount with two places: 250 -> Decimal("2.50")."""
+    """Return cents as an amount with two places: 250 -> Decimal("2.50")."""
     return (Decimal(cents) / 100).quantize(CENT)
 
 
 def to_cents(amount: Decimal | str | int) -> int:
-    """An amount as whole cents. Raises ValueError when it is no number, not finite, or has parts of a cent."""
+    """Return an amount as whole cents. Raises ValueError when it is no number, not finite, or has parts of a cent."""
     if isinstance(amount, float | bool) or (isinstance(amount, str) and not _PLAIN.fullmatch(amount)):
         raise ValueError(f"{amount!r:.40} is not an amount of money")
     try:
@@ -33,12 +33,12 @@ def to_cents(amount: Decimal | str | int) -> int:
 
 
 def to_text(cents: int) -> str:
-    """What JSON carries: -250 -> "-2.50"."""
+    """Return cents as JSON carries them: -250 -> "-2.50"."""
     return str(to_decimal(cents))
 
 
 def display(cents: int, currency: str = "") -> str:
-    """What people read: 123456 -> "$1,234.56", -250 -> "-$2.50"; in our currency unless another code is given."""
+    """Return cents as people read them, in our currency by default: 123456 -> "$1,234.56", -250 -> "-$2.50"."""
     currency = currency or settings.CURRENCY
     symbol = _SYMBOLS.get(currency, f"{currency} ")
     sign = "-" if cents < 0 else ""
@@ -46,5 +46,5 @@ def display(cents: int, currency: str = "") -> str:
 
 
 def price(cost: Decimal, markup: Decimal) -> int:
-    """Cost (in the currency's unit) times the markup, rounded up to a cent."""
+    """Return the cost (in the currency's unit) times the markup in cents, rounded up."""
     return int((cost * markup * 100).to_integral_value(rounding=ROUND_CEILING))

@@ -1,4 +1,4 @@
-"""Processes that can't outlive the one that started them."""
+"""Child processes that end with their parent."""
 
 import ctypes
 import signal

@@ -193,7 +193,7 @@ STORAGES = {
     },
 }
 
-# Bytes of a request's body: forms and JSON, nobody uploads files. A gateway's events stay below a quarter of it.
+# Bytes of a request's body: forms and JSON, no files. A gateway's events stay below a quarter of it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=1_048_576, low=1024)
 
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=10)

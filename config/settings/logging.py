@@ -18,8 +18,8 @@ _shared: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
-# Colours for people: on a terminal, or where somebody who shows it on one asks for them (https://no-color.org,
-# https://force-color.org), as the launcher does.
+# Colours on a terminal, or where the environment asks for them (https://no-color.org, https://force-color.org), as the
+# launcher does.
 _COLOURED = not env.str("NO_COLOR", default="") and (bool(env.str("FORCE_COLOR", default="")) or sys.stderr.isatty())
 
 # Beside standard error, where LOG_FILE names a file; one that logrotate has moved away is opened anew.

@@ -1,4 +1,4 @@
-"""Who may read `/metrics`, and the folder through which the processes share what it shows."""
+"""Access to `/metrics`, and the folder through which the processes share their metrics."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ METRICS_OPEN = DEBUG
 
 
 def shared_folder(path: str) -> str:
-    """The folder, made where it is missing. Raises ImproperlyConfigured where nothing can be written to it."""
+    """Return the folder, made where it is missing. Raises ImproperlyConfigured where nothing can be written to it."""
     if not path:
         return ""
     try:

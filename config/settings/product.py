@@ -27,14 +27,14 @@ FAILED_SIGNINS_SECONDS = env.int("FAILED_SIGNINS_SECONDS", default=900)
 
 # The life of a verification
 PROVIDER = env.str("PROVIDER", default="textverified")
-# Whether nobody else buys with our account at the provider: then the nightly comparison gives back by itself what no
-# verification has, else it only reports.
+# Whether the account at the provider is ours alone: then the nightly comparison cancels by itself the numbers that no
+# verification has; otherwise it only reports them.
 PROVIDER_ACCOUNT_EXCLUSIVE = env.bool("PROVIDER_ACCOUNT_EXCLUSIVE", default=False)
 PROVIDER_TIMEOUT_SECONDS = env.float("PROVIDER_TIMEOUT_SECONDS", default=10)
 # How long a customer's request waits for a vendor; what takes longer goes on in the background.
 VENDOR_PATIENCE_SECONDS = env.float("VENDOR_PATIENCE_SECONDS", default=3)
-# How many threads of a process may wait for a vendor, by operation (for the gateway's as many again stand in line for
-# half a second). All together stay below three quarters of gunicorn's --threads, and a test compares them.
+# How many threads of a process may wait for a vendor, by operation (for the gateway's as many again queue for half
+# a second). All together stay below three quarters of gunicorn's --threads, and a test compares them.
 VENDOR_PLACES = {
     "purchase": env.int("VENDOR_PURCHASES_AT_ONCE", default=12, low=1),
     "cancel": env.int("VENDOR_CANCELS_AT_ONCE", default=6, low=1),
@@ -50,7 +50,7 @@ POLL_CONCURRENCY = env.int("POLL_CONCURRENCY", default=200)
 PROGRESS_AFTER_SECONDS = env.int("PROGRESS_AFTER_SECONDS", default=120)
 EXPIRY_GRACE_SECONDS = env.int("EXPIRY_GRACE_SECONDS", default=10)
 EXPIRY_GIVE_UP_SECONDS = env.int("EXPIRY_GIVE_UP_SECONDS", default=120)
-# A row that somebody else holds locked comes again after so long, then twice that, up to the most.
+# A row that another transaction keeps locked is tried again after so long, then after twice that, up to the maximum.
 PUT_ASIDE_SECONDS = env.float("PUT_ASIDE_SECONDS", default=2)
 PUT_ASIDE_MAX_SECONDS = env.float("PUT_ASIDE_MAX_SECONDS", default=60)
 RECOVER_AFTER_SECONDS = env.int("RECOVER_AFTER_SECONDS", default=15)

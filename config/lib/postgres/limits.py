@@ -2,8 +2,8 @@
 
     limits.use("background")          # this process's connections from now on, and those of the processes it forks
 
-Whatever waits longer gets an error and lets go of what it holds: nothing here waits without an end for a row that
-somebody else forgot (docs/decisions/014-one-sick-row.md).
+A connection that waits longer gets an error and releases what it holds: none waits forever for a row that another
+transaction keeps locked (docs/decisions/014-one-sick-row.md).
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ def use(kind: Kind) -> None:
 
 
 def is_lock_timeout(error: BaseException) -> bool:
-    """Whether somebody else held a row for longer than this connection waits."""
+    """Return whether another transaction kept a row locked for longer than this connection waits."""
     return _sqlstate(error) == _LOCK_TIMEOUT
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether the database didn't answer, or ended our waiting, rather than refuse what was asked."""
+    """Return whether the database did not answer, or ended our waiting, rather than refuse a statement."""
     from django.db import InterfaceError, OperationalError
 
     return isinstance(error, OperationalError | InterfaceError) or _sqlstate(error) in _TOO_LONG_IN_TRANSACTION

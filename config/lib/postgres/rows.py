@@ -12,14 +12,14 @@ M = TypeVar("M", bound=Model)
 
 
 def columns(model: type[Model], source: str) -> str:
-    """The model's columns in its own order: `columns(Wallet, "w")` is "w.id, w.user_id, …"."""
+    """Return the model's columns in its own order: `columns(Wallet, "w")` is "w.id, w.user_id, …"."""
     return ", ".join(f"{source}.{field.column}" for field in model._meta.concrete_fields)
 
 
 def one(
     model: type[M], statement: str, parameters: Mapping[str, Any] | Sequence[Any]
 ) -> tuple[M, tuple[Any, ...]] | None:
-    """The first row: its first columns (those of `columns`) as an instance, and what stands behind them.
+    """Return the first row: its first columns (those of `columns`) as an instance, and the columns after them.
 
     None without a row. For models whose fields need no conversion on their way from the database.
     """
@@ -30,6 +30,6 @@ def one(
 
 
 def instance(model: type[M], row: Sequence[Any]) -> tuple[M, tuple[Any, ...]]:
-    """An instance of a row's first columns, and the rest of the row."""
+    """Return an instance of a row's first columns, and the rest of the row."""
     names = [field.attname for field in model._meta.concrete_fields]
     return model.from_db(connection.alias, names, row[: len(names)]), tuple(row[len(names) :])

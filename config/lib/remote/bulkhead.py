@@ -5,7 +5,7 @@
     with calls.place():                                         # the same without patience, in this thread
         provider.quote(spec)
 
-Whoever comes when all places are taken gets Full at once, or after a short wait where so asked. A call that outlasts
+When all places are taken a call raises Full at once, or after a short wait where so asked. A call that outlasts
 its caller's patience goes on in a thread of its own, keeps its place, and its outcome is counted by the breaker: so a
 vendor that is slow is not taken for one that is down. The sizes are settings (VENDOR_PLACES), and all of them together
 stay below the web server's threads: docs/decisions/016-vendors-without-a-connection.md.
@@ -42,7 +42,7 @@ class StillRunning(Exception):
 
 
 class Bulkhead:
-    """`size` calls at once; of them at most two thirds about one and the same subject, such as a service."""
+    """Admits `size` calls at once, at most two thirds of them about one subject, such as a service."""
 
     def __init__(self, vendor: str, operation: str, *, size: int) -> None:
         self.vendor, self.operation, self.size = vendor, operation, size
@@ -56,7 +56,9 @@ class Bulkhead:
         return self._taken
 
     def run(self, work: Callable[[], T], *, patience: float, subject: str = "") -> T:
-        """What `work` returns or raises, if it ends within `patience` seconds. It must not touch the database.
+        """Return what `work` returns, or raise what it raises, if it ends within `patience` seconds.
+
+        It must not touch the database.
 
         This thread's database connection is given back first. Raises Full and StillRunning.
         """
@@ -68,7 +70,7 @@ class Bulkhead:
         def call() -> None:
             try:
                 result = context.run(work)
-            except BaseException as error:  # noqa: BLE001  the one who waits raises it
+            except BaseException as error:  # noqa: BLE001  raised in the waiting thread
                 self._leave(subject)
                 answer.set_exception(error)
             else:
@@ -91,9 +93,9 @@ class Bulkhead:
 
     @contextmanager
     def place(self, *, wait: float = 0) -> Iterator[None]:
-        """A place for a call in this thread, which has a limit of its own. Raises Full.
+        """Hold a place for a call in this thread, which has a time limit of its own. Raises Full.
 
-        `wait`: seconds to stand in line for it; in line there are no more than there are places.
+        `wait`: seconds to queue for it; no more calls queue than there are places.
         """
         release_connections()
         self._take("", wait)
@@ -132,7 +134,7 @@ class Bulkhead:
 
 
 def bulkhead(vendor: str, operation: str) -> Bulkhead:
-    """The process's bulkhead for that operation, of the size that VENDOR_PLACES names."""
+    """Return the process's bulkhead for that operation, of the size that VENDOR_PLACES names."""
     return _bulkhead(vendor, operation, settings.VENDOR_PLACES[operation])
 
 

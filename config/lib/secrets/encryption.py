@@ -23,7 +23,7 @@ class NoKeyFits(ValueError):
 
 
 class UnreadableText(str):
-    """Stands for a text that no key opens: dots to whoever reads it, and its token again when it is saved."""
+    """A text that no key opens: it reads as dots, and is saved as its token again."""
 
     __slots__ = ("token",)
     token: bytes
@@ -102,7 +102,7 @@ class EncryptedTextField(models.BinaryField):
 
 
 def _log_unreadable(field: str) -> None:
-    """Log that a text can't be opened, once a minute: a page may show a hundred of them."""
+    """Log that a text can't be decrypted, once a minute: a page may show a hundred of them."""
     global _logged_at
     now = time.monotonic()
     if now - _logged_at >= _LOG_EVERY:

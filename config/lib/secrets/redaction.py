@@ -1,4 +1,4 @@
-"""Masks what stands in an address and opens something, before the address reaches a log."""
+"""Masking of secrets in addresses, before they reach a log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-# A password's reset link, an address's confirmation link, a socket's ticket.
+# The secret of a password reset link, of an e-mail confirmation link, of a socket's ticket.
 _SECRETS = re.compile(r"(/password/reset/key/|/confirm-email/|[?&]token=)[^\s/?&\"'#<>]+")
 
 

@@ -1,7 +1,7 @@
-"""Seal again, under the newest key, all that is encrypted at rest. In batches, so that it takes little memory.
+"""Encrypt again, under the newest key, all that is encrypted at rest, in batches that take little memory.
 
-What the newest key has sealed is passed over, so a run that was broken off goes on where it stopped. A row that changes
-meanwhile is left as it is: who wrote it used the newest key.
+What the newest key has encrypted is passed over, so an interrupted run goes on where it stopped. A row that changes
+meanwhile is left as it is: it was written with the newest key.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Column = tuple[type[models.Model], EncryptedTextField]
 
 @dataclass
 class Rotated:
-    """How many values of a column were looked at, sealed again (or would be), and opened by no key."""
+    """How many values of a column were checked, encrypted again (or would be), and opened by no key."""
 
     column: str
     checked: int = 0
@@ -40,7 +40,7 @@ def encrypted_columns() -> Iterator[Column]:
 
 
 def rotate_column(column: Column, *, execute: bool, step: Step) -> Rotated:
-    """Seal the column's values again; each batch is a transaction of its own."""
+    """Encrypt the column's values again; each batch is a transaction of its own."""
     model, field = column
     quote = connection.ops.quote_name
     names = {
@@ -57,14 +57,14 @@ def rotate_column(column: Column, *, execute: bool, step: Step) -> Rotated:
             if not rows:
                 return rotated
             last = rows[-1][0]
-            changes = list(_sealed(rows, rotated, step))
+            changes = list(_changes(rows, rotated, step))
             if execute and changes:
                 with transaction.atomic():
                     cursor.executemany(write, changes)
 
 
-def _sealed(rows: list[tuple[int, Any]], rotated: Rotated, step: Step) -> Iterator[tuple[bytes, int, bytes]]:
-    """(new token, primary key, old token) of each row that the newest key has not sealed."""
+def _changes(rows: list[tuple[int, Any]], rotated: Rotated, step: Step) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield (new token, primary key, old token) of each row that the newest key has not encrypted."""
     for pk, stored in rows:
         step()
         rotated.checked += 1

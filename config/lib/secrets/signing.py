@@ -13,7 +13,7 @@ def hmac_sha512(secret: str, body: bytes) -> bytes:
 
 
 def matches_base64(secret: str, body: bytes, given: str) -> bool:
-    """Whether `given` is the base64 of HMAC-SHA512 over `body`. Never with an empty secret."""
+    """Return whether `given` is the base64 of HMAC-SHA512 over `body`. Never with an empty secret."""
     if not secret:
         return False
     try:

@@ -1,6 +1,6 @@
-"""What one client can make the server hold: daphne's protocols with limits to bodies, frames and unread answers.
+"""Limits to what one client can make the web server hold: bodies, frames and unread answers, in daphne's protocols.
 
-Daphne keeps a request's whole body before anybody looks at its address, and a socket's frames for as long as its
+Daphne keeps a request's whole body before the application sees its address, and a socket's frames for as long as its
 client doesn't read them. Here a body over DATA_UPLOAD_MAX_MEMORY_SIZE is dropped as it comes, and the application
 answers 413 (config.middleware.BodyLimitMiddleware); one that is larger by far is cut off. A socket that leaves more
 than SOCKET_BUFFER_BYTES unread, or sends frames faster than they are answered, is closed.
@@ -19,20 +19,20 @@ from zope.interface import implementer  # type: ignore[import-untyped]
 
 log = logging.getLogger(__name__)
 
-# A client whose body is too large gets its answer after it has sent it, as HTTP has it; up to so many times the limit.
-_PATIENCE = 8
+# A client with too large a body is answered after it has sent all of it, as HTTP wants, up to so many times the limit.
+_CUT_OFF_FACTOR = 8
 _FRAMES_WAITING = 200  # that a client sent and the application has not looked at
 
 
 class LimitedRequest(WebRequest):
-    """Counts a body as it comes, and keeps none that is over the limit."""
+    """Counts the bytes of a body as they come, and keeps none of a body over the limit."""
 
     _received = 0
     _cut_off = False
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802
         super().gotLength(length)
-        if length is not None and length > _PATIENCE * _body_limit():
+        if length is not None and length > _CUT_OFF_FACTOR * _body_limit():
             self._cut()
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
@@ -42,7 +42,7 @@ class LimitedRequest(WebRequest):
             return
         self.content.seek(0)
         self.content.truncate()
-        if self._received > _PATIENCE * _body_limit():
+        if self._received > _CUT_OFF_FACTOR * _body_limit():
             self._cut()
 
     def process(self) -> None:
@@ -75,7 +75,7 @@ class LimitedHTTPFactory(HTTPFactory):
 
 @implementer(IPushProducer)
 class LimitedSocket(WebSocketProtocol):
-    """The transport says when its client stops reading; what is sent from then on is counted."""
+    """Counts what is sent from the moment on that its client stops reading, which the transport tells it."""
 
     _unread: int | None = None  # bytes sent since; None while the client reads
 
@@ -92,7 +92,7 @@ class LimitedSocket(WebSocketProtocol):
         self._unread = None
 
     def stopProducing(self) -> None:  # noqa: N802
-        """The connection is lost; onClose sees to it."""
+        """Do nothing: onClose handles a lost connection."""
 
     def serverSend(self, content: Any, binary: bool = False) -> None:  # noqa: N802
         super().serverSend(content, binary)
@@ -102,7 +102,7 @@ class LimitedSocket(WebSocketProtocol):
                 self._abort("it does not read what it is sent")
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802
-        """Close with any code: autobahn's own door refuses those below 3000, such as 1013, with an exception."""
+        """Close with any code. Autobahn's own method raises for codes below 3000, such as 1013."""
         if code is None or code == 1000 or code >= 3000:
             super().serverClose(code)
         else:
