@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts import services as accounts
 from accounts.models import User
 from activity.models import Activity
+from config.lib.unit_of_work import unit_of_work
 from notifications.models import Notification
 from payments.tests.factories import make_payment
 from refunds import services as refunds
@@ -68,7 +68,7 @@ def belongings(user: User) -> dict[str, str]:
     funded(user, 20_00)
     key, _secret = accounts.create_api_key(user=user, name="theirs")
     verification = end(bought(user))
-    with transaction.atomic():
+    with unit_of_work():
         refund = refunds.refund_verification(verification=verification, reason="timeout")
     activity = Activity.objects.filter(user=user).latest("pk")
     notification = Notification.objects.filter(activity__user=user).latest("pk")
