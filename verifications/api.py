@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, cast
+from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
-from accounts.models import User
-from config.lib.api.idempotency import idempotency_key_of
+from accounts.selectors import customer
+from config.lib.api.idempotency import created_response, idempotency_key_of
 from config.lib.api.openapi import REPLAYED, error_codes, idempotency_key, request_example, response_example
 from config.lib.api.serializers import PageSerializer
 from config.lib.api.throttling import PurchaseThrottle
@@ -83,10 +83,6 @@ _COMPLETED = {
     ],
     "completed_at": "2026-11-21T10:00:21Z",
 }
-
-
-def _customer(request: Request) -> User:
-    return cast(User, request.user)  # HasScope lets nobody else in
 
 
 class CountriesView(ApiView):
@@ -164,7 +160,7 @@ class FavouritesView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """The services that you keep at hand, as far as they are for sale."""
-        total, rows = list_page(favourites.favourites_of(user=_customer(request)), self.given)
+        total, rows = list_page(favourites.favourites_of(user=customer(request)), self.given)
         return Response(ServiceListSerializer({"total": total, "services": rows}).data)
 
 
@@ -181,7 +177,7 @@ class FavouriteView(ApiView):
     )
     def put(self, request: Request, name: str) -> Response:
         """Keep a service at hand in the shop."""
-        services.add_favourite(user=_customer(request), service_name=name)
+        services.add_favourite(user=customer(request), service_name=name)
         return Response(status=204)
 
     @extend_schema(
@@ -193,7 +189,7 @@ class FavouriteView(ApiView):
     )
     def delete(self, request: Request, name: str) -> Response:
         """Keep it no longer."""
-        services.remove_favourite(user=_customer(request), service_name=name)
+        services.remove_favourite(user=customer(request), service_name=name)
         return Response(status=204)
 
 
@@ -245,13 +241,9 @@ class CreateView(ApiView):
         form = CreateSerializer(data=request.data, context={"key": idempotency_key_of(request)})
         form.is_valid(raise_exception=True)
         order = dict(form.validated_data)
-        purchase = services.buy(user=_customer(request), key=order.pop("idempotency_key"), **order)
+        purchase = services.buy(user=customer(request), key=order.pop("idempotency_key"), **order)
         selectors.prefetch_shown(purchase.verification, just_bought=not purchase.replayed)
-        return Response(
-            VerificationSerializer(purchase.verification).data,
-            status=200 if purchase.replayed else 201,
-            headers={"Idempotent-Replayed": "true"} if purchase.replayed else None,
-        )
+        return created_response(purchase, VerificationSerializer(purchase.verification).data)
 
 
 class VerificationsView(ApiView):
@@ -267,7 +259,7 @@ class VerificationsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Your verifications, newest first."""
-        user = _customer(request)
+        user = customer(request)
         total, rows = list_page(
             selectors.verifications_of(user=user, status=self.given.get("status")),
             self.given,
@@ -287,7 +279,7 @@ class VerificationView(ApiView):
     )
     def get(self, request: Request, verification_id: uuid.UUID) -> Response:
         """One verification, with its code once it is there."""
-        found = selectors.verification_of(user=_customer(request), verification_id=verification_id)
+        found = selectors.verification_of(user=customer(request), verification_id=verification_id)
         return Response(VerificationSerializer(found).data)
 
 
@@ -314,7 +306,7 @@ class CancelView(ApiView):
     )
     def post(self, request: Request, verification_id: uuid.UUID) -> Response:
         """Give a number back that got no code, for a refund of the whole price."""
-        user = _customer(request)
+        user = customer(request)
         cancellation = services.cancel(user=user, verification_id=verification_id)
         refund = selectors.refund_of(cancellation.verification)
         body = {
