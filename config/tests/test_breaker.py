@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from config.lib.remote import breaker as module
+from config.lib.remote import breaker_state
 from config.lib.remote.breaker import Breaker, Open, breaker
 
 DEAD = "redis://127.0.0.1:1/0"
@@ -212,8 +213,8 @@ def test_without_redis_it_costs_one_short_wait_and_then_nothing(settings):
         for _ in range(50):
             guard.check()
         took = time.monotonic() - begun
-    assert 2 * module._REDIS_SECONDS < 0.25
-    assert module._REDIS_SECONDS / 2 < took < 25 * module._REDIS_SECONDS, "fifty of them wait once"
+    assert 2 * breaker_state.REDIS_SECONDS < 0.25
+    assert breaker_state.REDIS_SECONDS / 2 < took < 25 * breaker_state.REDIS_SECONDS, "fifty of them wait once"
     assert not guard.state().shared
 
 
@@ -231,7 +232,7 @@ def test_when_redis_is_back_its_state_holds(settings, monkeypatch):
     break_it(guard)
     refused_for(guard)
     settings.REDIS_URL = url
-    module._redis_guard.is_down = False
+    breaker_state.redis_guard.is_down = False
     guard.check()
     other.check()
 
@@ -365,8 +366,8 @@ def test_giving_back_a_trial_that_there_is_not_leaves_nothing_in_redis(redis_ser
 
 def test_a_purchase_asks_redis_as_often_as_with_one_breaker(services, monkeypatch):
     asked = []
-    ask = module._in_redis
-    monkeypatch.setattr(module, "_in_redis", lambda *step: asked.append(step[:2]) or ask(*step))
+    ask = module.step_in_redis
+    monkeypatch.setattr(module, "step_in_redis", lambda *step: asked.append(step[:2]) or ask(*step))
     guard = services("a")
     guard.check()
     guard.call(lambda: None)

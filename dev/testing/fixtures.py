@@ -24,10 +24,10 @@ def redis_server() -> Iterator["redis_client.Redis"]:
 def _fresh_redis(redis_server: "redis_client.Redis") -> None:
     """Breakers, throttles, tickets and caches of one test don't reach the next, nor that one found Redis down."""
     from config.lib.redis import cache
-    from config.lib.remote import breaker
+    from config.lib.remote import breaker_state
     from notifications.realtime import publish
 
-    for guard in (breaker._redis_guard, cache.guard, publish.guard):
+    for guard in (breaker_state.redis_guard, cache.guard, publish.guard):
         guard.is_down = False
     keys = [key for key in cast("list[bytes]", redis_server.keys("*")) if not key.startswith(_KEPT_KEYS)]
     if keys:
