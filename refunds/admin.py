@@ -1,4 +1,4 @@
-"""Refunds in the console: to be looked at."""
+"""Refunds in the console, read-only."""
 
 from __future__ import annotations
 

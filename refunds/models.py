@@ -1,4 +1,4 @@
-"""Money that goes back."""
+"""Refunds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RefundStatus(models.TextChoices):
 
 
 class Refund(models.Model):
-    """A refund. Those of verifications that ended without a code are `automatic` and `completed` at once."""
+    """A refund. Refunds of verifications that ended without a code are `automatic`, and `completed` at once."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="refunds")
     reference = models.CharField(max_length=40, unique=True, default=new_reference)

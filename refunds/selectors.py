@@ -11,12 +11,12 @@ from refunds.models import Refund
 
 
 def refunds_of(*, user: User) -> QuerySet[Refund]:
-    """The user's refunds, newest first, with what they refund."""
+    """Return the user's refunds, newest first, each with its verification and service."""
     return Refund.objects.filter(user=user).select_related("verification__service").order_by("-created_at", "-id")
 
 
 def refund_of(*, user: User, reference: str) -> Refund:
-    """One of the user's refunds. Raises NotFound, for another's too."""
+    """Return one of the user's refunds. Raises NotFound, also for another user's refund."""
     refund = refunds_of(user=user).filter(reference=reference).first()
     if refund is None:
         raise NotFound(_("You have no such refund."))

@@ -23,7 +23,7 @@ def refunds(request: CustomerRequest) -> HttpResponse:
 @login_required
 @require_safe
 def refund(request: CustomerRequest, refund_reference: str) -> HttpResponse:
-    """One refund: where the money is, and what it was paid for. Another's is 404."""
+    """Show one refund. Another user's refund is a 404."""
     try:
         found = selectors.refund_of(user=request.user, reference=refund_reference)
     except NotFound:

@@ -1,4 +1,4 @@
-"""Wallets, journal and holds in the console: to be looked at, and never changed."""
+"""Wallets, journal and holds in the console, read-only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from config.lib.admin import AmountRangeFilter, ReadOnlyAdmin, TimeRangeFilter, 
 from wallet import exports
 from wallet.models import Hold, Transaction, Wallet
 
-# Where the console shows what a movement was about; a payment is named by its reference, so it is searched for.
+# The console's page of a movement's resource; payments are looked up by their reference, so the list is searched.
 _RESOURCES = {
     "verification": ("admin:verifications_verification_change", ""),
     "payment": ("admin:payments_payment_changelist", "?q="),
@@ -27,7 +27,7 @@ _RESOURCES = {
 
 @admin.display(description=_("about"), empty_value="-")
 def resource(self: Any, row: Transaction | Hold) -> str:
-    """A link to the verification or the payment behind a row."""
+    """Return a link to the verification or the payment of a row."""
     try:
         name, query = _RESOURCES[row.resource_type]
         url = f"{reverse(name)}{query}{row.resource_id}" if query else reverse(name, args=[row.resource_id])
@@ -73,7 +73,7 @@ class TransactionAdmin(ReadOnlyAdmin):
         ("service", FieldTextFilter),
         ("counterparty", ChoicesDropdownFilter),
     )
-    # What a reference begins with, so that its index serves; and whose it is.
+    # The prefix of a reference, which its index serves, or of the customer's address.
     search_fields = ("reference__startswith", "wallet__user__email__startswith")
     search_help_text = _("The beginning of a reference (verification:…, payment:…), or of the customer's address")
     paginator = InfinitePaginator
@@ -106,7 +106,7 @@ class TransactionAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("refund"), empty_value="-")
     def refunded(self, row: Any) -> str:
-        """The refund that this row paid out, or that gave this charge back."""
+        """Return a link to the refund that this row paid out, or that reversed this charge."""
         refund = getattr(row, "refund", None) or getattr(getattr(row, "reversed_by", None), "refund", None)
         return format_html('<a href="{}">{}</a>', admin_url(refund), refund) if refund is not None else ""
 

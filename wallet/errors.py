@@ -10,7 +10,7 @@ from config.lib.errors.base import DomainError, KeyReused
 
 
 class NotInTransaction(RuntimeError):
-    """Money moves with the state that it belongs to: the caller opens atomic() around both."""
+    """The caller has no transaction open around the change of state and its money."""
 
 
 class InsufficientFunds(DomainError):
@@ -38,14 +38,14 @@ class InsufficientFunds(DomainError):
 
 
 class ReferenceReused(KeyReused):
-    """The reference names another movement already."""
+    """The reference already belongs to another movement."""
 
     def __init__(self, reference: str) -> None:
         super().__init__(_("%(reference)s names a different movement of money already.") % {"reference": reference})
 
 
 class AlreadyResolved(DomainError):
-    """The hold was captured or released before."""
+    """The hold has been captured or released before."""
 
     code = "already_ended"
     status = 409
@@ -53,6 +53,6 @@ class AlreadyResolved(DomainError):
 
 
 class AlreadyReversed(AlreadyResolved):
-    """The journal row was undone before, under another reference."""
+    """The journal row has been reversed before, under another reference."""
 
     detail = _("This was reversed before.")

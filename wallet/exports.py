@@ -17,7 +17,7 @@ _CHUNK = 1000
 
 
 def respond(rows: QuerySet[Transaction], *, as_format: str) -> StreamingHttpResponse:
-    """These transactions as csv or json, shaped as the API lists them."""
+    """Return these transactions as csv or json, in the form of the API's list."""
     if as_format == "json":
         return export.json_response(name="transactions", rows=_shown(rows))
     cells = ([row[name] for name in COLUMNS] for row in _shown(rows))

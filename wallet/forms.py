@@ -1,4 +1,4 @@
-"""What the wallet's page can be filtered by."""
+"""The filters of the wallet's page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TransactionFilter(forms.Form):
     end = forms.DateField(required=False)
 
     def bounds(self) -> dict[str, Any]:
-        """`type`, `start` and `end` for the selector; the days are the reader's, the end day is inside."""
+        """Return `type`, `start` and `end` for the selector; days are the reader's, the end day is included."""
         data = self.cleaned_data
         end = data.get("end")
         return {

@@ -14,7 +14,7 @@ from config.lib import money
 
 
 class JournalIsImmutable(Exception):
-    """The journal only grows; a correction is a new row."""
+    """Journal rows can't be changed or deleted; a correction is a new row."""
 
 
 class Wallet(models.Model):
@@ -73,9 +73,9 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
 
 
 class Transaction(models.Model):
-    """One journal row: a double-entry transfer of `amount` between a wallet and a named counterparty.
+    """A journal row: a double-entry transfer of `amount` between a wallet and a named counterparty.
 
-    Rows are written by the database function `wallet_post` alone, and a trigger refuses any change.
+    Only the database function `wallet_post` (wallet/sql/) inserts rows, and a trigger refuses any change.
     """
 
     wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="transactions")
@@ -95,7 +95,7 @@ class Transaction(models.Model):
 
     objects = TransactionQuerySet.as_manager()
 
-    is_new: bool  # on what wallet.services returns: False where the reference had posted it before
+    is_new: bool  # set by wallet.services: False for the existing row of a replayed reference
 
     class Meta:
         ordering = ["-id"]
@@ -131,7 +131,7 @@ class HoldStatus(models.TextChoices):
 
 
 class Hold(models.Model):
-    """Money set aside for something that is under way. Resolved once."""
+    """Money reserved for an operation in progress; captured or released once."""
 
     wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="holds")
     amount = models.BigIntegerField()
@@ -144,7 +144,7 @@ class Hold(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     resolved_at = models.DateTimeField(null=True, blank=True)
 
-    is_new: bool  # on what wallet.services.hold returns: False where the reference had held it before
+    is_new: bool  # set by wallet.services.hold: False for the existing hold of a replayed reference
 
     class Meta:
         constraints = [

@@ -6,4 +6,4 @@ The tests use its database and Redis too.
 
 
 class StackError(Exception):
-    """Something that the person at the terminal can put right; the message says how."""
+    """A problem that the user at the terminal can fix; the message says how."""

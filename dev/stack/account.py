@@ -36,7 +36,7 @@ class Account:
 
     @classmethod
     def current(cls) -> "Account | None":
-        """Return the account to change to; None where we aren't root and stay who we are."""
+        """Return the account to change to, or None if this process isn't root."""
         if os.getuid() != 0:
             return None
         setpriv = shutil.which("setpriv")
@@ -54,7 +54,7 @@ class Account:
         )
 
     def command(self, *, with_capability: bool, death_signal: signal.Signals) -> list[str]:
-        """Return what to write before a command so that it runs as this account."""
+        """Return the prefix of a command that runs as this account."""
         # Changing the user clears the parent-death signal, so setpriv asks for it again afterwards.
         return [
             self.setpriv,
@@ -65,7 +65,7 @@ class Account:
         ]
 
     def check(self) -> None:
-        """Raise StackError where the kernel doesn't let us become this account."""
+        """Raise StackError if the kernel doesn't allow the change to this account."""
         tried = self._run("true", with_capability=False)
         if tried.returncode != 0:
             said = tried.stderr.decode(errors="replace").strip()
@@ -78,7 +78,7 @@ class Account:
         return self._run("test", "-x", str(program), with_capability=with_capability).returncode == 0
 
     def can_reach(self, folder: Path, *, with_capability: bool = False) -> bool:
-        """Return whether it can pass through `folder`, or through the nearest folder above it that exists."""
+        """Return whether the account can pass through `folder`, or through the nearest existing folder above it."""
         while not folder.exists():
             folder = folder.parent
         return self._run("test", "-x", f"{folder}/.", with_capability=with_capability).returncode == 0

@@ -1,4 +1,4 @@
-"""What the processes of one tree share, in `var/run.env` so that a command in another terminal shares it too."""
+"""The environment shared by the processes of one tree, in `var/run.env` for commands in another terminal too."""
 
 import base64
 import os
@@ -15,7 +15,7 @@ from dev.stack import StackError
 ROOT = Path(__file__).resolve().parent.parent.parent
 EMBEDDED = Path(sys.prefix) / "embedded"  # where `make` puts the wheels with PostgreSQL and Redis
 
-# Made at the first start and kept: what is encrypted or signed today is read tomorrow.
+# Made at the first start and kept, because data is encrypted and signed with them.
 _KEPT: Mapping[str, Callable[[], str]] = {
     "SECRET_KEY": lambda: secrets.token_urlsafe(48),
     "FIELD_ENCRYPTION_KEYS": lambda: base64.urlsafe_b64encode(os.urandom(32)).decode(),
@@ -28,13 +28,13 @@ _KEPT: Mapping[str, Callable[[], str]] = {
 
 
 def read_dotenv() -> None:
-    """What the tree's `.env` names and the environment doesn't, as the settings do it."""
+    """Read the tree's `.env` for variables that the environment doesn't set, as the settings do."""
     if (ROOT / ".env").exists():
         environ.Env.read_env(ROOT / ".env")
 
 
 def var_folder() -> Path:
-    """Where everything that a run writes lives: `var/`, or RINGFENCE_VAR."""
+    """Return the folder of everything that a run writes: RINGFENCE_VAR, or `var/`."""
     return Path(os.environ.get("RINGFENCE_VAR") or ROOT / "var").absolute()
 
 
@@ -50,7 +50,7 @@ def number(name: str, default: int, *, low: int, high: int) -> int:
 
 
 def compose(var: Path, *, web_port: int, sandbox_port: int, database_url: str, redis_url: str) -> dict[str, str]:
-    """The variables of this run. One that the environment sets wins over ours."""
+    """Return the variables of this run. Those that the environment sets take precedence."""
     kept = read(var / "run.env")
     sandbox = f"http://127.0.0.1:{sandbox_port}"
     ours = {
@@ -72,7 +72,7 @@ def compose(var: Path, *, web_port: int, sandbox_port: int, database_url: str, r
 
 
 def read(path: Path) -> dict[str, str]:
-    """The variables in a file that `write` wrote; none when there is no such file."""
+    """Return the variables in a file that `write` wrote, none if there is no such file."""
     if not path.exists():
         return {}
     lines = (line.split("=", 1) for line in path.read_text().splitlines() if "=" in line and not line.startswith("#"))
@@ -80,7 +80,7 @@ def read(path: Path) -> dict[str, str]:
 
 
 def write(path: Path, values: Mapping[str, str]) -> None:
-    """Readable by its owner alone, and never half-written."""
+    """Write the file atomically, readable by its owner alone."""
     lines = ["# Written by `make run` at each start. The environment wins over it."]
     lines += [f"{name}={shlex.quote(value)}" for name, value in values.items()]
     unfinished = path.with_name(path.name + ".new")

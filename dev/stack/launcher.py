@@ -1,4 +1,4 @@
-"""`python -m dev.stack run`: the whole product, from an empty folder to its address, and down again."""
+"""`python -m dev.stack run`: start the whole product, from an empty folder, and stop it."""
 
 import contextlib
 import errno
@@ -31,7 +31,7 @@ READY_SECONDS = 90
 
 @dataclass(frozen=True)
 class Plan:
-    """What the environment asked for."""
+    """The ports, processes and services that the environment asks for."""
 
     var: Path
     web_ports: tuple[int, ...]
@@ -61,7 +61,7 @@ class Plan:
 
 
 def run() -> int:
-    """Start, watch, stop. The exit code: 0 after Ctrl-C, 1 after a sentence."""
+    """Start, watch and stop everything. Returns the exit code: 0 after Ctrl-C, 1 after an error that was printed."""
     log = Log()
     supervisor = Supervisor(log)
     environment.read_dotenv()
@@ -126,7 +126,7 @@ class _Launch:
                     raise StackError(f"Port {port} is taken by another program. Choose another: {name}=9000 make run")
 
     def _check_metrics(self) -> None:
-        """The folder that the environment names for them; ours needs no looking at."""
+        """Check the folder for metrics that the environment names."""
         named = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         try:
             if named:
@@ -165,7 +165,7 @@ class _Launch:
         self._greet(time.monotonic() - began)
 
     def _services(self) -> tuple[str, str]:
-        """Start the database and Redis that the environment doesn't name; their addresses."""
+        """Start the database and Redis unless the environment names them; return their URLs."""
         database_url, redis_url = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")
         if self.plan.own_redis:
             redis = Redis(log=self.plan.var / "redis.log")
@@ -200,7 +200,7 @@ class _Launch:
         self.supervisor.start(Child(name, lambda: self._python(*arguments)))
 
     def _step(self, name: str, *arguments: str) -> None:
-        # The demo's history is old news: what goes wrong is all that anybody wants to read of it.
+        # The demo's history would fill the log: only warnings and errors are shown.
         level = os.environ.get("LOG_LEVEL") or "WARNING"
         self.supervisor.run(name, lambda: self._python(*arguments, LOG_LEVEL=level))
 
@@ -245,7 +245,7 @@ def _numbered(name: str, number: int) -> str:
 
 
 def _answers(port: int) -> bool:
-    """Whether an HTTP server says anything at all there."""
+    """Return whether an HTTP server answers on the port."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/health/live")
@@ -259,7 +259,7 @@ def _answers(port: int) -> bool:
 
 @contextlib.contextmanager
 def _only_one(plan: Plan) -> Iterator[IO[str]]:
-    """Hold `var/run.lock`. The kernel lets go of it however this process ends."""
+    """Hold `var/run.lock`, which the kernel releases however this process ends."""
     try:
         plan.var.mkdir(mode=0o711, parents=True, exist_ok=True)  # PostgreSQL may have to pass through as another user
         lock = (plan.var / "run.lock").open("a+")
@@ -284,7 +284,7 @@ def _only_one(plan: Plan) -> Iterator[IO[str]]:
 
 
 def _note(lock: IO[str], plan: Plan, sockets: Path | None = None) -> None:
-    """Leave word for a second start, and for the one after a crash."""
+    """Write the pid, address and sockets into the lock file, for a second start and for the start after a crash."""
     lock.seek(0)
     lock.truncate()
     json.dump({"pid": os.getpid(), "address": plan.address, "sockets": str(sockets or "")}, lock)

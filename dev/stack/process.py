@@ -1,4 +1,4 @@
-"""Starting processes that can't outlive the one that started them."""
+"""Start processes that end with the process that started them."""
 
 import os
 import signal
@@ -55,7 +55,7 @@ def _before_exec(death_signal: signal.Signals, parent: int) -> Callable[[], None
 
 
 def kill_group(process: subprocess.Popen[bytes], kill_signal: signal.Signals = signal.SIGKILL) -> None:
-    """Signal the process and whatever it started in its session."""
+    """Signal the process and all processes of its session."""
     try:
         os.killpg(process.pid, kill_signal)
     except ProcessLookupError:
@@ -67,7 +67,7 @@ def short_pause() -> None:
 
 
 def free_port() -> int:
-    """A TCP port on the loopback that nobody listens on right now."""
+    """Return a TCP port on the loopback that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

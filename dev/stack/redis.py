@@ -1,4 +1,4 @@
-"""A Redis of our own: the machine's where it has one, else the Valkey (a Redis by another name) of a wheel."""
+"""The embedded Redis: the machine's redis-server if there is one, else the Valkey of a wheel."""
 
 import secrets
 import shutil
@@ -16,7 +16,7 @@ from dev.stack.process import free_port, short_pause, spawn
 
 
 class Redis:
-    """One server on a loopback port of its own choice, keeping nothing on disk; the password keeps other users out."""
+    """A server on a free loopback port, with nothing kept on disk and a password against other users."""
 
     def __init__(self, *, log: Path) -> None:
         self.log = log
@@ -27,7 +27,7 @@ class Redis:
 
     @property
     def config(self) -> bytes:
-        """Handed over on standard input, so that the password stands in no process list and no file."""
+        """The configuration, passed on standard input so that the password is in no process list and no file."""
         lines = [
             "bind 127.0.0.1",
             f"port {self.port}",

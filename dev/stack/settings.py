@@ -1,6 +1,6 @@
-"""`python -m dev.stack.settings`: reads the settings and says in one sentence what keeps them from being read.
+"""`python -m dev.stack.settings`: read the settings, and print in one sentence why they can't be read.
 
-Before the others start, each of which would say it in a traceback, and again at each new try.
+It runs before the other processes, each of which would print a traceback at each of its restarts.
 """
 
 import os
@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
-        settings.DEBUG  # noqa: B018  the first look at one reads them all
+        settings.DEBUG  # noqa: B018  the first access reads them all
     except ImproperlyConfigured as error:
         sys.exit(str(error))
 

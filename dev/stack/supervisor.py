@@ -1,4 +1,4 @@
-"""Keeping processes running, and stopping them together."""
+"""Keep processes running, and stop them together."""
 
 import signal
 import subprocess
@@ -18,7 +18,7 @@ _TICK = 0.05
 
 
 class Interrupted(Exception):
-    """Somebody asked for the end while something was being started."""
+    """The user asked for the stop while something was starting."""
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Child:
     name: str
     spawn: Callable[[], Process]
     stop_signal: signal.Signals = signal.SIGTERM
-    # Stopped after the others, and not killed for being slow: what others write to.
+    # Services that the others write to: stopped after them, with more time.
     last: bool = False
     process: Process | None = None
     started_at: float = 0.0
@@ -46,11 +46,11 @@ class Supervisor:
     children: list[Child] = field(default_factory=list)
     interrupts: int = 0
     first_delay: float = 0.5
-    patience: float = 4  # seconds that a child has to end by itself
+    stop_seconds: float = 4  # time for a child to end by itself
     _interrupted_at: float = 0.0
 
     def listen(self) -> None:
-        """Ctrl-C, SIGTERM and a closed terminal ask for the end; a second time, for a faster one."""
+        """Handle Ctrl-C, SIGTERM and a closed terminal: the first asks for the stop, the second for a faster one."""
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(name, self._interrupt)
 
@@ -62,7 +62,7 @@ class Supervisor:
             self._interrupted_at = now
 
     def pause(self) -> None:
-        """A moment's wait inside a start. Raises Interrupted when the end was asked for."""
+        """Wait for a moment during the start. Raises Interrupted if the user asked for the stop."""
         time.sleep(_TICK)
         if self.interrupts:
             raise Interrupted
@@ -72,7 +72,7 @@ class Supervisor:
         return self._spawn(child)
 
     def run(self, name: str, spawn: Callable[[], Process]) -> None:
-        """A step that has to succeed before the next. Raises StackError when it doesn't."""
+        """Run a step that has to succeed before the next. Raises StackError if it fails."""
         process = spawn()
         assert process.stdout is not None  # noqa: S101  spawned with a pipe
         output = self.log.follow(name, process.stdout)
@@ -89,7 +89,7 @@ class Supervisor:
             raise StackError(f"`{name}` ended with code {process.returncode}; its words are above.")
 
     def watch(self) -> None:
-        """Restart what dies, until the end is asked for. Raises StackError when something can't be kept alive."""
+        """Restart processes that die, until the user asks for the stop. Raises StackError if one keeps dying."""
         while not self.interrupts:
             self.revive()
             time.sleep(_TICK)
@@ -129,9 +129,9 @@ class Supervisor:
         return child.process
 
     def stop(self) -> None:
-        """End everything: first what uses the database, then what it is kept in."""
+        """Stop everything: first the processes that use the services, then the services."""
         first = [child for child in self.children if not child.last]
-        self._stop(first, harder=((signal.SIGKILL, 2),), seconds=self.patience)
+        self._stop(first, harder=((signal.SIGKILL, 2),), seconds=self.stop_seconds)
         harder = ((signal.SIGQUIT, 5), (signal.SIGKILL, 2))
         self._stop([child for child in self.children if child.last], harder=harder, seconds=20)
 

@@ -1,1 +1,1 @@
-"""What every test may use: the services behind the suite (`plugin`) and the shared fixtures (`fixtures`)."""
+"""Tools for every test: the services of the suite (`plugin`) and the shared fixtures (`fixtures`)."""

@@ -39,19 +39,19 @@ FLAGS = (
 
 
 def chromium() -> str | None:
-    """Path of the browser: CHROMIUM where set, else the first that the machine has."""
+    """Return the path of the browser: CHROMIUM if set, else the first that the machine has."""
     return os.environ.get("CHROMIUM") or next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
 class Console:
-    """What the pages of one test complained about."""
+    """The errors that the pages of one test logged."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []
         self._expected: list[re.Pattern[str]] = []
 
     def expect(self, pattern: str) -> None:
-        """Complaints in which the regular expression finds something are part of this test."""
+        """Expect errors that match the regular expression in this test."""
         self._expected.append(re.compile(pattern))
 
     @property
@@ -100,7 +100,7 @@ def console() -> Iterator[Console]:
 def new_page(
     request: pytest.FixtureRequest, live: "LiveStack", browser: "Browser", console: Console
 ) -> "Iterator[Callable[..., Page]]":
-    """A page with cookies of its own. Takes what Playwright's `new_context` takes; `viewport` as (width, height)."""
+    """Open a page with cookies of its own. Takes Playwright's `new_context` options; `viewport` is (width, height)."""
     marker = request.node.get_closest_marker("viewport")
     size = marker.args if marker else (1280, 900)
     contexts: list[BrowserContext] = []

@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for. Nothing here touches a database or a service before it is asked to."""
+"""Fixtures for every test. None of them uses a database or a service before a test asks for it."""
 
 import os
 import threading
@@ -15,7 +15,7 @@ _KEPT_KEYS = (b"_kombu.", b"unacked")  # how a running worker finds its queue
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator["redis_client.Redis"]:
-    """A client of this process's own Redis database."""
+    """Return a client of this process's own Redis database."""
     with redis_client.Redis.from_url(os.environ["REDIS_URL"]) as client:
         yield client
 
@@ -71,7 +71,7 @@ HoldRow = Callable[[str, Any], AbstractContextManager[None]]
 
 @pytest.fixture
 def hold_row() -> HoldRow:
-    """Let somebody else's session hold a row until the block ends: `with hold_row("wallet_wallet.user_id", 7):`.
+    """Lock a row in another session until the block ends: `with hold_row("wallet_wallet.user_id", 7):`.
 
     Use under `@pytest.mark.django_db(transaction=True)`.
     """

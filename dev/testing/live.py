@@ -48,7 +48,7 @@ class LiveProcess:
         until(self._is_ready, f"{self.name} is ready", seconds=START_SECONDS)
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """Kill it, as a power cut would."""
         assert self.process is not None
         kill_group(self.process, signal.SIGKILL)
         self.process.wait()
@@ -58,7 +58,7 @@ class LiveProcess:
             self.kill()
 
     def wait(self, seconds: float = 60) -> int:
-        """Until it ends by itself (at a fault point). Its exit code, negative for a signal."""
+        """Wait until it ends by itself (at a fault point). Returns the exit code, negative for a signal."""
         assert self.process is not None
         return self.process.wait(seconds)
 
@@ -98,7 +98,7 @@ class Web(LiveProcess):
 
 
 class Worker(LiveProcess):
-    """All queues in one process: a fault point kills it whole, and it is there sooner than the real layout."""
+    """A worker of all queues in one process: a fault point kills all of it, and it starts faster."""
 
     def __init__(self, name: str, env: Mapping[str, str], log: Path) -> None:
         options = ("-P", "threads", "-c", "8", "-Q", ",".join(queues()), "-n", f"{name}@%h")
@@ -117,7 +117,7 @@ class Worker(LiveProcess):
 
 
 class Workers(LiveProcess):
-    """The workers as the launcher starts them: processes of its own for each queue, and for each task at work."""
+    """The workers as the launcher starts them: own processes for each queue, and for each running task."""
 
     def __init__(self, name: str, env: Mapping[str, str], log: Path) -> None:
         super().__init__(name, ("-m", "config.workers", "--name", name), env, log)
@@ -177,7 +177,7 @@ class LiveStack:
             self._beat = None
 
     def settle(self, seconds: float = 60) -> None:
-        """Until the workers have nothing left to do."""
+        """Wait until the workers have nothing left to do."""
         until(self._is_idle, "the workers are idle", seconds=seconds)
 
     def _is_idle(self) -> bool:
@@ -196,7 +196,7 @@ class LiveStack:
         self.start_beat()
 
     def quiet(self) -> None:
-        """Nothing touches the database any more: its tables are about to be emptied."""
+        """Stop everything that uses the database, whose tables are about to be emptied."""
         self.stop_beat()
         self.sandbox.settings(webhook_enabled=False)
         try:
@@ -214,7 +214,7 @@ class LiveStack:
         self.worker.was_killed = False
 
     def forget_tasks(self) -> None:
-        """What a killed worker had not acknowledged would come back in the next test."""
+        """Remove unacknowledged tasks of a killed worker, which would come back in the next test."""
         self.redis.delete(*queues(), "unacked", "unacked_index")
 
     def close(self) -> None:
@@ -233,7 +233,7 @@ def queues() -> list[str]:
 
 
 class Beat(threading.Thread):
-    """Sends what the schedule says is due and doesn't wait in its queue, as `celery beat` does."""
+    """Sends due tasks that aren't in their queue already, as `celery beat` does."""
 
     def __init__(self) -> None:
         super().__init__(name="beat", daemon=True)
@@ -265,7 +265,7 @@ class Beat(threading.Thread):
 
 
 def until(holds: Any, what: str, *, seconds: float = 60) -> Any:
-    """Ask until the answer is true, and return it. Raises TimeoutError saying what never came."""
+    """Call `holds` until it returns something true, and return that. Raises TimeoutError with `what`."""
     deadline = time.monotonic() + seconds
     while not (answer := holds()):
         if time.monotonic() > deadline:
@@ -308,7 +308,7 @@ def live_stack(
 
 @pytest.fixture
 def live(live_stack: LiveStack, sandbox: RunningSandbox, transactional_db: None) -> Iterator[LiveStack]:
-    """The product, running. Its processes see what the test committed, and the other way round."""
+    """Run the product. Its processes see what the test commits, and the other way round."""
     live_stack.prepare()
     try:
         yield live_stack

@@ -1,4 +1,4 @@
-"""Loaded by `-p` in pytest.ini, so before Django's settings are: the services must be named by then."""
+"""A pytest plugin, loaded by `-p` in pytest.ini before Django's settings, which need the services' addresses."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`make drill` runs what is marked `drill` DRILL_ROUNDS times."""
+    """Run the tests that are marked `drill` DRILL_ROUNDS times."""
     rounds = int(os.environ.get("DRILL_ROUNDS", "1"))
     if rounds > 1 and metafunc.definition.get_closest_marker("drill"):
         metafunc.fixturenames.append("drill_round")
@@ -40,7 +40,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What drives a browser is marked so, and what runs the product in processes of its own stays on one worker."""
+    """Mark the tests that use a browser, and keep those that run the product in processes of its own on one worker."""
     for item in items:
         names = getattr(item, "fixturenames", ())
         if "browser" in names:
@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test shows what the product's processes said."""
+    """Add the logs of the product's processes to a failed test."""
     report = yield
     stack = getattr(item, "funcargs", {}).get("live_stack")
     if report.failed and stack is not None:

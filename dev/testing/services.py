@@ -26,7 +26,7 @@ LESSER_URL = "LESSER_DATABASE_URL"  # the database's address for a role such as 
 
 
 def _secret(name: str) -> str:
-    """The same in every process of a run, and nothing that production would take for a default."""
+    """Return a secret that is the same in every process of a run, and that production refuses."""
     return hashlib.sha256(f"tests of {name}".encode()).hexdigest()
 
 
@@ -45,7 +45,7 @@ ENVIRONMENT = {
     "PUBLIC_URL": "http://localhost:8000",
     "PORT": "8000",
     "SANDBOX_PORT": "8001",
-    # Nobody listens here: a test that forgets the sandbox fails at once.
+    # No server listens here: a test that forgets the sandbox fails at once.
     "TEXTVERIFIED_BASE_URL": "http://127.0.0.1:9/textverified",
     "TEXTVERIFIED_API_KEY": _secret("TEXTVERIFIED_API_KEY"),
     "TEXTVERIFIED_USERNAME": "tests@ringfence.test",
@@ -56,7 +56,7 @@ ENVIRONMENT = {
     "MARKUP": "2.0",
     "CURRENCY": "USD",
     "LOG_LEVEL": "WARNING",
-    # The journal lets tests, and nobody else, empty it.
+    # Only tests may TRUNCATE the journal.
     "PGOPTIONS": "-c ringfence.test=on",
     **TEST_LIMITS,
 }
@@ -66,7 +66,7 @@ _FORGOTTEN = ("EMAIL_URL", "ALLOWED_HOSTS", "METRICS_TOKEN", "PROMETHEUS_MULTIPR
 
 @contextlib.contextmanager
 def suite_services() -> Iterator[None]:
-    """Environment and services for this process; a run's first process starts what the environment doesn't name.
+    """Set the environment and start the services, unless the environment names them, in a run's first process.
 
     Parallel workers inherit the controller's services, and get a Redis database, prefixes and a `var` of their own.
     """
@@ -93,7 +93,7 @@ def suite_services() -> Iterator[None]:
 
 
 def _be_worker(worker: str) -> None:
-    """`gw0` keeps the database number given, `gw1` takes the next."""
+    """Give each worker a Redis database of its own: `gw0` the given number, `gw1` the next."""
     url = urlsplit(os.environ["REDIS_URL"])
     number = int(url.path.lstrip("/") or 0) + int(worker.removeprefix("gw"))
     os.environ["REDIS_URL"] = urlunsplit(url._replace(path=f"/{number}"))
@@ -105,7 +105,7 @@ def _be_worker(worker: str) -> None:
 
 @contextlib.contextmanager
 def _roles(url: str) -> Iterator[str]:
-    """Make the role without which the journal's switch does nothing, and one that production could run as; its URL.
+    """Create the role that the journal's setting requires, and one like production's; yield the URL of the second.
 
     The first stays on a server that isn't ours, where other runs may be using it.
     """
@@ -130,7 +130,7 @@ def _roles(url: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
-    """A short folder, locked while the run lives; those of runs that were killed are removed by the next."""
+    """Create a folder with a short path, locked during the run; remove folders of runs that were killed."""
     for old in Path(temporary_folder()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError), (old / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

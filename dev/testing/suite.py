@@ -1,4 +1,4 @@
-"""`make test`: every check, then every test; all of them run, and the end says which failed.
+"""`make test`: run every check and every test, and print at the end which failed.
 
 `python -m dev.testing.suite [lint]`. With CI set, what cannot be run is a failure.
 """
@@ -21,7 +21,7 @@ from dev.testing.services import ENVIRONMENT, LESSER_URL, suite_services
 PYTHON = sys.executable
 _NO_TESTS = 5  # pytest's exit code
 
-# What a production start demands and no secret of which anybody knows.
+# What a production start requires, with secrets that are unknown.
 PRODUCTION = {
     "DEBUG": "0",
     "ALLOWED_HOSTS": "ringfence.test",
@@ -96,7 +96,7 @@ def _passes(step: Step) -> bool:
 
 
 def _failing(steps: Sequence[Step]) -> list[str]:
-    """Names of those that fail, all run at the same time; what each said is printed when it has ended."""
+    """Run the steps at the same time and return the names of those that fail. Prints each one's output as it ends."""
     with contextlib.ExitStack() as files:
         running = []
         for step in steps:
@@ -116,7 +116,7 @@ def _failing(steps: Sequence[Step]) -> list[str]:
 
 
 def _also() -> tuple[Step, ...]:
-    """The quick tests of what has SQL of our own, on a second database, where CI names one."""
+    """Return the quick tests of code with SQL of our own on a second database, if CI names one."""
     url = os.environ.get("ALSO_DATABASE_URL")
     if not url:
         return ()
@@ -131,7 +131,7 @@ def _also() -> tuple[Step, ...]:
 
 
 def _browser_tests() -> list[str]:
-    """Names of what failed. Without a Chromium that is these tests in CI, and a plain word elsewhere."""
+    """Run the browser tests and return the names of what failed. Without Chromium they fail only in CI."""
     if chromium() is None:
         _install_chromium()
     if chromium() is not None:

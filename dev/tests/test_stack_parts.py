@@ -214,7 +214,7 @@ def test_what_dies_again_and_again_stops_everything() -> None:
 
 def test_the_deaf_are_killed_and_the_database_goes_last(tmp_path: Path) -> None:
     """A second Ctrl-C is in: no patience with what ignores the first."""
-    supervisor = Supervisor(Log(io.StringIO()), interrupts=2, patience=60)
+    supervisor = Supervisor(Log(io.StringIO()), interrupts=2, stop_seconds=60)
     seen = tmp_path / "seen"
     deaf = supervisor.start(_script("deaf", "trap '' TERM", tmp_path))
     watches = f"trap 'kill -0 {deaf.pid} && echo early > {seen} || echo last > {seen}; exit 0' INT"

@@ -1,4 +1,4 @@
-"""Verifications that ended without a code and whose money did not come back: gives it back."""
+"""Refund verifications that ended without a code and were not refunded."""
 
 from __future__ import annotations
 
