@@ -1,4 +1,4 @@
-"""Sockets: the origin, the cookies, then the consumers, which find out who it is."""
+"""The sockets' addresses, and what stands before them: the check of the origin, then the cookies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def socket_stack(router: Any) -> Any:
 
 
 class OriginMiddleware:
-    """Lets in our own pages (which then may come by their session), and programs, which send no Origin.
+    """Let in our own pages, which may use their session, and programs, which send no Origin. Refuse other pages.
 
     Channels' validator goes by ALLOWED_HOSTS, where another port of the host is as good and "*" lets in everyone.
     """
@@ -46,7 +46,7 @@ class OriginMiddleware:
 
 
 def is_ours(origin: str, *, host: str) -> bool:
-    """Whether a page of this origin may open sockets here: of this very host and port, or a trusted one."""
+    """Return whether a page of this origin may open sockets: one of this very host and port, or a trusted one."""
     if origin in settings.CSRF_TRUSTED_ORIGINS:
         return True
     parts = urlsplit(origin)

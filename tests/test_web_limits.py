@@ -21,7 +21,7 @@ from websockets.sync.client import connect
 from accounts import services as accounts
 from accounts.tests.factories import make_user
 from dev.testing.live import until
-from notifications.tests.sockets import tell
+from notifications.tests.sockets import announce
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -84,7 +84,7 @@ def test_a_body_somewhat_too_large_gets_a_sentence(live: LiveStack, chunked: boo
 def test_a_socket_that_does_not_read_is_closed_and_its_answers_are_not_kept(live: LiveStack) -> None:
     user = make_user()
     _, secret = accounts.create_api_key(user=user, name="test")
-    tell(user, 250, title="x" * 400)  # an answer to `resume` is over 160 kB
+    announce(user, 250, title="x" * 400)  # an answer to `resume` is over 160 kB
     before = _memory(live)
     with _raw_socket(live, user.pk) as client:
         _send_frame(client, {"type": "auth", "token": secret})

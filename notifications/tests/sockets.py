@@ -40,7 +40,7 @@ def in_thread(work: Callable[..., T]) -> Callable[..., Any]:
 
 
 def sign_in(user: User) -> str:
-    """The key of a new session, as signing in makes it."""
+    """Create a session, as signing in does. Return its key."""
     session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
@@ -49,8 +49,8 @@ def sign_in(user: User) -> str:
     return str(session.session_key)
 
 
-def tell(user: User, times: int = 1, *, title: str = "Maintenance") -> None:
-    """So many events that reach the inbox."""
+def announce(user: User, times: int = 1, *, title: str = "Maintenance") -> None:
+    """Record so many announcements, which reach the inbox."""
     for number in range(1, times + 1):
         data = {"title": f"{title} {number}", "text": "Tonight", "link": "/help"}
         with unit_of_work():
@@ -77,7 +77,7 @@ class Socket:
         return frame
 
     async def until(self, kind: str) -> dict[str, Any]:
-        """The next frame of this type; others on the way are passed over."""
+        """Return the next frame of this type, past others."""
         while (frame := await self.next())["type"] != kind:
             pass
         return frame
@@ -95,7 +95,7 @@ class Socket:
         await self.wire.send_to(text_data=text)
 
     async def is_silent(self) -> bool:
-        """Whether a ping's answer is the next thing to come."""
+        """Return whether the answer to a ping is the next frame."""
         await self.say(type="ping")
         return (await self.next())["type"] == "pong"
 
@@ -107,7 +107,7 @@ class Socket:
 
 @contextlib.asynccontextmanager
 async def opened(path: str, **given: Any) -> AsyncIterator[Socket]:
-    """An accepted socket, hung up at the end."""
+    """Open a socket, and disconnect it at the end."""
     socket = Socket(path, **given)
     assert await socket.open()
     try:
@@ -119,7 +119,7 @@ async def opened(path: str, **given: Any) -> AsyncIterator[Socket]:
 
 @contextlib.asynccontextmanager
 async def joined(user: User, **given: Any) -> AsyncIterator[Socket]:
-    """A signed-in customer's socket, its hello read."""
+    """Open a signed-in customer's socket, and read its hello."""
     session = await in_thread(sign_in)(user)
     async with opened(f"/ws/notifications/{user.pk}", session=session, **given) as socket:
         assert (await socket.next())["type"] == "hello"

@@ -14,7 +14,7 @@ from dev.testing.browser import Console
 from dev.testing.live import LiveStack
 from notifications.inbox import selectors
 from notifications.models import Inbox
-from notifications.tests.sockets import sign_in, tell
+from notifications.tests.sockets import announce, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -45,7 +45,7 @@ def test_more_comes_as_one_scrolls_and_stays_when_something_is_read_elsewhere(ce
         expect(rows).not_to_have_count(had)
     expect(centre.get_by_role("heading", name="Today")).to_have_count(1)
     rows.nth(50).get_by_role("checkbox").check()
-    tell(user)
+    announce(user)
     expect(rows).to_have_count(60)  # drawn anew, as many as there were, the new one on top
     expect(rows.first).to_have_attribute("data-seq", "61")
     expect(rows.nth(51).get_by_role("checkbox")).to_be_checked()
@@ -89,7 +89,7 @@ def test_deleting_what_is_selected_is_asked_about_once(centre: Page, user: User)
     centre.get_by_role("button", name="Delete").click()
     question = centre.get_by_role("dialog")
     expect(question).to_contain_text("This can't be undone")
-    tell(user)
+    announce(user)
     expect(centre.locator("[data-unread-badge]")).to_have_text("61")  # what comes meanwhile waits for the answer
     expect(centre.locator(".inbox-row").first).to_have_attribute("data-seq", "60")
     question.get_by_role("button", name="Delete").click()

@@ -16,17 +16,17 @@ from notifications.inbox.services import archive, mark_read
 from notifications.models import Notification
 from notifications.realtime import frames, publish
 from notifications.sockets import tickets
-from notifications.tests.sockets import Socket, in_thread, joined, opened, sign_in, tell
+from notifications.tests.sockets import Socket, announce, in_thread, joined, opened, sign_in
 from wallet.tests.factories import funded
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
 make = in_thread(make_user)
 
 
-async def test_the_hello_says_where_everything_stands(settings):
+async def test_the_hello_has_the_position_and_the_balance(settings):
     user = await make()
     await in_thread(funded)(user, 20_00)
-    await in_thread(tell)(user, 2)
+    await in_thread(announce)(user, 2)
     seen = await in_thread(Notification.objects.filter(user=user).count)()
     session = await in_thread(sign_in)(user)
     async with opened(f"/ws/notifications/{user.pk}", session=session) as socket:
@@ -43,7 +43,7 @@ async def test_the_hello_says_where_everything_stands(settings):
         }
 
 
-async def test_a_newcomer_stands_at_zero():
+async def test_a_new_customer_is_at_zero():
     user = await make()
     async with opened("/ws/balance", session=await in_thread(sign_in)(user)) as socket:
         hello = await socket.next()
@@ -51,7 +51,7 @@ async def test_a_newcomer_stands_at_zero():
 
 
 @pytest.mark.parametrize("staff", [False, True])
-async def test_nobody_listens_to_another_staff_neither(staff):
+async def test_a_socket_refuses_other_users_and_staff(staff):
     user = await make()
     other = await make(is_staff=staff)
     async with opened(f"/ws/notifications/{user.pk}", session=await in_thread(sign_in)(other)) as socket:
@@ -75,7 +75,7 @@ async def test_the_console_gets_alerts_and_not_its_readers_own_inbox():
     staff = await make(is_staff=True, is_superuser=True)
     async with opened("/ws/console", session=await in_thread(sign_in)(staff)) as socket:
         await socket.next()
-        await in_thread(tell)(staff)
+        await in_thread(announce)(staff)
         await in_thread(publish.send)([publish.to_staff(frames.Alert(id=1, rule="drift", severity="critical"))])
         assert await socket.next() == {"type": "alert", "id": 1, "rule": "drift", "severity": "critical"}
 
@@ -131,7 +131,7 @@ async def test_a_key_without_read_is_not_let_in():
         assert await socket.close_code() == 4403
 
 
-async def test_whoever_does_not_sign_in_in_time_is_closed(settings):
+async def test_a_socket_that_does_not_sign_in_in_time_is_closed(settings):
     settings.AUTH_FRAME_SECONDS = 0
     async with opened("/ws/balance", origin=None) as socket:
         assert await socket.close_code() == 4401
@@ -314,7 +314,7 @@ async def test_the_balance_socket_gets_balances_alone():
     user = await make()
     async with opened("/ws/balance", session=await in_thread(sign_in)(user)) as socket:
         await socket.next()
-        await in_thread(tell)(user)
+        await in_thread(announce)(user)
         await in_thread(_publish_balance)(user, version=7)
         assert (await socket.next())["version"] == 7
         await socket.say(type="subscribe", channel="notifications")
@@ -331,10 +331,10 @@ async def test_a_balance_reaches_every_socket_of_its_customer_and_no_other():
         assert await third.is_silent()
 
 
-async def test_resume_tells_all_that_is_missing_in_order():
+async def test_resume_sends_all_that_is_missing_in_order():
     user = await make()
     async with joined(user) as socket:
-        await in_thread(tell)(user, 5)
+        await in_thread(announce)(user, 5)
         await _drain(socket)
         await socket.say(type="resume", after=2)
         told = await socket.all_until("resumed")
@@ -345,7 +345,7 @@ async def test_resume_tells_all_that_is_missing_in_order():
 
 async def test_resume_passes_over_what_was_put_away_and_still_reaches_the_end():
     user = await make()
-    await in_thread(tell)(user, 4)
+    await in_thread(announce)(user, 4)
     hidden = await in_thread(Notification.objects.get)(user=user, seq=4)
     await in_thread(archive)(user=user, ids=[hidden.pk])
     async with joined(user) as socket:
@@ -358,7 +358,7 @@ async def test_resume_passes_over_what_was_put_away_and_still_reaches_the_end():
 async def test_resume_of_too_much_is_a_reset(settings):
     settings.RESUME_LIMIT = 3
     user = await make()
-    await in_thread(tell)(user, 4)
+    await in_thread(announce)(user, 4)
     async with joined(user) as socket:
         await socket.say(type="resume", after=1)
         assert (await socket.all_until("resumed"))[-1]["seq"] == 4
@@ -372,11 +372,11 @@ async def test_a_client_ahead_of_the_database_is_reset():
         assert await socket.next() == {"type": "reset", "seq": 0}
 
 
-async def test_a_pong_says_where_the_inbox_and_the_journal_stand():
+async def test_a_pong_has_the_position_of_the_inbox_and_the_journal():
     user = await make()
     async with joined(user) as socket:
         await in_thread(funded)(user, 1_00)
-        await in_thread(tell)(user)
+        await in_thread(announce)(user)
         seq = await in_thread(Notification.objects.filter(user=user).count)()
         await _drain(socket)
         await socket.say(type="ping")
@@ -385,7 +385,7 @@ async def test_a_pong_says_where_the_inbox_and_the_journal_stand():
 
 async def test_reading_on_one_socket_changes_the_badge_of_the_others():
     user = await make()
-    await in_thread(tell)(user, 3)
+    await in_thread(announce)(user, 3)
     first = await in_thread(Notification.objects.get)(user=user, seq=1)
     async with joined(user) as one, joined(user) as other:
         await one.say(type="read", ids=[first.pk])
@@ -395,7 +395,7 @@ async def test_reading_on_one_socket_changes_the_badge_of_the_others():
 
 async def test_anothers_notification_is_not_read():
     user, other = await make(), await make()
-    await in_thread(tell)(user)
+    await in_thread(announce)(user)
     mine = await in_thread(Notification.objects.get)(user=user)
     async with joined(other) as socket:
         await socket.say(type="read", ids=[mine.pk])
@@ -416,7 +416,7 @@ async def test_a_key_reads_notifications_only_where_it_may_manage():
 
 async def test_reading_through_the_page_reaches_the_sockets():
     user = await make()
-    await in_thread(tell)(user, 2)
+    await in_thread(announce)(user, 2)
     async with joined(user) as socket:
         await in_thread(mark_read)(user=user, all=True)
         frame = await socket.next()

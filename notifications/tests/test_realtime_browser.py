@@ -11,7 +11,7 @@ from activity.services import record
 from config.lib.unit_of_work import unit_of_work
 from notifications.inbox.services import mark_read
 from notifications.models import Notification
-from notifications.tests.sockets import sign_in, tell
+from notifications.tests.sockets import announce, sign_in
 from wallet.tests.factories import funded
 
 pytestmark = pytest.mark.browser
@@ -80,7 +80,7 @@ def test_two_tabs_show_balance_badge_and_toast_of_the_same_event(tab, user):
 
 
 def test_reading_in_one_tab_clears_the_badge_of_the_other(tab, user):
-    tell(user, 2)
+    announce(user, 2)
     opened(tab)
     expect(tab.locator("[data-unread-badge]")).to_have_text("2")
     mark_read(user=user, all=True)
@@ -89,7 +89,7 @@ def test_reading_in_one_tab_clears_the_badge_of_the_other(tab, user):
 
 def test_medium_news_change_the_badge_without_a_toast(tab, user):
     opened(tab)
-    tell(user)
+    announce(user)
     expect(tab.locator("[data-unread-badge]")).to_have_text("1")
     refund(user)
     expect(tab.locator(".toast", has_text="Instant Refund")).to_be_visible()

@@ -18,7 +18,7 @@ from accounts.tests.factories import make_user
 from config.lib.backoff import Backoff
 from notifications.realtime import frames, publish
 from notifications.sockets import hub, outbox, redis_link
-from notifications.tests.sockets import in_thread, joined, sign_in, tell
+from notifications.tests.sockets import announce, in_thread, joined, sign_in
 from verifications.models import Status, Verification
 from verifications.tests.factories import make_service
 from wallet.tests.factories import funded
@@ -49,10 +49,10 @@ def waiting(user) -> Verification:
 
 @pytest.mark.asyncio
 @pytest.mark.django_db(transaction=True)
-async def test_without_redis_a_socket_opens_and_is_told_from_the_database(no_redis):
+async def test_without_redis_a_socket_opens_and_gets_its_position_from_the_database(no_redis):
     user = await make()
     async with joined(user) as socket:
-        await in_thread(tell)(user)
+        await in_thread(announce)(user)
         assert await socket.next() == {"type": "pong", "seq": 1, "version": 0}
         await socket.say(type="resume", after=0)
         assert (await socket.all_until("resumed"))[0]["type"] == "notification"
@@ -60,36 +60,36 @@ async def test_without_redis_a_socket_opens_and_is_told_from_the_database(no_red
 
 @pytest.mark.asyncio
 @pytest.mark.django_db(transaction=True)
-async def test_when_redis_comes_back_sockets_are_told_where_things_stand_and_live_again(no_redis, settings, request):
+async def test_when_redis_comes_back_sockets_get_their_position_and_then_frames_again(no_redis, settings, request):
     working = get_channel_layer()._kwargs["hosts"][0]["address"]
     user = await make()
     async with joined(user) as socket:
         settings.REDIS_URL = working
-        await in_thread(tell)(user)
+        await in_thread(announce)(user)
         assert (await socket.until("pong"))["seq"] == 1
         await linked()
         publish.guard.is_down = False
-        await in_thread(tell)(user)
+        await in_thread(announce)(user)
         assert (await socket.until("notification"))["seq"] == 2
 
 
 @pytest.mark.asyncio
 @pytest.mark.django_db(transaction=True)
-async def test_a_link_that_redis_cuts_is_made_again_and_what_was_missed_is_told(redis_server, monkeypatch):
+async def test_a_link_that_redis_cuts_is_made_again_and_sockets_get_their_position(redis_server, monkeypatch):
     user = await make()
     async with joined(user) as socket:
         monkeypatch.setattr(hub, "_RETRIES", Backoff(base=0.0, longest=0.0))
-        await in_thread(_cut_link)(redis_server)
         await in_thread(_commit_unpublished)(user)
+        await in_thread(_cut_link)(redis_server)
         assert await socket.next() == {"type": "pong", "seq": 1, "version": 0}
         await linked()
-        await in_thread(tell)(user)
+        await in_thread(announce)(user)
         assert (await socket.until("notification"))["seq"] == 2
 
 
 @pytest.mark.asyncio
 @pytest.mark.django_db(transaction=True)
-async def test_who_comes_in_before_the_first_link_is_up_is_told_what_happened_meanwhile(monkeypatch):
+async def test_a_socket_that_joins_before_the_first_link_is_up_gets_its_position_then(monkeypatch):
     send, up = aioredis.Connection.send_command, asyncio.Event()
 
     async def late(self, *words, **options):
@@ -218,7 +218,7 @@ async def test_a_reader_too_slow_for_its_frames_starts_again(monkeypatch):
 
 @pytest.mark.asyncio
 @pytest.mark.django_db(transaction=True)
-async def test_following_a_verification_tells_its_state_and_then_its_changes():
+async def test_following_a_verification_sends_its_state_and_then_its_changes():
     user = await make()
     verification = await in_thread(waiting)(user)
     channel = f"verification:{verification.pk}"
@@ -250,7 +250,7 @@ async def test_anothers_verification_can_not_be_followed():
 
 @pytest.mark.asyncio
 @pytest.mark.django_db(transaction=True)
-async def test_resume_tells_the_open_verifications_too():
+async def test_resume_sends_the_open_verifications_too():
     user = await make()
     verification = await in_thread(waiting)(user)
     async with joined(user) as socket:
@@ -308,5 +308,5 @@ def _commit_unpublished(user) -> None:
     from django.db import transaction
 
     with transaction.atomic():
-        tell(user)
+        announce(user)
         transaction.get_connection().run_on_commit.clear()

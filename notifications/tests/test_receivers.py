@@ -56,7 +56,7 @@ def heard(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: A
     return run
 
 
-def test_a_movement_tells_its_owner_the_new_balance(user: User, heard: Any) -> None:
+def test_a_movement_sends_its_owner_the_new_balance(user: User, heard: Any) -> None:
     [(to, frame)] = heard(lambda: funded(user, 500), "balance_update")
 
     row = Transaction.objects.get()
@@ -77,7 +77,7 @@ def test_a_movement_tells_its_owner_the_new_balance(user: User, heard: Any) -> N
     }
 
 
-def test_a_hold_tells_what_is_available(user: User, heard: Any) -> None:
+def test_a_hold_sends_what_is_available(user: User, heard: Any) -> None:
     funded(user, 500)
 
     work = lambda: wallet.hold(user=user, amount=200, reference="verification:1", description="A number")  # noqa: E731
@@ -119,7 +119,7 @@ def test_the_console_hears_of_an_alert_once(user: User, heard: Any) -> None:
         (verifications_signals.verification_updated, {}),
     ],
 )
-def test_a_verification_is_told_as_it_stands_after_the_commit(
+def test_a_verification_is_sent_as_it_is_after_the_commit(
     user: User, heard: Any, signal: Any, news: dict[str, str]
 ) -> None:
     verification = make_verification(user)
@@ -139,7 +139,7 @@ def test_a_verification_is_told_as_it_stands_after_the_commit(
     "signal",
     [payments_signals.payment_initiated, payments_signals.payment_failed, payments_signals.payment_expired],
 )
-def test_a_payment_is_told_where_it_stands(user: User, heard: Any, signal: Any) -> None:
+def test_a_payments_status_is_sent(user: User, heard: Any, signal: Any) -> None:
     payment = Payment.objects.create(
         user=user, gateway="stripe", amount=2_000, currency="USD", expires_at=timezone.now(), failure_reason="Declined"
     )
