@@ -43,8 +43,8 @@ class ServiceListing:
 NumberState = Literal["waiting", "completed", "cancelled", "timed_out", "failed", "unknown"]
 
 
-class Rows(list[T]):
-    """The rows of a list that could be read, and how many could not: those may be anything."""
+class PartialList(list[T]):
+    """The rows of the provider's list that could be read, and how many could not: those may be anything."""
 
     def __init__(self, rows: Iterable[T] = (), *, unreadable: int = 0) -> None:
         super().__init__(rows)
@@ -156,7 +156,7 @@ class Provider(Protocol):
 
     name: str
 
-    def services(self) -> Rows[ServiceListing]:
+    def services(self) -> PartialList[ServiceListing]:
         """Return what the provider sells."""
 
     def quote(self, spec: Spec) -> Quote:
@@ -187,7 +187,7 @@ class Provider(Protocol):
     def report_many(self, provider_ids: Sequence[str], *, concurrency: int) -> Mapping[str, RemoteError | None]:
         """Report many at once, as `fetch_many` fetches them; None where it was done."""
 
-    def recent(self, *, since: datetime) -> Rows[Sale]:
+    def recent(self, *, since: datetime) -> PartialList[Sale]:
         """Return all numbers sold to us since then, in no order that could be relied on."""
 
     def balance(self) -> Decimal:

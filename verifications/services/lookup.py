@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from config.lib.remote.errors import OutcomeUnknown, RemoteError
 from verifications import providers
 from verifications.models import Status, Verification
-from verifications.providers.base import Rows, Sale
+from verifications.providers.base import PartialList, Sale
 
 CLOCK_SKEW = timedelta(minutes=1)  # between the provider's clock and ours
 
@@ -35,9 +35,9 @@ class ProviderSales:
     def __init__(self, *, since: datetime) -> None:
         self._since = since
         self._lock = threading.Lock()
-        self._read: dict[str, Rows[Sale] | RemoteError] = {}
+        self._read: dict[str, PartialList[Sale] | RemoteError] = {}
 
-    def of(self, provider: str) -> Rows[Sale]:
+    def of(self, provider: str) -> PartialList[Sale]:
         """Return the provider's list. Raises RemoteError where it can't be read."""
         with self._lock:
             if provider not in self._read:

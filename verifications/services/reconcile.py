@@ -15,7 +15,7 @@ from config.lib.remote.errors import Rejected, RemoteError
 from config.lib.unit_of_work import unit_of_work
 from verifications import providers, signals
 from verifications.models import Status, Verification
-from verifications.providers.base import Provider, Rows, Sale, TooEarly
+from verifications.providers.base import PartialList, Provider, Sale, TooEarly
 from verifications.services import lookup
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,9 @@ def _report_orphan(provider: Provider, report: Report, sale: Sale, *, execute: b
     _add(report, sale, "orphan", action, cost=sale.cost)
 
 
-def _report_missing(provider: Provider, report: Report, listed: Rows[Sale], *, since: datetime, now: datetime) -> None:
+def _report_missing(
+    provider: Provider, report: Report, listed: PartialList[Sale], *, since: datetime, now: datetime
+) -> None:
     """Report what we bought and they don't list, and that rows of the list can't be read, which may be these.
 
     At the edges of the time the two clocks may differ.

@@ -17,7 +17,7 @@ from config.lib.remote.errors import Rejected, RemoteError
 from dev.sandbox.catalogue import OFFERS
 from verifications import catalogue_data, errors, providers, services, signals
 from verifications.models import Category, Offer, Service, Status, Verification
-from verifications.providers.base import OutOfStock, Rows
+from verifications.providers.base import OutOfStock, PartialList
 from verifications.selectors import services_for_sale
 from verifications.services import catalogue
 from verifications.tests.factories import make_offer
@@ -483,7 +483,7 @@ def test_a_sync_costs_as_many_queries_for_all_services_as_for_three(shop, settin
     everything = provider.services()
     counts = []
     for listings in (everything[:3], everything):
-        monkeypatch.setattr(provider, "services", lambda listings=listings: Rows(listings))
+        monkeypatch.setattr(provider, "services", lambda listings=listings: PartialList(listings))
         with CaptureQueriesContext(connection) as queries:
             services.sync_catalogue(now=NOW)
         counts.append(len(queries))

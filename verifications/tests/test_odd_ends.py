@@ -87,7 +87,7 @@ def test_an_answer_that_comes_after_we_gave_up_gives_its_number_back(
     assert_balanced(shop, user=customer)
 
 
-def test_only_the_tables_moves_are_made(waiting: Verification) -> None:
+def test_only_the_transitions_of_the_table_are_made(waiting: Verification) -> None:
     allowed = {(old, new) for old, news in TRANSITIONS.items() for new in news}
     for old in Status.values:
         for new in Status.values:
@@ -97,7 +97,7 @@ def test_only_the_tables_moves_are_made(waiting: Verification) -> None:
                     transition(waiting, new, now=timezone.now())
 
 
-def test_a_move_from_a_status_that_is_past_is_lost(waiting: Verification) -> None:
+def test_a_transition_from_a_past_status_is_not_made(waiting: Verification) -> None:
     late = Verification.objects.get()
     assert transition(waiting, Status.COMPLETED, now=timezone.now())
     assert not transition(late, Status.CANCELLED, now=timezone.now())

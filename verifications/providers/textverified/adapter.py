@@ -24,8 +24,8 @@ from verifications.providers import event_loop
 from verifications.providers.base import (
     IncomingText,
     Number,
+    PartialList,
     Quote,
-    Rows,
     Sale,
     ServiceListing,
     Spec,
@@ -55,8 +55,8 @@ class TextVerified:
         self._client_key: tuple[int, Credentials] | None = None
         self._forked_clients: list[Client] = []
 
-    def services(self) -> Rows[ServiceListing]:
-        async def work(client: Client, attempt: Attempt) -> Rows[ServiceListing]:
+    def services(self) -> PartialList[ServiceListing]:
+        async def work(client: Client, attempt: Attempt) -> PartialList[ServiceListing]:
             body = await client.get("/services", {"numberType": "mobile", "reservationType": "verification"})
             return _readable(mapping.parse_list(body), mapping.parse_service, "services")
 
@@ -139,10 +139,10 @@ class TextVerified:
         works = {provider_id: _report_work(provider_id) for provider_id in provider_ids}
         return self._run_many("report", works, concurrency)
 
-    def recent(self, *, since: datetime) -> Rows[Sale]:
+    def recent(self, *, since: datetime) -> PartialList[Sale]:
         """Return the sales since then. The list is read to its end, unless it has proved to fall in time before."""
 
-        async def work(client: Client, attempt: Attempt) -> Rows[Sale]:
+        async def work(client: Client, attempt: Attempt) -> PartialList[Sale]:
             found: dict[str, Sale] = {}
             unreadable, falling, last, older = 0, True, None, 0
             query: dict[str, str] | None = {}
@@ -158,7 +158,7 @@ class TextVerified:
                     older += sale.created_at < since and (last is None or sale.created_at < last)
                     last = sale.created_at
                 if query is None or (falling and older >= _OLDER_ROWS_THAT_END):
-                    return Rows(found.values(), unreadable=unreadable)
+                    return PartialList(found.values(), unreadable=unreadable)
             raise Unavailable("too many pages of verifications")
 
         return self._run("recent", work, limit=_PAGES_LIMIT_SECONDS)
@@ -301,13 +301,13 @@ def _fetch_work(provider_id: str, *, waiting_too: bool) -> Work[Number]:
     return work
 
 
-def _readable(rows: Iterable[Any], read: Callable[[Any], T], what: str) -> Rows[T]:
+def _readable(rows: Iterable[Any], read: Callable[[Any], T], what: str) -> PartialList[T]:
     """Return the rows that can be read; the others are counted and logged."""
     found, unreadable = mapping.parse_rows(rows, read)
     if unreadable:
         metrics.provider_rows_unreadable_total.labels(TextVerified.name, what).inc(unreadable)
         log.warning("%s of %s rows of %s can't be read", unreadable, unreadable + len(found), what)
-    return Rows(found, unreadable=unreadable)
+    return PartialList(found, unreadable=unreadable)
 
 
 def _page(body: Any) -> tuple[list[Any], dict[str, str] | None]:
