@@ -149,7 +149,7 @@ class Hub:
 
     async def stay_linked(self) -> None:
         """Pass on what the link receives, and make it again whenever it is lost, until cancelled."""
-        failures, lost = 0, False
+        retries, failures, lost = _RETRIES, 0, False
         while True:
             raise_if_cancelled()
             try:
@@ -171,7 +171,7 @@ class Hub:
             self._link_known.set()
             self._catch_up()
             failures += 1
-            await asyncio.sleep(_RETRIES.after(failures))
+            await asyncio.sleep(retries.after(failures))
 
     def _deliver(self, channel: bytes, data: bytes) -> None:
         members = self._groups.get(channel)
