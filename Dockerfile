@@ -16,7 +16,7 @@ COPY . .
 RUN python manage.py collectstatic --no-input && mkdir -p var && chown -R ringfence var
 USER ringfence
 EXPOSE 8000
-# Whatever the Host: see config/probes.py. For sockets too, which listen on the same port.
+# Whatever the Host: see ProbesMiddleware in config/middleware.py. For sockets too, which listen on the same port.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/live', timeout=4)"]
 # Pages and API. Sockets: python -m config.web -b 0.0.0.0 -p 8000 config.asgi:application

@@ -1,7 +1,6 @@
-"""Signs of life: a small task goes through each queue and leaves one, and so does the beat each time it looks.
+"""Heartbeats: a small task goes through each queue and records one, and so does the beat.
 
-They are kept in Redis, each as a key that Redis forgets after a day: how long that is still to come says how old it
-is, by the clock of Redis alone.
+Each is a key in Redis that expires after a day: its remaining time tells its age by the clock of Redis alone.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ BEAT = "beat"
 _KEEP_MS = 86_400_000
 
 
-def note(name: str) -> None:
-    """Leave a sign of life. Raises RedisError."""
+def record(name: str) -> None:
+    """Record a heartbeat of a queue or of the beat. Raises RedisError."""
     redis().set(_key(name), "", px=_KEEP_MS)
 
 
 def ages() -> dict[str, float | None]:
-    """Return the seconds since the last sign of life of each queue and the beat, None for none in a day.
+    """Return the seconds since the last heartbeat of each queue and the beat, None for none in a day.
 
     Raises RedisError.
     """
@@ -38,12 +37,12 @@ def ages() -> dict[str, float | None]:
     return {name: (_KEEP_MS - ms) / 1000 if ms >= 0 else None for name, ms in zip(names, left, strict=True)}
 
 
-def silent() -> list[str]:
-    """Return the queues, and `beat`, of which nothing was seen for QUEUE_SILENT_SECONDS. Raises RedisError."""
+def silent_queues() -> list[str]:
+    """Return the queues, and `beat`, without a heartbeat for QUEUE_SILENT_SECONDS. Raises RedisError."""
     return [name for name, age in ages().items() if age is None or age > settings.QUEUE_SILENT_SECONDS]
 
 
-def lengths() -> dict[str, int]:
+def queue_lengths() -> dict[str, int]:
     """Return how many tasks wait in each queue. Raises RedisError."""
     with redis().pipeline(transaction=False) as pipeline:
         for queue in settings.WORKER_QUEUES:
@@ -51,14 +50,14 @@ def lengths() -> dict[str, int]:
         return dict(zip(settings.WORKER_QUEUES, pipeline.execute(), strict=True))
 
 
-class Collector:
-    """For `/metrics`: read as it is asked for, since no process of its own knows it."""
+class QueueCollector:
+    """The queues' metrics, read from Redis when `/metrics` is asked for, since no process knows them."""
 
     def collect(self) -> Iterator[Metric]:
         age = GaugeMetricFamily("queue_heartbeat_age_seconds", "Since the last sign of life", labels=["queue"])
         waiting = GaugeMetricFamily("queue_waiting", "Tasks that wait in the queue", labels=["queue"])
         try:
-            seen, counted = ages(), lengths()
+            seen, counted = ages(), queue_lengths()
         except RedisError:
             return
         for name, seconds in seen.items():

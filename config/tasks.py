@@ -7,4 +7,4 @@ from config import heartbeats
 
 @shared_task
 def heartbeat(queue: str) -> None:
-    heartbeats.note(queue)
+    heartbeats.record(queue)

@@ -25,7 +25,7 @@ from verifications import selectors as verifications
 from wallet import selectors as wallets
 
 _QUEUES = CollectorRegistry()
-_QUEUES.register(heartbeats.Collector())
+_QUEUES.register(heartbeats.QueueCollector())
 
 
 @never_cache
@@ -74,7 +74,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     except DatabaseError as error:
         return JsonResponse({"status": "down", "database": type(error).__name__}, status=503)
     try:
-        silent = heartbeats.silent()
+        silent = heartbeats.silent_queues()
     except RedisError as error:
         return JsonResponse({"status": "degraded", "database": "ok", "redis": type(error).__name__})
     if silent:

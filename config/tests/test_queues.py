@@ -140,4 +140,4 @@ def test_metrics_show_the_age_of_each_sign_of_life_and_what_waits(client: Client
 def everybody_is_heard() -> None:
     for queue in project.WORKER_QUEUES:
         tasks.heartbeat(queue)
-    heartbeats.note(heartbeats.BEAT)
+    heartbeats.record(heartbeats.BEAT)

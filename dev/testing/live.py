@@ -241,7 +241,7 @@ class Beat(threading.Thread):
 
     def run(self) -> None:
         from config import heartbeats
-        from config.beat import waits
+        from config.beat import is_queued
         from config.celery import app
 
         entries = {
@@ -255,8 +255,8 @@ class Beat(threading.Thread):
                     due[name] = now + entry["schedule"]
                     # The test may have stopped Redis; a real beat tries again too.
                     with contextlib.suppress(OSError, OperationalError, redis_client.RedisError):
-                        heartbeats.note(heartbeats.BEAT)
-                        if not waits(entry["task"], **entry.get("options", {})):
+                        heartbeats.record(heartbeats.BEAT)
+                        if not is_queued(entry["task"], **entry.get("options", {})):
                             app.send_task(entry["task"], entry.get("args"), **entry.get("options", {}))
 
     def stop(self) -> None:

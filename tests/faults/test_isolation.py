@@ -200,7 +200,7 @@ def test_a_task_that_never_returns_is_ended_and_everything_else_goes_on(
 ) -> None:
     (row,) = bought(drill.user, 1)
     workers = deployed(PROVIDER_TIMEOUT_SECONDS="1000")
-    until(lambda: heartbeats.silent() == [], "every queue is heard of")
+    until(lambda: heartbeats.silent_queues() == [], "every queue is heard of")
     before = seconds_until_codes(drill, bought(drill.user, 1))
     drill.sandbox.fault("GET .*/services", "slow:600", times=10)
     slots = 2
@@ -225,7 +225,7 @@ def test_a_task_that_never_returns_is_ended_and_everything_else_goes_on(
 def test_a_killed_worker_leaves_no_process_at_work_and_is_there_again(drill: Drill, deployed: Start, say: Say) -> None:
     coming = bought(drill.user, 1)
     workers = deployed()
-    until(lambda: heartbeats.silent() == [], "every queue is heard of")
+    until(lambda: heartbeats.silent_queues() == [], "every queue is heard of")
     assert workers.process is not None
     (main,) = [pid for pid in children(workers.process.pid) if len(children(pid)) == 2][:1]
     slots = children(main)
@@ -233,7 +233,7 @@ def test_a_killed_worker_leaves_no_process_at_work_and_is_there_again(drill: Dri
     os.kill(main, signal.SIGKILL)
     until(lambda: not any(is_alive(pid) for pid in slots), "its slots are gone with it", seconds=10)
     drill.stack.redis.delete(*(heartbeats._key(queue) for queue in queues()))
-    until(lambda: heartbeats.silent() == [], "every queue is heard of again", seconds=60)
+    until(lambda: heartbeats.silent_queues() == [], "every queue is heard of again", seconds=60)
     say(f"a killed worker: every queue is at work again after {time.monotonic() - began:.1f} s")
     seconds_until_codes(drill, coming)
     drill.stack.stop_beat()
@@ -260,7 +260,7 @@ def test_clocks_a_minute_apart_lose_nothing(drill: Drill, deployed: Start, say: 
     coming, staying, ending = (bought(drill.user, 1) for _ in range(3))
     path = os.pathsep.join(filter(None, (CLOCK, os.environ.get("PYTHONPATH"))))
     deployed(PYTHONPATH=path, CLOCK_SHIFT_SECONDS=str(shift))
-    until(lambda: heartbeats.silent() == [], "every queue is heard of")
+    until(lambda: heartbeats.silent_queues() == [], "every queue is heard of")
     for name, options in (("expires", {"expires": 30}), ("stays", {})):
         app.send_task("config.tasks.heartbeat", [name], queue="end", **options)
     over_at = timezone.now() + timedelta(seconds=40)  # by a clock that is ahead it is over, with the grace
