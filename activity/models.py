@@ -48,6 +48,12 @@ class Activity(models.Model):
     def __str__(self) -> str:
         return f"{self.event} of {self.user_id}"
 
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Everything but whose it is: two events of the same content read the same to two customers."""
+        resource, origin = (self.resource_type, self.resource_id), (self.actor, self.ip_address, self.user_agent)
+        return self.event, resource, origin, self.created_at, tuple(self.data.items())
+
 
 class Alert(models.Model):
     """Something staff should look at, once a rule and cause."""

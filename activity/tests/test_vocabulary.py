@@ -4,6 +4,7 @@ import string
 from typing import Any
 
 import pytest
+from django.db import DataError
 
 from accounts.tests.factories import make_user
 from activity import events, services, wording
@@ -147,3 +148,9 @@ def test_an_old_row_without_a_field_that_came_later_still_reads() -> None:
     shown = wording.values("low_balance", {})
 
     assert wording.fill("{balance} left", shown) == "… left"
+
+
+@pytest.mark.django_db
+def test_what_does_not_fit_its_column_is_refused_and_not_cut_off() -> None:
+    with pytest.raises(DataError):
+        happened(make_user(), resource=("payment", "x" * 65))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.dispatch import receiver
+from msgspec import structs
 
 from activity import selectors, signals
 from activity.models import Activity, Alert
@@ -18,8 +19,11 @@ def notify_customers(activities: Sequence[Activity], **_kwargs: Any) -> None:
     services.notify(activities=activities)
 
     def build() -> Iterator[tuple[int, frames.Activity]]:
+        rendered: dict[Any, frames.Activity] = {}
         for activity in activities:
-            yield activity.user_id, frames.activity(selectors.render(activity))
+            if activity.content not in rendered:
+                rendered[activity.content] = frames.activity(selectors.render(activity))
+            yield activity.user_id, structs.replace(rendered[activity.content], id=activity.pk)
 
     hints.push_many(build=build)
 

@@ -59,7 +59,7 @@ def test_an_event_of_the_catalogue_is_told_once() -> None:
     again = services.notify(activities=[activity])
 
     row = Notification.objects.get()
-    assert again == []
+    assert again == 0
     assert (row.user, row.seq, row.activity, row.category, row.priority) == (
         user,
         1,

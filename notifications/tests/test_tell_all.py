@@ -59,7 +59,7 @@ def test_each_customer_has_the_row_that_one_alone_would_have() -> None:
 def test_telling_all_again_tells_nobody() -> None:
     activities = announce(make_user(), make_user())
 
-    assert services.notify(activities=activities) == []
+    assert services.notify(activities=activities) == 0
     assert list(Inbox.objects.values_list("seq", "unread")) == [(1, 1), (1, 1)]
 
 

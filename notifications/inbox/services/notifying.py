@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, IntegrityError, connection
 from msgspec import structs
 from psycopg.pq import TransactionStatus
 
+from activity.events import ANNOUNCEMENT
 from activity.models import Activity
 from config.lib.metrics import notifications_total
 from config.lib.unit_of_work import after_commit
@@ -51,44 +51,38 @@ FROM event JOIN inbox USING (user_id) JOIN added USING (activity_id)
 """
 
 
-def notify(*, activities: Sequence[Activity]) -> list[Notification]:
+class Added(NamedTuple):
+    """A new row of an inbox, and what is unread by then."""
+
+    activity: Activity
+    pk: int
+    seq: int
+    unread: int
+
+
+def notify(*, activities: Sequence[Activity]) -> int:
     """Add a row to the inbox for each of these events that the catalogue has, and have it pushed to the sockets.
 
-    Return the new rows: none for an event that has one already. Call inside a transaction. A failure rolls back to a
-    savepoint, so it never undoes what the events are about; it is logged CRITICAL, and `sweep` adds the rows later.
+    Return how many were added: an event that has a row gets no other. Call inside a transaction. A failure rolls back
+    to a savepoint, so it never undoes what the events are about; it is logged CRITICAL, and `sweep` repeats it.
     """
     activities = [activity for activity in activities if activity.event in catalog.CATALOG]
     if not activities:
-        return []
+        return 0
     try:
         added = _insert(activities)
     except Exception as error:  # noqa: BLE001  whatever it is, the money that moved with it stays moved
         _report_failed(activities, error)
-        return []
-    notifications = [
-        Notification(
-            pk=added[activity.pk][0],
-            seq=added[activity.pk][1],
-            user=activity.user,
-            activity=activity,
-            category=catalog.CATALOG[activity.event].category,
-            priority=catalog.CATALOG[activity.event].priority,
-            created_at=activity.created_at,
-        )
-        for activity in activities
-        if activity.pk in added
-    ]
-    unread = {pk: left for pk, _, left in added.values()}
-    for notification in notifications:
-        after_commit(_count, notification.activity)
-    hints.push_many(build=lambda: _frames(notifications, unread))
-    return notifications
+        return 0
+    after_commit(_count, [row.activity for row in added])
+    hints.push_many(build=lambda: _frames(added))
+    return len(added)
 
 
-def _insert(activities: Sequence[Activity]) -> dict[int, tuple[int, int, int]]:
-    """Return the row's id, its seq and the unread count by activity.
+def _insert(activities: Sequence[Activity]) -> list[Added]:
+    """Add the rows in a savepoint.
 
-    The savepoint travels with the statement: one round trip, where Django's `atomic` would make three of it.
+    It travels with the statement: one round trip, where Django's `atomic` would make three of it.
     """
     notices = [catalog.CATALOG[activity.event] for activity in activities]
     values: dict[str, Any] = {
@@ -102,11 +96,12 @@ def _insert(activities: Sequence[Activity]) -> dict[int, tuple[int, int, int]]:
         try:
             cursor.execute(f"SAVEPOINT notifying; {_INSERT}; RELEASE SAVEPOINT notifying", values)
             cursor.nextset()
-            return {activity_id: (pk, seq, unread) for activity_id, pk, seq, unread in cursor.fetchall()}
+            added = {activity_id: row for activity_id, *row in cursor.fetchall()}
         except DatabaseError:
             if connection.connection.info.transaction_status == TransactionStatus.INERROR:
                 cursor.execute("ROLLBACK TO SAVEPOINT notifying; RELEASE SAVEPOINT notifying")
             raise
+    return [Added(activity, *added[activity.pk]) for activity in activities if activity.pk in added]
 
 
 def _report_failed(activities: Sequence[Activity], error: Exception) -> None:
@@ -131,26 +126,42 @@ def _report_failed(activities: Sequence[Activity], error: Exception) -> None:
         )
 
 
-def _frames(notifications: Sequence[Notification], unread: Mapping[int, int]) -> Iterator[tuple[int, ServerFrame]]:
-    """Yield the frames of each row with its user. What reads the same for many customers is rendered once."""
+def _frames(added: Sequence[Added]) -> Iterator[tuple[int, ServerFrame]]:
+    """Yield the frames of each row with its user. What reads the same to many customers is rendered once."""
     rendered: dict[Any, frames.Notification] = {}
-    for row in notifications:
-        activity, zone = row.activity, row.user.time_zone
-        alike = (activity.event, activity.resource_type, activity.resource_id, zone, tuple(activity.data.items()))
+    for activity, pk, seq, unread in added:
+        alike = activity.content, activity.user.time_zone
         if alike not in rendered:
+            notice = catalog.CATALOG[activity.event]
+            row = Notification(
+                pk=pk,
+                seq=seq,
+                user=activity.user,
+                activity=activity,
+                category=notice.category,
+                priority=notice.priority,
+                created_at=activity.created_at,
+            )
             rendered[alike] = frames.notification(rendering.render(row))
-        own = {"id": row.pk, "seq": row.seq, "created_at": frames.iso(row.created_at), "unread": unread[row.pk]}
-        yield row.user_id, structs.replace(rendered[alike], **own)
-        yield row.user_id, frames.unread(unread=unread[row.pk], seq=row.seq)
+        yield activity.user_id, structs.replace(rendered[alike], id=pk, seq=seq, unread=unread)
+        yield activity.user_id, frames.unread(unread=unread, seq=seq)
 
 
-def _count(activities: Sequence[Activity]) -> None:
-    for event, times in Counter(activity.event for activity in activities).items():
-        notifications_total.labels(type=event, success="true").inc(times)
-    for activity in activities:
-        log.info(
-            "Notification sent: Type=%s, User=%s",
-            activity.event,
-            activity.user_id,
-            extra={"user": activity.user_id, "notification_type": activity.event, "activity": activity.pk},
-        )
+def _count(added: Sequence[Sequence[Activity]]) -> None:
+    """Count and log: a line for each event, and one for all customers of an announcement."""
+    for activities in added:
+        customers: dict[str, list[Activity]] = {}
+        for activity in activities:
+            customers.setdefault(activity.event, []).append(activity)
+        for event, of_event in customers.items():
+            notifications_total.labels(type=event, success="true").inc(len(of_event))
+            if event == ANNOUNCEMENT.name and len(of_event) > 1:
+                log.info("Notifications sent: Type=%s, Users=%s", event, len(of_event))
+                continue
+            for activity in of_event:
+                log.info(
+                    "Notification sent: Type=%s, User=%s",
+                    event,
+                    activity.user_id,
+                    extra={"user": activity.user_id, "notification_type": event, "activity": activity.pk},
+                )

@@ -62,7 +62,7 @@ def sweep(*, now: datetime, since: datetime | None = None) -> Swept:
 def _add_missing(activity: Activity) -> bool:
     with connection.cursor() as cursor:  # locked first, since a failure inside `notify` is caught and logged as lost
         cursor.execute("SELECT FROM notifications_inbox WHERE user_id = %s FOR UPDATE", [activity.user_id])
-    is_notified = bool(notify(activities=[activity]))
+    is_notified = notify(activities=[activity]) == 1
     if activity.event in catalog.REFUND_EVENTS:
         activity_services.raise_alert(
             rule="refund_notification_failed",
