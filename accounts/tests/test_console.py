@@ -183,6 +183,15 @@ def test_every_list_of_the_console_can_be_searched() -> None:
     assert {label: status for label, status in answers.items() if status not in (200, 403)} == {}
 
 
+@pytest.mark.parametrize("extended", ["", "1"])
+def test_the_search_for_pages_finds_them_each_time(extended: str) -> None:
+    client = inside(staff())
+    for _ in range(2):  # the second time it comes from the cache
+        found = client.get("/admin/search/", {"s": "wallet", "extended": extended})
+        assert found.status_code == 200
+        assert "/admin/wallet/wallet/" in found.content.decode()
+
+
 def test_a_keys_hash_is_not_shown() -> None:
     from accounts import services
 

@@ -154,7 +154,7 @@ CACHES = {
         "VERSION": 2,  # 1 was pickled
         "OPTIONS": {
             # Reading a pickle runs what stands in it: who could write to Redis could run code here.
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SERIALIZER": "config.lib.redis.cache.CacheSerializer",
             # A dead Redis makes a cache miss, not an error page; rate limits then count in each process.
             "IGNORE_EXCEPTIONS": True,
             "SOCKET_CONNECT_TIMEOUT": 0.25,

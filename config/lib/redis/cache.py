@@ -7,18 +7,32 @@ refuse everybody; so a process without Redis goes on counting, and asks Redis ag
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import structlog
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.serializers.json import DjangoJSONEncoder
 from django_redis.cache import RedisCache
 from django_redis.exceptions import ConnectionInterrupted
+from django_redis.serializers.json import JSONSerializer
 
 from config.lib.redis.guard import Guard, RedisPaused
 
 log = structlog.get_logger(__name__)
 # One for the process: Django makes a cache object for each thread and each asynchronous request.
 guard = Guard(pause_seconds=2.0, errors=(ConnectionInterrupted,))
+
+
+class _Encoder(DjangoJSONEncoder):
+    def default(self, o: Any) -> Any:
+        return asdict(o) if is_dataclass(o) and not isinstance(o, type) else super().default(o)
+
+
+class CacheSerializer(JSONSerializer):
+    """Write values as JSON. A dataclass, as the console's search keeps, becomes a dict: templates read both alike."""
+
+    encoder_class = _Encoder
 
 
 class SharedCache(RedisCache):
