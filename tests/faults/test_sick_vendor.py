@@ -37,7 +37,7 @@ CANCEL = "POST .*/cancel$"
 QUOTE = "/pricing/verifications$"
 CHECKOUT = "POST /stripe/v1/checkout/sessions$"
 SHORTER = {"GATEWAY_TIMEOUT_SECONDS": "3"}  # a checkout is tried twice
-LIMIT = 1.0  # what others may wait at most, in seconds
+LIMIT = 1.0  # seconds that others may wait, beyond what they wait without the fault: the machine may be busy
 READS = {"live": "/health/live", "balance": "/api/wallet/balance", "list": "/api/v1/verify"}
 Call = Callable[[], requests.Response]
 _numbers = count()
@@ -155,7 +155,7 @@ def test_others_are_answered_while_a_vendor_hangs(drill: Drill, server: str, tim
         print(f"  {name}: {sick[name] * 1000:.0f} ms at most; without the fault {well[name] * 1000:.0f} ms")
     assert set(statuses) == expected, answers[0].text
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers if answer.status_code == 503)
-    assert {name: took for name, took in sick.items() if took >= LIMIT} == {}
+    assert {name: took for name, took in sick.items() if took >= LIMIT + well[name]} == {}
     drill.settles(*later)
 
 
