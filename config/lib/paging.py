@@ -61,6 +61,7 @@ def keyset_page(request: HttpRequest, rows: QuerySet[Any], *order: str, size: in
     """
     names = [name.removeprefix("-") for name in order]
     place = _decode(request.GET.get("before", ""), [rows.model._meta.get_field(name) for name in names])
+    first = place is None
     after = rows if place is None else beyond(rows, place, *order)
     found = list(after.order_by(*order)[: size + 1])
     query = request.GET.copy()
@@ -68,13 +69,10 @@ def keyset_page(request: HttpRequest, rows: QuerySet[Any], *order: str, size: in
     newest, older = query.urlencode(), ""
     if len(found) > size:
         found = found[:size]
-        query["before"] = "|".join(_encode(getattr(found[-1], name)) for name in names)
+        place = [getattr(found[-1], name) for name in names]
+        query["before"] = "|".join(value.isoformat() if isinstance(value, datetime) else str(value) for value in place)
         older = query.urlencode()
-    return Page(found, older, first=place is None, newest=newest)
-
-
-def _encode(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return Page(found, older, first, newest)
 
 
 def _decode(cursor: str, fields: Sequence[Field[Any, Any]]) -> list[Any] | None:

@@ -3,6 +3,7 @@
 import pytest
 
 from config.lib.remote.errors import OutcomeUnknown, Rejected, RemoteError, Throttled, Unavailable
+from config.lib.remote.retry_after import retry_after
 from verifications.providers import event_loop
 from verifications.providers.base import Number, Spec, Unexplained
 from verifications.providers.textverified import TextVerified, mapping
@@ -271,7 +272,7 @@ def test_a_loop_that_does_not_answer_says_so_of_every_number(provider, monkeypat
 
 @pytest.mark.parametrize(("given", "seconds"), [("nan", 5), ("inf", 600), ("-3", 1), ("7", 7), ("soon", 5), ("", 5)])
 def test_a_wait_that_is_no_number_is_five_seconds(given, seconds):
-    assert mapping.retry_after({"Retry-After": given}) == seconds
+    assert retry_after(given, longest=600.0) == seconds
 
 
 # --- a 4xx that lacks the vendor's own error code

@@ -14,10 +14,12 @@ import aiohttp
 from yarl import URL
 
 from config.lib.remote.errors import OutcomeUnknown, RemoteError, Throttled, Unavailable
+from config.lib.remote.retry_after import retry_after
 from verifications.providers.base import Unexplained
 from verifications.providers.textverified import mapping
 
 ROOT = "/api/pub/v2"
+_MAX_RETRY_AFTER = 600.0  # the vendor does not document the header
 _RENEW_BEFORE = 60.0  # seconds before its end; a shorter-lived token is renewed at half its life
 
 
@@ -215,7 +217,7 @@ def _checked(attempt: Attempt, reply: Reply, what: str) -> Reply:
         return reply
     if reply.status == 429:
         attempt.sent = False
-        raise Throttled(what, retry_after=mapping.retry_after(reply.headers))
+        raise Throttled(what, retry_after=retry_after(reply.headers.get("Retry-After"), longest=_MAX_RETRY_AFTER))
     if not 400 <= reply.status < 500 or reply.status == 408:
         raise attempt.unanswered(f"{what}: {reply.status}")
     if mapping.error_fields(reply.body)[0]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -64,7 +63,6 @@ _NAMES = {
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _NOT_STORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _PLACES = Decimal("0.0001")
-_MAX_RETRY_AFTER = 600.0
 _SECONDS = re.compile(r"(\d{1,5}) ?s(?:ec|\b)")
 
 
@@ -116,15 +114,6 @@ def seconds_in(description: str) -> float | None:
     """Return the seconds that a sentence like `… can be canceled in 12 seconds.` asks us to wait, None for none."""
     found = _SECONDS.search(description)
     return max(1.0, float(found[1])) if found else None
-
-
-def retry_after(headers: Mapping[str, str]) -> float:
-    """Return the seconds of a Retry-After, 1 to 600; 5 where it is no number, as the vendor does not document it."""
-    try:
-        seconds = float(headers.get("Retry-After", "5"))
-    except ValueError:
-        return 5.0
-    return 5.0 if math.isnan(seconds) else min(max(seconds, 1.0), _MAX_RETRY_AFTER)
 
 
 def parse_id(value: Any) -> str:
