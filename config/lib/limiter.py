@@ -22,8 +22,11 @@ Times = Sequence[datetime] | QuerySet[Any, datetime]
 def seconds_to_wait(times: Times, *, limit: int, now: datetime, per: timedelta = HOUR) -> int:
     """Return in how many whole seconds another one fits below `limit` in `per`; 0 where it fits now.
 
-    `times` says when it was done before, newest first; what is older than `per` doesn't count.
+    `times` says when it was done before, newest first; what is older than `per` doesn't count. With a limit
+    of 0 nothing ever fits, and the answer is `per`.
     """
+    if limit < 1:
+        return math.ceil(per.total_seconds())
     decisive = next(iter(times[limit - 1 : limit]), None)  # of the newest `limit`, the one that leaves first
     if decisive is None or decisive <= now - per:
         return 0

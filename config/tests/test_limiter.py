@@ -34,6 +34,10 @@ def test_the_oldest_of_as_many_as_may_be_done_decides(times: list[datetime], sec
     assert seconds_to_wait(times, limit=3, now=NOW) == seconds
 
 
+def test_below_a_limit_of_nothing_nothing_fits() -> None:
+    assert seconds_to_wait([], limit=0, now=NOW) == 3600
+
+
 @pytest.mark.django_db
 def test_of_a_query_one_row_is_read(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     user = make_user(accepted=False)
