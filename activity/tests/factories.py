@@ -41,7 +41,7 @@ def happened(user: User, event: str = "announcement", *, now: datetime | None = 
 
 
 def make_verification(user: User, *, service: str = "WhatsApp", **fields: Any) -> Verification:
-    """A verification as services leave it, waiting unless told otherwise. No money moves."""
+    """A verification as services leave it, waiting unless events_of otherwise. No money moves."""
     category, _ = Category.objects.get_or_create(slug="social", defaults={"name": "Social"})
     kept, _ = Service.objects.get_or_create(name=service.lower(), defaults={"title": service, "category": category})
     status = fields.setdefault("status", VerificationStatus.WAITING)
@@ -82,5 +82,5 @@ def make_payment(user: User, **fields: Any) -> Payment:
     )
 
 
-def told(user: User) -> list[str]:
+def events_of(user: User) -> list[str]:
     return list(Activity.objects.filter(user=user).order_by("pk").values_list("event", flat=True))

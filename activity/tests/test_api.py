@@ -106,7 +106,7 @@ def test_the_last_day_there_is_can_end_a_range(client: APIClient) -> None:
     assert ids(client.get("/api/activities", {"end_date": "9999-12-31"})) == []
 
 
-def test_a_resource_tells_its_own_story(client: APIClient, user: User) -> None:
+def test_a_resource_has_its_own_events(client: APIClient, user: User) -> None:
     mine = [happened(user, resource=("payment", "pay_1")).pk for _ in range(2)]
     happened(user, resource=("payment", "pay_2"))
     happened(make_user(), resource=("payment", "pay_1"))

@@ -12,7 +12,7 @@ from accounts.models import ApiKey, User
 from accounts.tests.factories import make_user
 from activity import events
 from activity.models import Activity
-from activity.tests.factories import make_payment, make_verification, move, told
+from activity.tests.factories import events_of, make_payment, make_verification, move
 from config.lib.unit_of_work import unit_of_work
 from dev.testing.signals import send
 from payments import signals as payments_signals
@@ -38,11 +38,11 @@ def last(user: User) -> Activity:
 def test_a_journal_row_of_any_type_makes_exactly_its_one_event(type_: str, amount: int) -> None:
     user = make_user()
     funded(user, 10_000)
-    before = len(told(user))
+    before = len(events_of(user))
 
     move(user, amount, type_)
 
-    assert told(user)[before:] == [events.OF_TRANSACTION[type_][amount < 0].name]
+    assert events_of(user)[before:] == [events.OF_TRANSACTION[type_][amount < 0].name]
 
 
 def test_a_purchase_is_a_deduction_with_its_reason_and_the_balance_after_it() -> None:
@@ -111,7 +111,7 @@ def test_the_event_of_a_movement_that_is_rolled_back_is_rolled_back_too() -> Non
         funded(user, 100)
         transaction.set_rollback(True)
 
-    assert told(user) == []
+    assert events_of(user) == []
 
 
 def test_without_its_event_no_money_moves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_without_its_event_no_money_moves(monkeypatch: pytest.MonkeyPatch) -> No
     assert wallet.wallet_of(user=user).balance == 0
 
 
-def test_a_low_balance_is_told_once_for_each_fall_through_the_threshold(settings: Any) -> None:
+def test_a_low_balance_is_recorded_once_for_each_fall_through_the_threshold(settings: Any) -> None:
     settings.LOW_BALANCE_CENTS = 200
     user = make_user()
     funded(user, 300)
@@ -132,7 +132,7 @@ def test_a_low_balance_is_told_once_for_each_fall_through_the_threshold(settings
     for number, amount in enumerate((-100, -1, -1, 2, -1), start=1):
         move(user, amount, TransactionType.ADJUSTMENT, reference=f"test:{number}")
 
-    assert [event for event in told(user) if event == "low_balance"] == ["low_balance"] * 2
+    assert [event for event in events_of(user) if event == "low_balance"] == ["low_balance"] * 2
     assert Activity.objects.filter(event="low_balance").earliest("pk").data == {"balance": "1.99"}
 
 
@@ -148,7 +148,7 @@ def test_a_purchase_gives_three_events() -> None:
     move(user, -250, TransactionType.SMS_PURCHASE, description="WhatsApp number")
     send(verifications_signals.number_purchased, sender=Verification, verification=verification)
 
-    assert told(user)[1:] == ["verification_initiated", "credit_deducted", "number_purchased"]
+    assert events_of(user)[1:] == ["verification_initiated", "credit_deducted", "number_purchased"]
     assert Activity.objects.get(event="verification_initiated").data == {
         "service": "WhatsApp",
         "country": "US",
@@ -258,7 +258,7 @@ def _only_activity_listens(monkeypatch: pytest.MonkeyPatch) -> None:
         (payments_signals.payment_expired, "payment_expired", {}),
     ],
 )
-def test_a_payment_that_moves_no_money_tells_where_it_stands(signal: Any, event: str, more: dict[str, str]) -> None:
+def test_a_payment_that_moves_no_money_says_where_it_stands(signal: Any, event: str, more: dict[str, str]) -> None:
     user = make_user()
     payment = make_payment(user, failure_reason="Your card was declined.")
 
@@ -268,7 +268,7 @@ def test_a_payment_that_moves_no_money_tells_where_it_stands(signal: Any, event:
     assert (last(user).resource_type, last(user).resource_id) == ("payment", payment.reference)
 
 
-def test_a_completed_payment_is_told_by_the_journal_alone() -> None:
+def test_a_completed_payment_is_recorded_by_the_journal_alone() -> None:
     user = make_user()
     payment = make_payment(user)
 
@@ -278,7 +278,7 @@ def test_a_completed_payment_is_told_by_the_journal_alone() -> None:
     )  # fmt: skip
     send(payments_signals.payment_completed, sender=Payment, payment=payment, transaction=row)
 
-    assert told(user) == ["payment_completed"]
+    assert events_of(user) == ["payment_completed"]
     assert last(user).data == {
         "amount": "20.00",
         "balance": "20.00",
@@ -321,7 +321,7 @@ def test_a_key_made_and_revoked_is_two_events_without_its_secret() -> None:
     key, secret = accounts.create_api_key(user=user, name="ci")
     accounts.revoke_api_key(user=user, key_id=key.pk)
 
-    assert told(user) == ["api_key_created", "api_key_revoked"]
+    assert events_of(user) == ["api_key_created", "api_key_revoked"]
     assert last(user).data == {"name": "ci"}
     assert not Activity.objects.filter(data__icontains=secret).exists()
     assert last(user).resource_id == str(ApiKey.objects.get().pk)

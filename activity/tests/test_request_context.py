@@ -44,7 +44,7 @@ def test_a_setting_changed_on_a_page_has_the_browsers() -> None:
 
 
 @pytest.mark.parametrize("event", ["settings_updated", "announcement"])
-def test_another_ones_request_and_staffs_deeds_leave_no_address(event: str) -> None:
+def test_another_ones_request_and_what_staff_do_leave_no_address(event: str) -> None:
     user, other = make_user(), make_user()
     data = {"settings_updated": {"what": "name"}, "announcement": {"title": "News", "text": "Good", "link": "/help"}}
     request: Any = RequestFactory().get("/", **WHERE)

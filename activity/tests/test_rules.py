@@ -10,7 +10,7 @@ from accounts import signals as accounts_signals
 from accounts.models import User
 from accounts.tests.factories import make_user
 from activity.models import Alert
-from activity.tests.factories import make_payment, make_verification, move, told
+from activity.tests.factories import events_of, make_payment, make_verification, move
 from dev.testing.signals import send
 from payments import signals as payments_signals
 from payments.models import GatewayEvent, Payment
@@ -68,7 +68,7 @@ def test_repeated_failed_sign_ins_alert_staff_once(settings: Any) -> None:
     for _ in range(5):
         send(accounts_signals.sign_in_failed, sender=User, user=user, ip_address="203.0.113.9", user_agent="")
 
-    assert told(user) == ["signin_failed"] * 5
+    assert events_of(user) == ["signin_failed"] * 5
     assert [rule for rule, _, _ in alerts()] == ["repeated_failed_signins"]
 
 
@@ -105,4 +105,4 @@ def test_each_worry_about_provider_and_gateway_alerts_once() -> None:
         "provider_loss",
         "provider_float_low",
     ]
-    assert told(user) == []
+    assert events_of(user) == []

@@ -49,7 +49,7 @@ def test_no_event_has_a_place_for_a_code(name: str) -> None:
     assert not events.VOCABULARY[name].fields.keys() & {"code", "codes", "sms", "sms_text", "message", "messages"}
 
 
-def test_every_transaction_type_is_told_by_exactly_one_event() -> None:
+def test_every_transaction_type_has_exactly_one_event() -> None:
     assert events.OF_TRANSACTION.keys() == set(TransactionType.values)
     assert {event for pair in events.OF_TRANSACTION.values() for event in pair} <= set(events.VOCABULARY.values())
 
@@ -132,7 +132,7 @@ def test_every_event_can_be_recorded_and_fits_its_row(name: str) -> None:
 
 
 @pytest.mark.django_db
-def test_whoever_fails_on_the_news_of_an_event_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_that_fails_undoes_the_event(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(**_kwargs: object) -> None:
         raise RuntimeError("no")
 

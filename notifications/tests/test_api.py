@@ -34,7 +34,7 @@ def client(user: User) -> APIClient:
     return client
 
 
-def told(user: User, event: str = "announcement", **given: Any) -> Notification:
+def notified(user: User, event: str = "announcement", **given: Any) -> Notification:
     return Notification.objects.get(activity=happened(user, event, **given))
 
 
@@ -85,7 +85,7 @@ def test_the_inbox_of_a_newcomer_is_empty(client: APIClient) -> None:
 
 def test_whoever_polls_goes_on_from_the_last_seq(client: APIClient, user: User) -> None:
     for _ in range(5):
-        told(user)
+        notified(user)
 
     first = client.get("/api/notifications", {"after": 1, "limit": 2})
     rest = client.get("/api/notifications", {"after": 3})
@@ -96,7 +96,7 @@ def test_whoever_polls_goes_on_from_the_last_seq(client: APIClient, user: User) 
 
 def test_the_newest_come_first(client: APIClient, user: User) -> None:
     for _ in range(3):
-        told(user)
+        notified(user)
 
     assert seqs(client.get("/api/notifications", {"skip": 1, "limit": 1})) == [2]
 
@@ -108,7 +108,7 @@ def test_the_inbox_is_four_queries_and_one_for_what_is_open(
     funded(user, 100)
     for _ in range(times):
         ended = make_verification(user, status="completed")
-        told(user, "verification_complete", resource=("verification", str(ended.pk)))
+        notified(user, "verification_complete", resource=("verification", str(ended.pk)))
 
     with django_assert_num_queries(4):  # position and total, rows, codes, what is open
         client.get("/api/notifications")
@@ -124,7 +124,7 @@ def test_a_page_of_the_centre_is_four_queries(
     client: APIClient, user: User, times: int, django_assert_num_queries: Any
 ) -> None:
     for _ in range(times):
-        told(user, "verification_complete", resource=("verification", str(make_verification(user).pk)))
+        notified(user, "verification_complete", resource=("verification", str(make_verification(user).pk)))
 
     with django_assert_num_queries(4):
         client.get("/api/notifications/center")
@@ -132,7 +132,7 @@ def test_a_page_of_the_centre_is_four_queries(
 
 def test_the_centre_filters_and_sorts(client: APIClient, user: User) -> None:
     for number, event in enumerate(["low_balance", "announcement", "announcement", "payment_expired"]):
-        told(user, event, now=MOMENT + timedelta(days=number))
+        notified(user, event, now=MOMENT + timedelta(days=number))
     services.mark_read(user=user, ids=[Notification.objects.get(seq=4).pk])
 
     def listed(**query: Any) -> list[int]:
@@ -152,7 +152,7 @@ def test_the_centre_filters_and_sorts(client: APIClient, user: User) -> None:
 
 
 def test_what_is_hidden_is_listed_nowhere(client: APIClient, user: User) -> None:
-    rows = [told(user) for _ in range(3)]
+    rows = [notified(user) for _ in range(3)]
     services.archive(user=user, ids=[rows[0].pk])
     services.delete(user=user, ids=[rows[1].pk])
 
@@ -186,9 +186,9 @@ def test_a_query_that_makes_no_sense_is_refused_by_name(client: APIClient, query
 
 
 def test_categories_count_what_is_there_and_unread(client: APIClient, user: User) -> None:
-    services.mark_read(user=user, ids=[told(user).pk])
-    told(user)
-    told(user, "low_balance")
+    services.mark_read(user=user, ids=[notified(user).pk])
+    notified(user)
+    notified(user, "low_balance")
 
     found = {row["category"]: row for row in client.get("/api/notifications/categories").json()["categories"]}
 
@@ -202,9 +202,9 @@ def test_categories_count_what_is_there_and_unread(client: APIClient, user: User
 
 
 def test_search_finds_words_of_title_text_and_resource(client: APIClient, user: User) -> None:
-    told(user, "payment_completed", amount="20.00", reference="pay_77", resource=("payment", "pay_77"))
-    told(user, "verification_timeout", service="WhatsApp")
-    told(user, "verification_timeout", service="Telegram")
+    notified(user, "payment_completed", amount="20.00", reference="pay_77", resource=("payment", "pay_77"))
+    notified(user, "verification_timeout", service="WhatsApp")
+    notified(user, "verification_timeout", service="Telegram")
 
     def found(query: str) -> list[int]:
         return seqs(client.post("/api/notifications/search", {"query": query}))
@@ -217,8 +217,8 @@ def test_search_finds_words_of_title_text_and_resource(client: APIClient, user: 
 
 
 def test_search_suggests_what_the_findings_share(client: APIClient, user: User) -> None:
-    told(user, "verification_timeout", service="WhatsApp")
-    told(user, "verification_timeout", service="WhatsApp")
+    notified(user, "verification_timeout", service="WhatsApp")
+    notified(user, "verification_timeout", service="WhatsApp")
 
     body = client.post("/api/notifications/search", {"query": "whatsapp"}).json()
 
@@ -232,8 +232,8 @@ def test_a_search_for_nothing_is_refused(client: APIClient, body: Any) -> None:
 
 @pytest.mark.parametrize("verb", ["read", "delete", "archive"])
 def test_a_bulk_change_answers_with_the_counters(client: APIClient, user: User, verb: str) -> None:
-    rows = [told(user) for _ in range(3)]
-    theirs = told(make_user())
+    rows = [notified(user) for _ in range(3)]
+    theirs = notified(make_user())
 
     some = client.post(f"/api/notifications/bulk-{verb}", {"ids": [rows[0].pk, theirs.pk]})
     all_ = client.post(f"/api/notifications/bulk-{verb}", {"all": True})
@@ -255,7 +255,7 @@ def test_a_bulk_change_says_which(client: APIClient, body: Any) -> None:
 
 @pytest.mark.parametrize("verb", ["read", "click"])
 def test_one_is_read_or_followed(client: APIClient, user: User, verb: str) -> None:
-    row = told(user)
+    row = notified(user)
 
     response = client.post(f"/api/notifications/{row.pk}/{verb}")
 
@@ -265,7 +265,7 @@ def test_one_is_read_or_followed(client: APIClient, user: User, verb: str) -> No
 
 @pytest.mark.parametrize("verb", ["read", "click"])
 def test_another_customers_is_not_found(client: APIClient, verb: str) -> None:
-    theirs = told(make_user())
+    theirs = notified(make_user())
 
     for pk in (theirs.pk, 2**63, 10**30):
         response = client.post(f"/api/notifications/{pk}/{verb}")
@@ -273,8 +273,8 @@ def test_another_customers_is_not_found(client: APIClient, verb: str) -> None:
 
 
 def test_an_export_is_a_table_of_all_that_the_filters_leave(client: APIClient, user: User) -> None:
-    told(user, "low_balance", balance="1.50", now=MOMENT)
-    told(user, title='=HYPERLINK("x")', text="-1+1", link="/help", now=MOMENT)
+    notified(user, "low_balance", balance="1.50", now=MOMENT)
+    notified(user, title='=HYPERLINK("x")', text="-1+1", link="/help", now=MOMENT)
 
     day, left = "2026-11-21T12:00:00Z", "$1.50 left. Add credits to continue"
     text = b"".join(client.get("/api/notifications/export", {"format": "csv"}).streaming_content).decode()

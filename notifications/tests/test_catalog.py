@@ -1,4 +1,4 @@
-"""How events are told: the catalogue against the vocabulary."""
+"""How events read in the inbox: the catalogue against the vocabulary."""
 
 import string
 
@@ -10,15 +10,15 @@ from activity.tests.factories import happened
 from notifications import catalog
 from notifications.catalog import CATALOG
 
-TOLD = sorted(CATALOG)
+EVENTS = sorted(CATALOG)
 
 
 def braces(template: object) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(str(template)) if name}
 
 
-@pytest.mark.parametrize("event", TOLD)
-def test_what_is_told_is_an_event_and_says_only_what_it_declares(event: str) -> None:
+@pytest.mark.parametrize("event", EVENTS)
+def test_a_notice_is_of_an_event_and_says_only_what_it_declares(event: str) -> None:
     notice = CATALOG[event]
     declared = VOCABULARY[event].fields.keys() | catalog.READ_WHEN_SHOWN.get(event, frozenset())
 
@@ -30,7 +30,7 @@ def test_what_is_told_is_an_event_and_says_only_what_it_declares(event: str) -> 
     assert notice.icon
 
 
-def test_events_for_the_feed_alone_are_not_told() -> None:
+def test_events_for_the_feed_alone_are_not_in_the_catalogue() -> None:
     assert VOCABULARY.keys() - CATALOG.keys() == {
         "signin_failed",
         "settings_updated",

@@ -34,7 +34,7 @@ def browser(user: User) -> Client:
     return client
 
 
-def told(user: User, times: int) -> list[Notification]:
+def notified(user: User, times: int) -> list[Notification]:
     """So many notifications, oldest first."""
     return [happened(user, EVENT).notification for _ in range(times)]
 
@@ -59,7 +59,7 @@ def everything(browser: Client, address: str) -> list[int]:
 
 @pytest.mark.parametrize("sort", ["newest", "oldest", "unread"])
 def test_pages_follow_each_other_without_holes_in_every_order(user: User, browser: Client, sort: str) -> None:
-    rows = told(user, 60)
+    rows = notified(user, 60)
     read = {row.seq for row in rows[::7]}
     services.mark_read(user=user, ids=[row.pk for row in rows[::7]])
     newest = [row.seq for row in reversed(rows)]
@@ -72,7 +72,7 @@ def test_pages_follow_each_other_without_holes_in_every_order(user: User, browse
 
 
 def test_a_day_that_the_page_above_has_begun_has_no_second_heading(user: User, browser: Client) -> None:
-    told(user, 30)
+    notified(user, 30)
     first = browser.get("/notifications").content.decode()
     link = re.search(r'hx-get="([^"]+from=[^"]+)"', first)
     assert link is not None
@@ -82,7 +82,7 @@ def test_a_day_that_the_page_above_has_begun_has_no_second_heading(user: User, b
 
 
 def test_without_scripts_an_older_page_has_a_way_back_that_keeps_the_filters(user: User, browser: Client) -> None:
-    told(user, 26)
+    notified(user, 26)
     first = browser.get("/notifications?category=verification")
     assert "Newest</a>" not in first.content.decode()
     older = browser.get(f"/notifications?{first.context['older']}").content.decode()
@@ -90,7 +90,7 @@ def test_without_scripts_an_older_page_has_a_way_back_that_keeps_the_filters(use
 
 
 def test_a_page_is_drawn_anew_with_as_many_rows_as_it_shows(user: User, browser: Client) -> None:
-    told(user, 60)
+    notified(user, 60)
     sizes = [len(seen(browser.get(f"/notifications?shown={shown}"))) for shown in ("50", "3", "-1", "x", "99999")]
     assert sizes == [50, 25, 25, 25, 60]
 
@@ -110,21 +110,25 @@ def test_a_page_is_drawn_anew_with_as_many_rows_as_it_shows(user: User, browser:
     ],
 )
 def test_filters(user: User, browser: Client, query: str, shown: list[int]) -> None:
-    rows = [happened(user, EVENT).notification, happened(user, EVENT, service="Telegram").notification, *told(user, 2)]
+    rows = [
+        happened(user, EVENT).notification,
+        happened(user, EVENT, service="Telegram").notification,
+        *notified(user, 2),
+    ]
     services.mark_read(user=user, ids=[rows[0].pk])
     services.archive(user=user, ids=[rows[3].pk])
     assert seen(browser.get(f"/notifications?{query}")) == shown
 
 
 def test_the_end_day_is_inside(user: User, browser: Client) -> None:
-    told(user, 1)
+    notified(user, 1)
     today = timezone.localdate()
     assert seen(browser.get(f"/notifications?start={today}&end={today}")) == [1]
     assert seen(browser.get(f"/notifications?end={today - timedelta(days=1)}")) == []
 
 
 def test_htmx_gets_the_list_alone_and_the_address_without_what_is_empty(user: User, browser: Client) -> None:
-    told(user, 1)
+    notified(user, 1)
     answer = browser.get("/notifications?q=&state=unread&start=&sort=newest", headers=HTMX)
     assert answer["HX-Push-Url"] == "/notifications?state=unread&sort=newest"
     assert ("<html" in answer.content.decode(), seen(answer)) == (False, [1])
@@ -132,8 +136,8 @@ def test_htmx_gets_the_list_alone_and_the_address_without_what_is_empty(user: Us
 
 @pytest.mark.parametrize(("verb", "left"), [("read", 2), ("archive", 1), ("delete", 1)])
 def test_some_that_are_selected(user: User, browser: Client, verb: str, left: int) -> None:
-    first, second = told(user, 2)
-    stranger = told(make_user("other@example.test"), 1)[0]
+    first, second = notified(user, 2)
+    stranger = notified(make_user("other@example.test"), 1)[0]
     answer = browser.post("/notifications/change", {"some": verb, "ids": [first.pk, stranger.pk, "x", "9" * 30]})
     assert (answer.status_code, answer["Location"]) == (302, "/notifications")
     assert (Inbox.objects.get(user=user).unread, selectors.visible(user=user).count()) == (1, left)
@@ -142,7 +146,7 @@ def test_some_that_are_selected(user: User, browser: Client, verb: str, left: in
 
 
 def test_one_by_its_own_button(user: User, browser: Client) -> None:
-    first, second = told(user, 2)
+    first, second = notified(user, 2)
     browser.post("/notifications/change", {"one": f"archive:{first.pk}", "ids": [second.pk]})
     assert list(selectors.visible(user=user)) == [second]
     assert list(selectors.archived(user=user)) == [first]
@@ -150,7 +154,7 @@ def test_one_by_its_own_button(user: User, browser: Client) -> None:
 
 def test_all_that_is_found_and_nothing_else(user: User, browser: Client) -> None:
     happened(user, EVENT, service="Telegram")
-    told(user, 30)
+    notified(user, 30)
     body = browser.post("/notifications/change?q=telegram", {"all": "archive"}, headers={"Accept": "application/json"})
     assert body.json() == {"changed": 1, "detail": "1 notification archived."}
     body = browser.post("/notifications/change", {"all": "read"}, headers={"Accept": "application/json"})
@@ -161,7 +165,7 @@ def test_all_that_is_found_and_nothing_else(user: User, browser: Client) -> None
 
 @pytest.mark.parametrize("given", [{}, {"all": "shred"}, {"some": "read"}, {"one": "read"}, {"one": "archive:x"}])
 def test_what_says_nothing_changes_nothing(user: User, browser: Client, given: dict[str, str]) -> None:
-    told(user, 2)
+    notified(user, 2)
     assert browser.post("/notifications/change", given).status_code == 302
     assert (Inbox.objects.get(user=user).unread, selectors.visible(user=user).count()) == (2, 2)
 
@@ -170,7 +174,7 @@ def test_what_says_nothing_changes_nothing(user: User, browser: Client, given: d
 def test_the_page_asks_the_same_however_long_the_inbox(
     user: User, browser: Client, times: int, django_assert_num_queries: Any
 ) -> None:
-    told(user, times)
+    notified(user, times)
     browser.get("/notifications")  # notes where one is signed in
     with django_assert_num_queries(2 + 3):  # session and user; the bar on top, rows, counts (and codes, where any)
         browser.get("/notifications")

@@ -16,7 +16,7 @@ from notifications.models import Inbox, Notification
 from notifications.realtime import publish
 
 
-def told(user: User, times: int) -> list[int]:
+def notified(user: User, times: int) -> list[int]:
     """Ids of so many notifications, oldest first."""
     return [happened(user).notification.pk for _ in range(times)]
 
@@ -36,7 +36,7 @@ CHANGES = [services.mark_read, services.archive, services.delete]
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_is_read_or_put_away_leaves_the_badge_once(change: Any) -> None:
     user = make_user()
-    first, second, _ = told(user, 3)
+    first, second, _ = notified(user, 3)
 
     results = [change(user=user, ids=[first, second]), change(user=user, ids=[first])]
 
@@ -51,7 +51,7 @@ def test_what_is_read_or_put_away_leaves_the_badge_once(change: Any) -> None:
 @pytest.mark.parametrize("change", CHANGES)
 def test_all_at_once(change: Any) -> None:
     user = make_user()
-    told(user, 3)
+    notified(user, 3)
 
     assert change(user=user, all=True) == services.Changed(changed=3, seq=3, unread=0)
     assert unread(user) == 0
@@ -62,7 +62,7 @@ def test_all_at_once(change: Any) -> None:
 @pytest.mark.parametrize("then", CHANGES)
 def test_whatever_follows_whatever_the_badge_is_right(first: Any, then: Any) -> None:
     user = make_user()
-    one, two, _ = told(user, 3)
+    one, two, _ = notified(user, 3)
 
     first(user=user, ids=[one])
     then(user=user, ids=[one, two])
@@ -74,8 +74,8 @@ def test_whatever_follows_whatever_the_badge_is_right(first: Any, then: Any) -> 
 @pytest.mark.parametrize("change", CHANGES)
 def test_another_customers_rows_are_not_there(change: Any) -> None:
     user, other = make_user(), make_user()
-    told(user, 1)
-    (theirs,) = told(other, 1)
+    notified(user, 1)
+    (theirs,) = notified(other, 1)
 
     assert change(user=user, ids=[theirs]) == services.Changed(changed=0, seq=1, unread=1)
     assert unread(other) == 1
@@ -89,10 +89,10 @@ def test_without_an_inbox_there_is_nothing_to_change() -> None:
 @pytest.mark.django_db
 def test_hidden_rows_keep_their_numbers() -> None:
     user = make_user()
-    told(user, 3)
+    notified(user, 3)
 
     services.delete(user=user, all=True)
-    told(user, 1)
+    notified(user, 1)
 
     assert list(Notification.objects.order_by("seq").values_list("seq", flat=True)) == [1, 2, 3, 4]
 
@@ -100,7 +100,7 @@ def test_hidden_rows_keep_their_numbers() -> None:
 @pytest.mark.django_db
 def test_a_click_is_noted_once_and_reads_it() -> None:
     user = make_user()
-    (pk,) = told(user, 1)
+    (pk,) = notified(user, 1)
 
     first = services.mark_clicked(user=user, notification_id=pk)
     again = services.mark_clicked(user=user, notification_id=pk)
@@ -113,19 +113,21 @@ def test_a_click_is_noted_once_and_reads_it() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("single", [services.mark_clicked, services.read_one])
 def test_another_customers_notification_is_not_found(single: Any) -> None:
-    (theirs,) = told(make_user(), 1)
+    (theirs,) = notified(make_user(), 1)
 
     with pytest.raises(NotFound):
         single(user=make_user(), notification_id=theirs)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("change", "told_as"), [(CHANGES[0], "read"), (CHANGES[1], "hidden"), (CHANGES[2], "hidden")])
+@pytest.mark.parametrize(
+    ("change", "reported_as"), [(CHANGES[0], "read"), (CHANGES[1], "hidden"), (CHANGES[2], "hidden")]
+)
 def test_every_tab_hears_which_rows_changed(
-    change: Any, told_as: str, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+    change: Any, reported_as: str, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     user = make_user()
-    first, second, _ = told(user, 3)
+    first, second, _ = notified(user, 3)
     frames: list[Any] = []
     monkeypatch.setattr("notifications.realtime.publish.send", frames.extend)
 
@@ -137,7 +139,7 @@ def test_every_tab_hears_which_rows_changed(
     [(group, frame)] = frames
     assert group == f"user.{user.pk}"
     assert json.loads(publish.frames.encode(frame)) == (
-        {"type": "unread", "unread": 1, "seq": 3, told_as: [first, second]}
+        {"type": "unread", "unread": 1, "seq": 3, reported_as: [first, second]}
     )
 
 
@@ -146,7 +148,7 @@ def test_too_many_rows_to_name_make_the_tabs_load_again(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     user = make_user()
-    told(user, publish.frames.MAX_IDS + 1)
+    notified(user, publish.frames.MAX_IDS + 1)
     frames: list[Any] = []
     monkeypatch.setattr("notifications.realtime.publish.send", frames.extend)
 
@@ -163,7 +165,7 @@ def test_too_many_rows_to_name_make_the_tabs_load_again(
 @pytest.mark.drill
 def test_ten_tabs_that_read_the_same_rows_count_each_once(in_threads: Any) -> None:
     user = make_user()
-    ids = told(user, 5)
+    ids = notified(user, 5)
 
     results = in_threads(lambda: services.mark_read(user=user, ids=ids[:3]), times=10)
 
@@ -176,7 +178,7 @@ def test_ten_tabs_that_read_the_same_rows_count_each_once(in_threads: Any) -> No
 @pytest.mark.drill
 def test_reading_archiving_deleting_and_new_rows_at_once_leave_the_badge_right(in_threads: Any) -> None:
     user = make_user()
-    ids = told(user, 6)
+    ids = notified(user, 6)
 
     work = [
         lambda: services.mark_read(user=user, ids=ids[:4]),
@@ -196,7 +198,7 @@ def test_reading_archiving_deleting_and_new_rows_at_once_leave_the_badge_right(i
 @pytest.mark.django_db
 def test_what_is_rolled_back_is_unread_again() -> None:
     user = make_user()
-    ids = told(user, 2)
+    ids = notified(user, 2)
 
     with unit_of_work():
         services.mark_read(user=user, ids=ids)

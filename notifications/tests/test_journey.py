@@ -1,4 +1,4 @@
-"""The journey through the real services and the sandbox: what its customer is told, in order."""
+"""The journey through the real services and the sandbox: what its customer is notified of, in order."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def customer(sandbox: RunningSandbox, settings: Any) -> User:
     return user
 
 
-def told(user: User) -> list[tuple[str, str]]:
+def notifications_of(user: User) -> list[tuple[str, str]]:
     """(type, message) of what stands in the inbox, oldest first."""
     rows = rendering.render_all(selectors.after(user=user, seq=0), user=user)
     return [(row["type"], row["message"]) for row in rows]
@@ -49,27 +49,27 @@ def bought(user: User, service: str) -> Verification:
     return verifications.buy(user=user, service_name=service).verification
 
 
-def test_a_purchase_tells_three_things(customer: User) -> None:
+def test_a_purchase_gives_three_notifications(customer: User) -> None:
     number = bought(customer, "test_pending").phone_number
 
-    assert told(customer) == [
+    assert notifications_of(customer) == [
         ("verification_initiated", "Getting a Test_Pending number in the United States for $0.50"),
         ("credit_deducted", "$0.50 for your Test_Pending number. New balance: $9.50"),
         ("number_purchased", f"{phones.display(number)}: waiting for the code"),
     ]
 
 
-def test_an_arrived_code_is_told_and_stands_in_no_event(customer: User, sandbox: RunningSandbox) -> None:
+def test_an_arrived_code_is_shown_and_stands_in_no_event(customer: User, sandbox: RunningSandbox) -> None:
     bought(customer, "test_success")
     sandbox.advance(4)
     verifications.poll_due(now=timezone.now() + timedelta(seconds=3))
 
-    assert told(customer)[3:] == [("verification_complete", "Code: 123456 for Test_Success")]
+    assert notifications_of(customer)[3:] == [("verification_complete", "Code: 123456 for Test_Success")]
     for activity in Activity.objects.all():
         assert "123456" not in f"{activity.data} {activity.title} {activity.description}"
 
 
-def test_a_second_sms_is_told_by_itself_and_changes_nothing_of_the_first(
+def test_a_second_sms_has_its_own_notification_and_changes_nothing_of_the_first(
     customer: User, sandbox: RunningSandbox
 ) -> None:
     number = bought(customer, "test_pending")
@@ -82,7 +82,7 @@ def test_a_second_sms_is_told_by_itself_and_changes_nothing_of_the_first(
             provider="textverified", headers=webhook["headers"], body=webhook["body"].encode()
         )
 
-    assert told(customer)[3:] == [
+    assert notifications_of(customer)[3:] == [
         ("verification_complete", "Code: 111111 for Test_Pending"),
         ("verification_complete", "Code: 222222 for Test_Pending"),
         (
@@ -97,7 +97,10 @@ def test_two_sms_that_come_together_are_two(customer: User, sandbox: RunningSand
     sandbox.sms(number.phone_number, "Welcome!")
     sandbox.sms(number.phone_number, "222222 is your code")
     verifications.poll_due(now=timezone.now() + timedelta(seconds=3))
-    assert [type_ for type_, _message in told(customer)[3:]] == ["message_received", "verification_complete"]
+    assert [type_ for type_, _message in notifications_of(customer)[3:]] == [
+        "message_received",
+        "verification_complete",
+    ]
 
 
 ASKING_AGAIN = (
@@ -105,30 +108,33 @@ ASKING_AGAIN = (
 )
 
 
-def test_a_purchase_without_a_clear_answer_is_told_and_so_is_that_it_came(
+def test_a_purchase_without_a_clear_answer_is_notified_and_so_is_that_it_came(
     customer: User, sandbox: RunningSandbox
 ) -> None:
     sandbox.fault(ORDER, "drop_after")
     bought(customer, "test_pending")
-    assert told(customer)[1:] == [("verification_unclear", ASKING_AGAIN)]
+    assert notifications_of(customer)[1:] == [("verification_unclear", ASKING_AGAIN)]
 
     sandbox.fault(ORDER, "forbidden_403")  # once is enough
     for seconds in (2, 60):
         verifications.recover_due(now=timezone.now() + timedelta(seconds=seconds))
-    assert [type_ for type_, _message in told(customer)[2:]] == ["credit_deducted", "number_purchased"]
+    assert [type_ for type_, _message in notifications_of(customer)[2:]] == ["credit_deducted", "number_purchased"]
 
 
-def test_a_purchase_without_a_clear_answer_is_told_and_so_is_that_it_failed(
+def test_a_purchase_without_a_clear_answer_is_notified_and_so_is_that_it_failed(
     customer: User, sandbox: RunningSandbox
 ) -> None:
     sandbox.fault(ORDER, "drop_before")
     bought(customer, "test_pending")
     sandbox.settings(stock={"test_pending": 0})
     verifications.recover_due(now=timezone.now() + timedelta(seconds=2))
-    assert [type_ for type_, _message in told(customer)[1:]] == ["verification_unclear", "verification_failed"]
+    assert [type_ for type_, _message in notifications_of(customer)[1:]] == [
+        "verification_unclear",
+        "verification_failed",
+    ]
 
 
-def test_a_purchase_that_was_cut_off_is_told_once_the_provider_is_silent_too(
+def test_a_purchase_that_was_cut_off_is_notified_once_the_provider_is_silent_too(
     customer: User, sandbox: RunningSandbox
 ) -> None:
     sandbox.fault(ORDER, "drop_before")
@@ -137,60 +143,62 @@ def test_a_purchase_that_was_cut_off_is_told_once_the_provider_is_silent_too(
     Notification.objects.filter(activity__event="verification_unclear").delete()
     sandbox.fault(ORDER, "error_500")
     verifications.recover_due(now=timezone.now() + timedelta(seconds=20))
-    assert told(customer)[1:] == [("verification_unclear", ASKING_AGAIN)]
+    assert notifications_of(customer)[1:] == [("verification_unclear", ASKING_AGAIN)]
 
 
-def test_a_purged_code_is_told_as_dots(customer: User, sandbox: RunningSandbox, settings: Any) -> None:
+def test_a_purged_code_is_shown_as_dots(customer: User, sandbox: RunningSandbox, settings: Any) -> None:
     bought(customer, "test_success")
     sandbox.advance(4)
     verifications.poll_due(now=timezone.now() + timedelta(seconds=3))
     verifications.purge(now=timezone.now() + timedelta(hours=settings.PURGE_AFTER_HOURS + 1))
 
-    assert told(customer)[3:] == [("verification_complete", "Code: •••••• for Test_Success")]
+    assert notifications_of(customer)[3:] == [("verification_complete", "Code: •••••• for Test_Success")]
 
 
-def test_a_cancel_tells_the_refund_and_the_cancel(customer: User, sandbox: RunningSandbox) -> None:
+def test_a_cancel_notifies_of_the_refund_and_the_cancel(customer: User, sandbox: RunningSandbox) -> None:
     verification = bought(customer, "test_pending")
     sandbox.advance(120)
     verifications.cancel(user=customer, verification_id=verification.pk)
 
-    assert told(customer)[3:] == [
+    assert notifications_of(customer)[3:] == [
         ("instant_refund", "$0.50 refunded for Test_Pending (cancelled). New balance: $10.00"),
         ("verification_cancelled", "Test_Pending cancelled. $0.50 refunded. New balance: $10.00"),
     ]
 
 
-def test_a_timeout_tells_the_refund_and_the_timeout(customer: User, sandbox: RunningSandbox, settings: Any) -> None:
+def test_a_timeout_notifies_of_the_refund_and_the_timeout(
+    customer: User, sandbox: RunningSandbox, settings: Any
+) -> None:
     verification = bought(customer, "test_timeout")
     sandbox.advance(60 * 60)
     verifications.expire_due(now=verification.expires_at + timedelta(seconds=settings.EXPIRY_GRACE_SECONDS + 1))
 
-    assert told(customer)[3:] == [
+    assert notifications_of(customer)[3:] == [
         ("instant_refund", "$0.50 refunded for Test_Timeout (no code came in time). New balance: $10.00"),
         ("verification_timeout", "No Test_Timeout code came in time"),
     ]
 
 
-def test_a_refusal_tells_that_nothing_was_charged(customer: User) -> None:
+def test_a_refusal_says_that_nothing_was_charged(customer: User) -> None:
     with pytest.raises(DomainError):
         bought(customer, "test_no_numbers")
 
-    kinds = [kind for kind, _ in told(customer)]
+    kinds = [kind for kind, _ in notifications_of(customer)]
     assert kinds == ["verification_initiated", "verification_failed"]
     assert wallets.balance_of(user=customer).available == 1_000
 
 
-def test_a_long_wait_is_told_once(customer: User, settings: Any) -> None:
+def test_a_long_wait_is_notified_once(customer: User, settings: Any) -> None:
     bought(customer, "test_pending")
     later = timezone.now() + timedelta(seconds=settings.PROGRESS_AFTER_SECONDS + 1)
 
     for _ in range(2):
         verifications.notify_progress(now=later)
 
-    assert told(customer)[3:] == [("verification_progress", "Still waiting for your Test_Pending code")]
+    assert notifications_of(customer)[3:] == [("verification_progress", "Still waiting for your Test_Pending code")]
 
 
-def test_while_telling_fails_the_money_goes_its_way_and_the_sweeper_tells_it_all(
+def test_while_notifying_fails_money_moves_and_the_sweeper_adds_it_all(
     customer: User, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -198,11 +206,11 @@ def test_while_telling_fails_the_money_goes_its_way_and_the_sweeper_tells_it_all
         verification = bought(customer, "test_pending")
         sandbox.advance(120)
         verifications.cancel(user=customer, verification_id=verification.pk)
-    assert told(customer) == []
+    assert notifications_of(customer) == []
 
     services.sweep(now=timezone.now() + timedelta(minutes=2))
 
-    assert [kind for kind, _ in told(customer)] == [
+    assert [kind for kind, _ in notifications_of(customer)] == [
         "verification_initiated",
         "credit_deducted",
         "number_purchased",

@@ -52,7 +52,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.django_db
-def test_an_event_of_the_catalogue_is_told_once() -> None:
+def test_an_event_of_the_catalogue_is_notified_once() -> None:
     user = make_user()
 
     activity = happened(user)
@@ -72,7 +72,7 @@ def test_an_event_of_the_catalogue_is_told_once() -> None:
 
 
 @pytest.mark.django_db
-def test_an_event_for_the_feed_alone_is_not_told() -> None:
+def test_an_event_for_the_feed_alone_is_not_notified() -> None:
     happened(make_user(), "signin_failed")
 
     assert Notification.objects.count() == 0
@@ -150,7 +150,7 @@ def test_each_customer_has_numbers_of_their_own() -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_told_goes_to_the_sockets_after_the_commit(
+def test_a_notification_goes_to_the_sockets_after_the_commit(
     frames: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
 ) -> None:
     user = make_user()
@@ -181,7 +181,7 @@ def test_what_is_told_goes_to_the_sockets_after_the_commit(
 
 
 @pytest.mark.django_db
-def test_a_failure_to_tell_does_not_undo_the_money(broken: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_to_notify_does_not_undo_the_money(broken: Any, caplog: pytest.LogCaptureFixture) -> None:
     user = make_user()
     broken()
 
@@ -238,18 +238,18 @@ def test_a_socket_that_fails_harms_nothing(
 
 
 @pytest.mark.django_db
-def test_the_sweeper_makes_good_what_telling_missed(broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sweeper_adds_what_is_missing(broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     user = make_user()
     with monkeypatch.context() as patch:
         patch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
         happened(user)
-    told_before = happened(user)
+    notified_before = happened(user)
 
     swept = services.sweep(now=timezone.now() + timedelta(seconds=settings.SWEEP_GRACE_SECONDS + 1))
 
     assert (swept.missing, swept.notified) == (1, 1)
     rows = Notification.objects.order_by("seq").values_list("seq", "activity_id")
-    assert list(rows) == [(1, told_before.pk), (2, Activity.objects.earliest("pk").pk)]
+    assert list(rows) == [(1, notified_before.pk), (2, Activity.objects.earliest("pk").pk)]
     assert counters(user) == (2, 2)
 
 
@@ -297,7 +297,7 @@ def test_one_that_fails_again_does_not_stop_the_others(broken: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("background_limits")
-def test_a_locked_inbox_waits_for_the_next_sweep_and_the_others_are_told(
+def test_a_locked_inbox_waits_for_the_next_sweep_and_the_others_do_not(
     monkeypatch: pytest.MonkeyPatch, hold_row: HoldRow
 ) -> None:
     ill, well, now = make_user("ill@example.test"), make_user("well@example.test"), timezone.now()
@@ -319,7 +319,7 @@ def test_a_locked_inbox_waits_for_the_next_sweep_and_the_others_are_told(
 
 
 @pytest.mark.django_db
-def test_a_refund_not_told_in_time_alerts_staff(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refund_not_notified_in_time_alerts_staff(monkeypatch: pytest.MonkeyPatch) -> None:
     user, now = make_user(), timezone.now()
     with monkeypatch.context() as patch:
         patch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
@@ -356,7 +356,7 @@ def test_twenty_events_at_once_are_numbered_without_a_hole(in_threads: Any) -> N
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.races
 @pytest.mark.drill
-def test_two_sweepers_at_once_tell_an_event_once(in_threads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_sweepers_at_once_add_a_row_once(in_threads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     user, now = make_user(), timezone.now()
     with monkeypatch.context() as patch:
         patch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
@@ -377,11 +377,11 @@ def test_numbers_are_given_in_the_order_of_the_commits(in_threads: Any) -> None:
     user = make_user()
     seen: list[list[int]] = []
 
-    def tell_and_look() -> None:
+    def notify_and_look() -> None:
         with unit_of_work():
             happened(user)
         seen.append(sorted(Notification.objects.values_list("seq", flat=True)))
 
-    in_threads(tell_and_look, times=10)
+    in_threads(notify_and_look, times=10)
 
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in seen)

@@ -116,8 +116,8 @@ async def test_an_announcement_to_one_customer_arrives_live_and_stays_in_the_inb
     staff, user = await in_thread(make_user)(is_staff=True, is_superuser=True), await in_thread(make_user)()
     client = await in_thread(client_of)(staff, scopes=("manage",))
     async with joined(user) as socket:
-        told = {**ANNOUNCED, "user_id": user.pk}
-        answer = await in_thread(client.post)("/api/websocket/broadcast", told, "application/json")
+        body = {**ANNOUNCED, "user_id": user.pk}
+        answer = await in_thread(client.post)("/api/websocket/broadcast", body, "application/json")
         frame = await socket.until("notification")
     assert (answer.status_code, answer.json()["recipients"]) == (200, 1)
     assert (frame["title"], frame["message"], frame["link"]) == ("Maintenance", "Tonight at ten", "/help")
@@ -139,12 +139,12 @@ def test_an_announcement_to_all_reaches_every_active_customer_once(monkeypatch):
     client = client_of(staff, scopes=("manage",))
     answer = client.post("/api/websocket/broadcast", ANNOUNCED, "application/json")
     assert (answer.status_code, answer.json()["recipients"]) == (202, 5)
-    told = Activity.objects.filter(event="announcement").order_by("user").values_list("user", "resource_id")
-    assert list(told) == [(user.pk, answer.json()["announcement_id"]) for user in [*users, staff]]
+    recorded = Activity.objects.filter(event="announcement").order_by("user").values_list("user", "resource_id")
+    assert list(recorded) == [(user.pk, answer.json()["announcement_id"]) for user in [*users, staff]]
     assert gone.activities.count() == 0
 
 
-def test_an_announcement_run_twice_tells_nobody_twice():
+def test_an_announcement_run_twice_notifies_each_once():
     make_user()
     for _ in range(2):
         services.announce_batch(announcement_id="one", after=0, now=timezone.now(), **ANNOUNCED)

@@ -159,7 +159,7 @@ def test_a_payments_status_is_sent(user: User, heard: Any, signal: Any) -> None:
 
 
 @pytest.mark.parametrize(("task", "age"), [(tasks.sweep, timedelta(minutes=5)), (tasks.sweep_all, timedelta(days=40))])
-def test_the_workers_tell_what_was_missed(
+def test_the_workers_add_what_is_missing(
     user: User, monkeypatch: pytest.MonkeyPatch, task: Any, age: timedelta
 ) -> None:
     with monkeypatch.context() as patch:

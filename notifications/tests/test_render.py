@@ -103,7 +103,7 @@ def test_every_message_of_the_catalogue_renders_whole(event: str) -> None:
     assert not set("{}…") & set(row["title"] + row["message"].replace("code…", "code"))
 
 
-def test_a_time_is_told_in_the_customers_own_zone() -> None:
+def test_a_time_is_shown_in_the_customers_own_zone() -> None:
     user = make_user(time_zone="Asia/Tokyo")
 
     message = message_of(user, "security_signin", device="Firefox", place="203.0.113.9", time=MOMENT.isoformat())
@@ -129,7 +129,7 @@ def test_a_purged_code_shows_as_dots() -> None:
     assert shown(Activity.objects.get(event="verification_complete"))["message"] == "Code: •••••• for WhatsApp"
 
 
-def test_a_message_without_a_code_is_not_told_as_one() -> None:
+def test_a_message_without_a_code_is_not_shown_as_one() -> None:
     verification = arrived(make_user(), code="")
 
     row = shown(Activity.objects.get(event="message_received"))

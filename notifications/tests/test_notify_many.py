@@ -22,12 +22,12 @@ from notifications.tests.sockets import in_thread, joined
 from verifications.models import Message, Verification
 from verifications.signals import verification_completed
 
-TOLD = {"title": "Maintenance", "text": "Tonight", "link": "/help"}
+ANNOUNCED = {"title": "Maintenance", "text": "Tonight", "link": "/help"}
 
 
 def announce(*users: User) -> list[Activity]:
     with unit_of_work():
-        return record_for_all(event=ANNOUNCEMENT, users=users, data=TOLD, resource=("announcement", "one"))
+        return record_for_all(event=ANNOUNCEMENT, users=users, data=ANNOUNCED, resource=("announcement", "one"))
 
 
 @pytest.mark.django_db
@@ -35,11 +35,13 @@ def test_each_customer_has_the_row_that_one_alone_would_have() -> None:
     alone, first, second = make_user(), make_user(), make_user()
     now = timezone.now()
     with unit_of_work():
-        record(event=ANNOUNCEMENT, user=second, data=TOLD, now=now)
-        record(event=ANNOUNCEMENT, user=alone, data=TOLD, resource=("announcement", "one"), now=now)
+        record(event=ANNOUNCEMENT, user=second, data=ANNOUNCED, now=now)
+        record(event=ANNOUNCEMENT, user=alone, data=ANNOUNCED, resource=("announcement", "one"), now=now)
 
     with unit_of_work():
-        record_for_all(event=ANNOUNCEMENT, users=[first, second], data=TOLD, resource=("announcement", "one"), now=now)
+        record_for_all(
+            event=ANNOUNCEMENT, users=[first, second], data=ANNOUNCED, resource=("announcement", "one"), now=now
+        )
 
     def rows(user: User) -> list[Any]:
         fields = ("seq", "category", "priority", "created_at", "activity__resource_id", "activity__title")
@@ -56,7 +58,7 @@ def test_each_customer_has_the_row_that_one_alone_would_have() -> None:
 
 
 @pytest.mark.django_db
-def test_telling_all_again_tells_nobody() -> None:
+def test_notifying_again_adds_nothing() -> None:
     activities = announce(make_user(), make_user())
 
     assert services.notify(activities=activities) == 0
@@ -64,7 +66,7 @@ def test_telling_all_again_tells_nobody() -> None:
 
 
 @pytest.mark.django_db
-def test_nobody_to_tell_is_no_news() -> None:
+def test_without_customers_nothing_is_recorded() -> None:
     assert announce() == []
 
 
@@ -113,8 +115,8 @@ def test_all_get_the_frames_that_one_alone_would_get(
     now = timezone.now()
     alone, *others = make_user(), make_user(), make_user(time_zone="Asia/Tokyo")
     with django_capture_on_commit_callbacks(execute=True), unit_of_work():
-        record(event=ANNOUNCEMENT, user=alone, data=TOLD, resource=("announcement", "one"), now=now)
-        record_for_all(event=ANNOUNCEMENT, users=others, data=TOLD, resource=("announcement", "one"), now=now)
+        record(event=ANNOUNCEMENT, user=alone, data=ANNOUNCED, resource=("announcement", "one"), now=now)
+        record_for_all(event=ANNOUNCEMENT, users=others, data=ANNOUNCED, resource=("announcement", "one"), now=now)
 
     assert [frame["type"] for frame in published[alone.pk]] == ["notification", "unread", "activity"]
     assert [published[user.pk] for user in others] == [published[alone.pk]] * 2
@@ -125,8 +127,8 @@ def test_all_get_the_frames_that_one_alone_would_get(
 async def test_an_announcement_to_all_arrives_live() -> None:
     user = await in_thread(make_user)()
     async with joined(user) as socket:
-        told = {"announcement_id": "one", "after": 0, "now": timezone.now(), **TOLD}
-        await in_thread(announcements.announce_batch)(**told)
+        arguments = {"announcement_id": "one", "after": 0, "now": timezone.now(), **ANNOUNCED}
+        await in_thread(announcements.announce_batch)(**arguments)
         frame = await socket.until("notification")
 
     row = await in_thread(Notification.objects.get)(user=user)
@@ -134,12 +136,12 @@ async def test_an_announcement_to_all_arrives_live() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_announcement_run_twice_at_once_tells_nobody_twice(in_threads: Any) -> None:
+def test_an_announcement_run_twice_at_once_notifies_each_once(in_threads: Any) -> None:
     for _ in range(5):
         make_user()
-    told = {"announcement_id": "one", "after": 0, "now": timezone.now(), **TOLD}
+    arguments = {"announcement_id": "one", "after": 0, "now": timezone.now(), **ANNOUNCED}
 
-    answers = in_threads(lambda: announcements.announce_batch(**told), times=4)
+    answers = in_threads(lambda: announcements.announce_batch(**arguments), times=4)
 
     assert answers == [None] * 4
     assert Activity.objects.count() == 5
