@@ -73,5 +73,5 @@ def _key(name: str) -> str:
 
 
 def redis() -> Redis:
-    """Return the client for the queues and their signs of life."""
+    """Return the client for the queues and their heartbeats."""
     return client(connect_seconds=0.25, answer_seconds=0.25)

@@ -192,7 +192,7 @@ def test_ready_names_database_and_redis(client: Client) -> None:
 
 @pytest.mark.django_db
 def test_without_redis_it_is_ready_and_says_so(client: Client, settings: Any) -> None:
-    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:9/0"}}
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()) == (
         200,
