@@ -1,6 +1,7 @@
 """The page's side, in a real browser."""
 
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -189,12 +190,9 @@ def test_offline_is_shown_and_what_was_missed_comes_back(tab, user, console):
 
 
 def test_a_lost_hint_is_found_by_the_next_ping(tab, user, live):
-    from django.db import transaction
-
     opened(tab)
-    with transaction.atomic():
+    with mock.patch("notifications.realtime.publish.send"):
         funded(user, 7_00)
-        transaction.get_connection().run_on_commit.clear()
     tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(tab.locator("[data-available]")).to_have_text("$7.00")
     assert Notification.objects.filter(user=user).count() == 1
