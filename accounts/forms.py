@@ -135,7 +135,7 @@ class ResetPasswordForm(_OurTexts, allauth.ResetPasswordForm):
 
 
 class ResetPasswordKeyForm(_RevokingKeys, allauth.ResetPasswordKeyForm):
-    """A lost password may be in somebody else's hands, who may have created keys."""
+    """Offers to revoke the keys by default: with a stolen password keys may have been created."""
 
     revoke_at_first = True
 

@@ -69,7 +69,7 @@ def keys(request: CustomerRequest) -> HttpResponse:
 
 @reauthentication_required
 def _create_key(request: CustomerRequest, form: ApiKeyForm) -> HttpResponse:
-    """Create the key, for somebody who has just confirmed the password: it may outlive this session and the next."""
+    """Create the key, right after the password was confirmed: it may outlive this session and the next."""
     name, scopes = form.cleaned_data["name"], form.cleaned_data["scopes"]
     _key, secret = services.create_api_key(user=request.user, name=name, scopes=scopes, expires_at=form.expires_at())
     # Encrypted: sessions stand in the database, which keeps no more of a key than its digest.

@@ -1,12 +1,12 @@
-"""Background work on due rows: claim them, work on each, put aside those that somebody else holds locked.
+"""Background work on due rows: claim them, work on each, put aside those that another transaction holds locked.
 
     due = Payment.objects.filter(status="initiated", next_check_at__lte=now).order_by("next_check_at")
     rows = Rows(check, label="payment")
     sweep(claim=lambda: claim(due, lambda payment: {"next_check_at": later}), work=rows.one_by_one, seconds=45)
 
-The rows of one customer are worked on one after the other: each of them wants that customer's wallet anyway. Where
-somebody else holds a row of theirs for longer than a background connection waits, this one and all that are left of
-the customer are put aside, so that a customer costs the others one such wait and one thread
+The rows of one customer are worked on one after the other: each of them needs that customer's wallet anyway. Where
+another transaction holds a row of theirs for longer than a background connection waits, this one and all that are left
+of the customer are put aside, so that a customer costs the others one such wait and one thread
 (docs/decisions/014-one-sick-row.md).
 """
 

@@ -1,7 +1,7 @@
-"""A pool of threads for work that mostly waits for somebody else's answer.
+"""A pool of threads for work that mostly waits for a vendor's answer.
 
 A process has WORKERS of them for all its runs together. Runs overlap (the schedule starts one while another is still
-at it), and were each to bring its own, they would want more database connections than the pool has.
+running); with threads of their own they would need more database connections than the pool has.
 """
 
 from __future__ import annotations
