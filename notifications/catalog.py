@@ -20,7 +20,6 @@ from activity.models import Activity
 
 CRITICAL, HIGH, MEDIUM, LOW = "critical", "high", "medium", "low"
 PRIORITIES = (CRITICAL, HIGH, MEDIUM, LOW)
-TOASTED = (CRITICAL, HIGH)
 
 CATEGORIES: dict[str, str | Promise] = {
     "verification": _("Verifications"),
