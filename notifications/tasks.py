@@ -1,4 +1,4 @@
-"""Doors for Celery."""
+"""Celery tasks."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from notifications.inbox import services
 def sweep() -> None:
     """Add missing notifications of the last hour. Runs each minute."""
     now = clock.now()
-    services.sweep(now=now, since=now - timedelta(seconds=settings.SWEEP_WINDOW_SECONDS))
+    services.repair(now=now, since=now - timedelta(seconds=settings.SWEEP_WINDOW_SECONDS))
 
 
 @shared_task
 def sweep_all() -> None:
     """Add missing notifications of all events. Runs each night."""
-    services.sweep(now=clock.now())
+    services.repair(now=clock.now())
 
 
 @shared_task

@@ -138,7 +138,7 @@ def test_everything_at_once_on_one_customer_neither_locks_up_nor_loses_a_cent(
         lambda _: services.purge(now=timezone.now() + timedelta(hours=73)),
         lambda _: check.check_due(now=timezone.now() + timedelta(minutes=11)),
         lambda _: notifications.mark_read(user=user, all=True),
-        lambda _: notifications.sweep(now=timezone.now() + timedelta(minutes=2)),
+        lambda _: notifications.repair(now=timezone.now() + timedelta(minutes=2)),
     ]
 
     def worker(n: int) -> list[str]:

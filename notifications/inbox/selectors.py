@@ -40,7 +40,7 @@ class Position:
 
 
 def position_of(*, user: User, rows: QuerySet[Notification] | None = None) -> Position:
-    """Return it, by one statement. Read it before the rows: what comes in between is then shown twice, never missed."""
+    """Return the counters by one statement. Read them before the rows: what is added in between is then not missed."""
     names = ("inbox__seq", "inbox__unread", "wallet__balance", "wallet__held", "wallet__version")
     counted = [] if rows is None else [Subquery(rows.order_by().values("user").annotate(n=Count("pk")).values("n"))]
     row = User.objects.filter(pk=user.pk).values_list(*names, *counted).get()
@@ -101,12 +101,12 @@ _PLACE = re.compile(r"([ru])([0-9]{1,18})", re.ASCII)
 
 
 def place_of(notification: Notification) -> str:
-    """Return the name of a row as the end of a page, for `beyond`."""
+    """Return the cursor that names a row as the last of its page, for `beyond`."""
     return f"{'r' if notification.read_at else 'u'}{notification.seq}"
 
 
 def beyond(rows: QuerySet[Notification], *, place: str, sort: str) -> QuerySet[Notification]:
-    """Return what of a `listing` of that sort comes after a place. A place that is none is the beginning."""
+    """Return the rows of a `listing` of that sort that come after a cursor; all of them after one that is invalid."""
     found = _PLACE.fullmatch(place)
     if found is None:
         return rows

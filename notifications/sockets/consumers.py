@@ -25,8 +25,8 @@ from notifications.sockets import identity as identities
 from notifications.sockets import snapshots
 from notifications.sockets.hub import hub
 from notifications.sockets.identity import Identity
-from notifications.sockets.outbox import TRY_AGAIN, Outbox, Subscriptions
 from notifications.sockets.rate_limit import RateLimit
+from notifications.sockets.send_queue import TRY_AGAIN, SendQueue, Subscriptions
 from notifications.sockets.threads import run_in_thread
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Socket(AsyncWebsocketConsumer):
         self.scope, self.base_send = scope, send
         self._is_signed_in = False
         self._subscriptions = Subscriptions(set(self.channels), set())
-        self._outbox = Outbox(self._subscriptions)
+        self._send_queue = SendQueue(self._subscriptions)
         self._rate_limit = RateLimit(burst=_FRAMES_AT_ONCE, per_second=_FRAMES_A_SECOND)
         self._bad_frames = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -83,7 +83,7 @@ class Socket(AsyncWebsocketConsumer):
         only on a page of ours: a program sends no Origin, and has a key.
         """
         await self.accept()
-        self._tasks.append(asyncio.create_task(self._outbox.deliver(send=self.send, close=self.close)))
+        self._tasks.append(asyncio.create_task(self._send_queue.deliver(send=self.send, close=self.close)))
         query = parse_qs(self.scope.get("query_string", b"").decode("latin1"))
         ticket = query.get("token", [""])[0]
         cookies = self.scope.get("cookies", {}) if self.scope.get("from_page") else {}
@@ -123,7 +123,7 @@ class Socket(AsyncWebsocketConsumer):
             return
         if hub().sockets_of(identity.user_id) >= settings.SOCKETS_PER_USER:
             detail = f"You have {settings.SOCKETS_PER_USER} sockets open here, the most there can be. Close one first."
-            self._outbox.send(frames.error("over_limit", detail))
+            self._send_queue.send(frames.error("over_limit", detail))
             self._close(TRY_AGAIN)
             return
         self._is_signed_in, self.identity = True, identity
@@ -134,25 +134,25 @@ class Socket(AsyncWebsocketConsumer):
         except DatabaseError as error:
             self._close_for_now("hello", error)
             return
-        self._outbox.send(hello)
-        self._outbox.release(after=hello.seq)
+        self._send_queue.send(hello)
+        self._send_queue.release(after=hello.seq)
 
     # To the client
 
     def push(self, message: dict[str, Any]) -> None:
-        self._outbox.push(message)
-        if self._outbox.is_closed:
+        self._send_queue.push(message)
+        if self._send_queue.is_closed:
             hub().leave(self)
 
     def push_pong(self, pong: frames.Pong) -> None:
-        if pong.seq > self._outbox.seq or pong.version > self._outbox.version:
-            self._outbox.send(pong)
+        if pong.seq > self._send_queue.seq or pong.version > self._send_queue.version:
+            self._send_queue.send(pong)
 
     def disconnect_signed_out(self) -> None:
         self._close(NOT_SIGNED_IN)
 
     def _close(self, code: int) -> None:
-        self._outbox.close(code)
+        self._send_queue.close(code)
         hub().leave(self)
 
     def _close_for_now(self, doing: str, error: Exception) -> None:
@@ -164,7 +164,7 @@ class Socket(AsyncWebsocketConsumer):
     # From the client
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if self._outbox.is_closed:
+        if self._send_queue.is_closed:
             return
         try:
             if not self._rate_limit.allow():
@@ -178,7 +178,7 @@ class Socket(AsyncWebsocketConsumer):
             self._close_for_now("answer", error)
 
     def _refuse(self, code: str, detail: str) -> None:
-        self._outbox.send(frames.error(code, detail))
+        self._send_queue.send(frames.error(code, detail))
         self._bad_frames += 1
         if self._bad_frames > _BAD_FRAMES_ALLOWED:
             self._close(BAD_FRAME)
@@ -201,7 +201,7 @@ class Socket(AsyncWebsocketConsumer):
                 if pong is None:
                     self.disconnect_signed_out()
                 else:
-                    self._outbox.send(pong)
+                    self._send_queue.send(pong)
             case frames.Subscribe(channel=channel):
                 await self._subscribe(channel)
             case frames.Unsubscribe(channel=channel):
@@ -237,12 +237,12 @@ class Socket(AsyncWebsocketConsumer):
             if is_new:
                 topics.discard(topic)
             raise
-        self._outbox.send(state)
+        self._send_queue.send(state)
 
     async def _resume(self, after: int) -> None:
         """Send all that is missing after a number, in order, and how things stand; hold pushes until it is sent."""
-        self._outbox.hold()
-        seq = self._outbox.seq
+        self._send_queue.hold()
+        seq = self._send_queue.seq
         try:
             async with hub().resume_lock(self.identity.user_id):
                 missed = await run_in_thread(
@@ -253,9 +253,9 @@ class Socket(AsyncWebsocketConsumer):
                 )
             seq = missed.seq
             for frame in missed.frames:
-                self._outbox.send(frame)
+                self._send_queue.send(frame)
         finally:
-            self._outbox.release(after=seq)
+            self._send_queue.release(after=seq)
 
 
 class NotificationsSocket(Socket):

@@ -1,4 +1,7 @@
-"""What a socket reads from the database. The position comes first: what is read after it can only be newer."""
+"""What a socket reads from the database: the state for `hello`, and what is missing for `resume`.
+
+The position (the last numbers of inbox and journal) is read first, so that what is read after it can only be newer.
+"""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def test_while_notifying_fails_money_moves_and_the_sweeper_adds_it_all(
         verifications.cancel(user=customer, verification_id=verification.pk)
     assert notifications_of(customer) == []
 
-    services.sweep(now=timezone.now() + timedelta(minutes=2))
+    services.repair(now=timezone.now() + timedelta(minutes=2))
 
     assert [kind for kind, _ in notifications_of(customer)] == [
         "verification_initiated",

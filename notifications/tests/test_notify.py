@@ -210,7 +210,7 @@ def test_a_failure_to_notify_is_logged_once_a_category_and_swept_later(
         "Failed to send wallet notification",
     ]
     assert (Activity.objects.count(), Notification.objects.count()) == (3, 0)
-    services.sweep(now=timezone.now())
+    services.repair(now=timezone.now())
     assert list(Notification.objects.order_by("seq").values_list("activity__event", flat=True)) == [
         "instant_refund",
         "low_balance",
@@ -245,7 +245,7 @@ def test_the_sweeper_adds_what_is_missing(broken: Any, monkeypatch: pytest.Monke
         happened(user)
     notified_before = happened(user)
 
-    swept = services.sweep(now=timezone.now() + timedelta(seconds=settings.SWEEP_GRACE_SECONDS + 1))
+    swept = services.repair(now=timezone.now() + timedelta(seconds=settings.SWEEP_GRACE_SECONDS + 1))
 
     assert (swept.missing, swept.notified) == (1, 1)
     rows = Notification.objects.order_by("seq").values_list("seq", "activity_id")
@@ -260,7 +260,7 @@ def test_the_sweeper_leaves_young_and_old_events_alone(broken: Any) -> None:
     happened(user, now=now - timedelta(seconds=30))
     happened(user, now=now - timedelta(hours=2))
 
-    swept = services.sweep(now=now, since=now - timedelta(hours=1))
+    swept = services.repair(now=now, since=now - timedelta(hours=1))
 
     assert (swept.missing, swept.notified) == (0, 0)
 
@@ -272,7 +272,7 @@ def test_the_nightly_sweep_looks_at_all_events(monkeypatch: pytest.MonkeyPatch) 
         patch.setattr("notifications.inbox.services.notifying._INSERT", "SELECT nonsense")
         happened(user, now=now - timedelta(days=40))
 
-    assert services.sweep(now=now).notified == 1
+    assert services.repair(now=now).notified == 1
 
 
 @pytest.mark.django_db
@@ -280,7 +280,7 @@ def test_sweeping_again_finds_nothing() -> None:
     user, now = make_user(), timezone.now()
     happened(user, now=now - timedelta(days=1))
 
-    assert (services.sweep(now=now).missing, counters(user)) == (0, (1, 1))
+    assert (services.repair(now=now).missing, counters(user)) == (0, (1, 1))
 
 
 @pytest.mark.django_db
@@ -290,7 +290,7 @@ def test_one_that_fails_again_does_not_stop_the_others(broken: Any) -> None:
     for _ in range(3):
         happened(user, now=now - timedelta(minutes=5))
 
-    swept = services.sweep(now=now)
+    swept = services.repair(now=now)
 
     assert (swept.missing, swept.notified) == (3, 0)
 
@@ -311,9 +311,9 @@ def test_a_locked_inbox_waits_for_the_next_sweep_and_the_others_do_not(
     counted = locked._value.get()
 
     with hold_row("notifications_inbox.user_id", ill.pk):
-        swept = services.sweep(now=now)
+        swept = services.repair(now=now)
         assert (swept.missing, swept.notified, locked._value.get() - counted) == (4, 1, 1)
-    swept = services.sweep(now=now)
+    swept = services.repair(now=now)
 
     assert (swept.missing, swept.notified, counters(ill), counters(well)) == (3, 3, (4, 4), (2, 2))
 
@@ -326,7 +326,7 @@ def test_a_refund_not_notified_in_time_alerts_staff(monkeypatch: pytest.MonkeyPa
         refund = happened(user, "instant_refund", now=now - timedelta(seconds=61))
         happened(user, "low_balance", now=now - timedelta(seconds=61))
 
-    services.sweep(now=now)
+    services.repair(now=now)
 
     alert = Alert.objects.get()
     assert (alert.rule, alert.cause, alert.severity, alert.user) == (
@@ -363,7 +363,7 @@ def test_two_sweepers_at_once_add_a_row_once(in_threads: Any, monkeypatch: pytes
         for _ in range(5):
             happened(user, now=now - timedelta(minutes=5))
 
-    in_threads(lambda: services.sweep(now=now), times=4)
+    in_threads(lambda: services.repair(now=now), times=4)
 
     assert sorted(Notification.objects.values_list("seq", flat=True)) == [1, 2, 3, 4, 5]
     assert counters(user) == (5, 5)

@@ -18,7 +18,7 @@ from accounts.services import create_api_key
 from accounts.tests.factories import make_user
 from config.lib.backoff import Backoff
 from notifications.realtime import frames, publish
-from notifications.sockets import hub, outbox, redis_link
+from notifications.sockets import hub, redis_link, send_queue
 from notifications.tests.sockets import announce, in_thread, joined, sign_in
 from verifications.models import Status, Verification
 from verifications.tests.factories import make_service
@@ -207,7 +207,7 @@ async def test_the_last_socket_ends_the_subscription():
 @pytest.mark.asyncio
 @pytest.mark.django_db(transaction=True)
 async def test_a_reader_too_slow_for_its_frames_starts_again(monkeypatch):
-    monkeypatch.setattr(outbox, "_LIMIT", 3)
+    monkeypatch.setattr(send_queue, "_LIMIT", 3)
     user = await make()
     async with joined(user) as socket:
         member = next(iter(hub.hub()._members))

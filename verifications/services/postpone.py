@@ -1,4 +1,4 @@
-"""Postpone rows that another transaction holds locked: later, and ever later while that goes on."""
+"""Postpone verifications that another transaction holds locked, by a delay that doubles each time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STATEMENTS = {field: _POSTPONE.format(field=field, still=still) for field, stil
 def postpone(
     rows: Sequence[Verification], *, field: Literal["next_poll_at", "next_recovery_at"], now: datetime
 ) -> None:
-    """Give the rows their next turn by their own count: PUT_ASIDE_SECONDS, twice that, up to PUT_ASIDE_MAX_SECONDS."""
+    """Set when each row is due again: after PUT_ASIDE_SECONDS, doubled each time, PUT_ASIDE_MAX_SECONDS at most."""
     with connection.cursor() as cursor:
         cursor.execute(
             _STATEMENTS[field],

@@ -1,4 +1,4 @@
-"""The price of a purchase now: the catalogue's, or with a chosen area code what the provider asks for that."""
+"""Find an offer that is for sale and price it: from the catalogue, or for an area code by asking the provider."""
 
 from __future__ import annotations
 

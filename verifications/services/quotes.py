@@ -1,4 +1,4 @@
-"""The quote of an offer: the provider's cost, our price for it (times markup, or as staff fixed it), and its age."""
+"""Compute prices and keep them fresh: the provider's cost of an offer, times markup, or the price that staff fixed."""
 
 from __future__ import annotations
 

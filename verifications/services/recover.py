@@ -49,9 +49,10 @@ def recover_due(*, now: datetime) -> int:
 
 
 def _one_of_each_open_breaker(due: list[Verification]) -> list[Verification]:
-    """Return the rows to work on: of an operation that does not answer one, so that the threads don't all wait for it.
+    """Return the rows to work on now: all but those whose next call goes to an operation with an open breaker.
 
-    Recovery reads the breakers of what each row's next step asks, and reports to none of them.
+    Of the latter only the first for each such operation is kept, so that the threads don't all wait for a vendor that
+    does not answer. The breakers are read, and told nothing.
     """
     names: dict[object, tuple[str, ...]] = {}
     for row in due:

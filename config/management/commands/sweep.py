@@ -37,7 +37,7 @@ def _reconcile_provider(now: datetime) -> str:
 
 
 def _tell_missed(now: datetime) -> str:
-    swept = notifications.sweep(now=now)
+    swept = notifications.repair(now=now)
     return f"{swept.missing} events without a notification, {swept.notified} told"
 
 

@@ -2,8 +2,8 @@
 
 from notifications.inbox.services.changes import Changed, archive, delete, mark_clicked, mark_read, read_one
 from notifications.inbox.services.notifying import notify
+from notifications.inbox.services.repair import repair
 from notifications.inbox.services.retention import cleanup
-from notifications.inbox.services.sweep import sweep
 
 __all__ = [
     "Changed",
@@ -14,5 +14,5 @@ __all__ = [
     "mark_read",
     "notify",
     "read_one",
-    "sweep",
+    "repair",
 ]

@@ -64,7 +64,7 @@ def notify(*, activities: Sequence[Activity]) -> int:
     """Add a row to the inbox for each of these events that the catalogue has, and have it pushed to the sockets.
 
     Return how many were added: an event that has a row gets no other. Call inside a transaction. A failure rolls back
-    to a savepoint, so it never undoes what the events are about; it is logged CRITICAL, and `sweep` repeats it.
+    to a savepoint, so it never undoes what the events are about; it is logged CRITICAL, and `repair` makes up for it.
     """
     activities = [activity for activity in activities if activity.event in catalog.CATALOG]
     if not activities:
@@ -105,7 +105,7 @@ def _insert(activities: Sequence[Activity]) -> list[Added]:
 
 
 def _report_failed(activities: Sequence[Activity], error: Exception) -> None:
-    """Log a line for each category. Leave out events that another sweep has added at the same moment."""
+    """Log a line for each category. Leave out events that another repair has added at the same moment."""
     if isinstance(error, IntegrityError):
         known = set(Notification.objects.filter(activity__in=activities).values_list("activity_id", flat=True))
         activities = [activity for activity in activities if activity.pk not in known]

@@ -25,7 +25,7 @@ class Subscriptions:
         return not channel or channel in self.channels or message["topic"] in self.topics
 
 
-class Outbox:
+class SendQueue:
     """The frames of one socket, sent in one order by `deliver`. Pushed messages wait until the first `release`.
 
     `seq` and `version` are the highest that were put in. A client too slow for its frames is disconnected and starts

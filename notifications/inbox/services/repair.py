@@ -24,30 +24,30 @@ _BATCH = 500
 
 
 @dataclass
-class Swept:
+class Repaired:
     """`missing` events had no row in the inbox; `notified` of them have it now."""
 
     missing: int = 0
     notified: int = 0
 
 
-def sweep(*, now: datetime, since: datetime | None = None) -> Swept:
+def repair(*, now: datetime, since: datetime | None = None) -> Repaired:
     """Add the rows that are missing in the inboxes for events between `since` (None: all) and the grace before `now`.
 
     One event a transaction. A refund whose customer was not notified by then is also an alert for staff. Where a
-    customer's inbox is locked by another transaction, what is missing there waits for the next sweep.
+    customer's inbox is locked by another transaction, what is missing there waits for the next time.
     """
-    swept = Swept()
+    repaired = Repaired()
     locked: set[int] = set()
     until = now - timedelta(seconds=settings.SWEEP_GRACE_SECONDS)
     after = 0
     while batch := list(selectors.not_notified(since=since, until=until).filter(pk__gt=after).order_by("pk")[:_BATCH]):
         for activity in batch:
-            swept.missing += 1
+            repaired.missing += 1
             if activity.user_id in locked:
                 continue
             try:
-                swept.notified += _add_missing(activity)
+                repaired.notified += _add_missing(activity)
             except OperationalError as error:
                 if not limits.is_lock_timeout(error):
                     raise
@@ -55,7 +55,7 @@ def sweep(*, now: datetime, since: datetime | None = None) -> Swept:
                 rows_put_aside_total.labels(work="sweep", why="locked").inc()
                 log.warning("The inbox of user %s is locked; event %s waits", activity.user_id, activity.pk)
         after = batch[-1].pk
-    return swept
+    return repaired
 
 
 @unit_of_work()
