@@ -50,7 +50,7 @@ class Activity(models.Model):
 
     @property
     def content(self) -> tuple[object, ...]:
-        """Everything but whose it is: two events of the same content read the same to two customers."""
+        """Return all fields but the user's: two events with the same content read the same to two customers."""
         resource, origin = (self.resource_type, self.resource_id), (self.actor, self.ip_address, self.user_agent)
         return self.event, resource, origin, self.created_at, tuple(self.data.items())
 

@@ -43,7 +43,7 @@ class AccountSummary:
 
     @cached_property
     def paused(self) -> Pause | None:
-        """The pause of the user's purchases; None, without a query, where there is none."""
+        """Return the pause of the user's purchases, or None, without a query where there is none."""
         return pause_of(user=self._user) if self._user.purchases_frozen_at else None
 
     @property

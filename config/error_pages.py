@@ -120,7 +120,7 @@ def _answer(
 
 
 def _page_before(request: HttpRequest) -> str:
-    """What may be opened again without doing anything: this page, or for a form the one that it stands on."""
+    """Return the path that can be opened again safely: this page, or for a form the page that holds it."""
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
     try:

@@ -13,7 +13,7 @@ NEWEST_FIRST = ("-created_at", "-id")
 
 
 def payment_of(*, user: User, reference: str) -> Payment:
-    """The user's payment. Raises NotFound, for another's too."""
+    """Return the user's payment. Raises NotFound, for another's too."""
     payment = Payment.objects.select_related("user").filter(user=user, reference=reference).first()
     if payment is None:
         raise NotFound(_("You have no such payment."))
@@ -21,5 +21,5 @@ def payment_of(*, user: User, reference: str) -> Payment:
 
 
 def payments_of(*, user: User) -> QuerySet[Payment]:
-    """The user's payments, newest first."""
+    """Return the user's payments, newest first."""
     return Payment.objects.filter(user=user).order_by(*NEWEST_FIRST)

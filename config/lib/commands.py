@@ -55,7 +55,7 @@ class Report:
 
     @property
     def amount_text(self) -> str:
-        """The amount with two decimal places, or more where it has more."""
+        """Format an amount with two decimal places, or more where it has more."""
         whole = int(self.amount)
         return money.to_text(whole) if whole == self.amount else f"{Decimal(self.amount).normalize() / 100:f}"
 
@@ -176,7 +176,7 @@ def whole_days(most: int) -> Callable[[str], int]:
 
 
 def point_in_time(text: str) -> datetime:
-    """The type of a `--now` option: an ISO 8601 time with its offset, within ten years of now."""
+    """Parse a `--now` option: an ISO 8601 time with its offset, within ten years of now."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

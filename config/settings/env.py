@@ -41,7 +41,7 @@ class Env(environ.Env):
     """
 
     def int(self, var: str, default: _int, low: _int = 0, high: _int = _MOST) -> _int:  # type: ignore[override]
-        """A whole number from `low` to `high`."""
+        """Read a whole number from `low` to `high`."""
 
         def read(text: str) -> _int:
             if not _NUMBER.fullmatch(text) or "." in text or not low <= int(text) <= high:
@@ -51,11 +51,11 @@ class Env(environ.Env):
         return self._read(var, default, read, f"a whole number from {low} to {high}")
 
     def float(self, var: str, default: _float) -> _float:  # type: ignore[override]
-        """A number, 0 or more."""
+        """Read a number, 0 or more."""
         return self._read(var, default, lambda text: float(_number(text)), "a number such as 2.5")
 
     def decimal(self, var: str, default: str, *, low: _int) -> Decimal:
-        """A number, `low` or more."""
+        """Read a number, `low` or more."""
 
         def read(text: str) -> Decimal:
             if (value := _number(text)) < low:
@@ -65,7 +65,7 @@ class Env(environ.Env):
         return self._read(var, Decimal(default), read, f"a number, {low} or more, such as {default}")
 
     def currency(self, var: str, default: str) -> str:
-        """The code of a currency with two decimal places, however it is written: every amount here is in hundredths."""
+        """Read the code of a currency with two decimal places, in any case: every amount here is in hundredths."""
 
         def read(text: str) -> str:
             if text.upper() not in TWO_DECIMALS:
@@ -92,7 +92,7 @@ class Env(environ.Env):
         return self._read(var, default, read, "1 or 0 (true or false, on or off, yes or no)")
 
     def one_of(self, var: str, default: str, words: Collection[str]) -> str:
-        """One of the words, which are in capitals, however it is written."""
+        """Read one of the words (which are upper-case), in any case."""
 
         def read(text: str) -> str:
             if text.upper() not in words:
@@ -104,7 +104,7 @@ class Env(environ.Env):
     def address(
         self, var: str, default: str, *, schemes: Collection[str] = ("http", "https"), example: str = ""
     ) -> str:
-        """A URL. What is none is not shown: it may hold a password."""
+        """Read a URL. An invalid one is not shown in the error: it may hold a password."""
         text = self.str(var, default="").strip()
         if text and not _is_address(text, schemes):
             raise ImproperlyConfigured(f"{var} is no such address as it takes, which is one like {example or default}.")

@@ -26,7 +26,7 @@ class Offer:
 
     @property
     def lifetime(self) -> float:
-        """Seconds: 5 to 15 minutes, by service."""
+        """Return how long a number lives, in seconds: 5 to 15 minutes, by service."""
         if self.mock:
             return self.mock.ends_after
         return 300 + 60 * (hashlib.sha256(self.name.encode()).digest()[0] % 11)

@@ -29,7 +29,7 @@ class SandboxConfig:
 
     @classmethod
     def from_settings(cls, settings: Any, **other: Any) -> "SandboxConfig":
-        """What Django's settings (or anything with these attributes) say; an empty credential keeps its default."""
+        """Read Django's settings (or anything with these attributes); an empty credential keeps its default."""
         names = {
             "public_url": "PUBLIC_URL",
             "textverified_api_key": "TEXTVERIFIED_API_KEY",

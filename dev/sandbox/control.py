@@ -231,7 +231,7 @@ def amount(cents: float) -> str:
 
 
 def _checkout(sandbox: Sandbox, reference: Any) -> Session:
-    """The newest checkout of that reference, or the one with that session id."""
+    """Return the newest checkout of that reference, or the one with that session id."""
     if not isinstance(reference, str) or not reference:
         raise ValueError("Give reference: the client_reference_id or the id of a checkout session.")
     session = sandbox.state.session_by_reference.get(reference) or sandbox.state.session_by_id.get(reference)
@@ -316,7 +316,7 @@ def _services(data: dict[str, Any], name: str) -> list[str]:
 
 
 def _costs(data: dict[str, Any], name: str) -> dict[str, float]:
-    """In cents, with what is finer than a cent."""
+    """Return the costs in cents, with fractions of a cent."""
     value = data[name]
     if not isinstance(value, dict) or not all(service in OFFERS for service in value):
         raise ValueError(f"{name} has to be an object of service and cost.")

@@ -187,7 +187,7 @@ def _reading(answer: Answer) -> Handler:
 
 
 def _writing(answer: Answer) -> Handler:
-    """A POST: the same Idempotency-Key with the same parameters gets the first answer again."""
+    """Handle a POST: the same Idempotency-Key with the same parameters gets the first answer again."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         sandbox = request.app[SANDBOX]

@@ -48,12 +48,12 @@ class RunningSandbox:
 
     @property
     def textverified_url(self) -> str:
-        """For TEXTVERIFIED_BASE_URL: `/api/pub/v2/…` follows."""
+        """Return the value of TEXTVERIFIED_BASE_URL: `/api/pub/v2/…` follows."""
         return f"{self.base_url}/textverified"
 
     @property
     def stripe_url(self) -> str:
-        """For STRIPE_API_BASE: `/v1/…` follows."""
+        """Return the value of STRIPE_API_BASE: `/v1/…` follows."""
         return f"{self.base_url}/stripe"
 
     def reset(self) -> None:
@@ -69,14 +69,14 @@ class RunningSandbox:
         return self._call("POST", "/__ctl/sms", {"number": number, "text": text, **shape})
 
     def fault(self, match: str, fault: str, times: int = 1, body: str = "") -> None:
-        """The next `times` vendor requests whose "METHOD /path" matches the regular expression misbehave.
+        """Let the next `times` vendor requests whose "METHOD /path" matches the regular expression misbehave.
 
         `body` is another one: only requests in whose body it finds something.
         """
         self._call("POST", "/__ctl/faults", {"match": match, "fault": fault, "times": times, "body": body})
 
     def mend(self) -> None:
-        """No faults any more; requests that hang are let go."""
+        """End all faults; requests that hang are let go."""
         self._call("POST", "/__ctl/faults", {"forget": True})
 
     def advance(self, seconds: float) -> None:
@@ -95,11 +95,11 @@ class RunningSandbox:
         return self._call("GET", "/__ctl/ledger")
 
     def requests(self) -> list[str]:
-        """The vendor requests since the reset, oldest first, as "METHOD /path"."""
+        """Return the vendor requests since the reset, oldest first, as "METHOD /path"."""
         return self._call("GET", "/__ctl/requests")["requests"]
 
     def request_log(self) -> list[dict[str, Any]]:
-        """The same with query, body, status and idempotency key: {method, path, query, body, status, key, fault}."""
+        """Return them with {method, path, query, body, status, key, fault}; `key` is the idempotency key."""
         return self._call("GET", "/__ctl/requests")["log"]
 
     def webhooks(self, *, settle: float = 0) -> list[dict[str, Any]]:

@@ -226,7 +226,7 @@ async def not_offered(request: web.Request, sandbox: Sandbox) -> web.StreamRespo
 
 
 async def messages(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
-    """By reservation or by number; newest first."""
+    """List messages by reservation or by number, newest first."""
     reservation, to = request.query.get("reservationId"), request.query.get("to")
     if reservation is not None:
         number = sandbox.state.by_id.get(reservation)
@@ -278,7 +278,7 @@ async def sale(request: web.Request, sandbox: Sandbox) -> web.StreamResponse:
 async def _body(
     request: web.Request, *, required: dict[str, Any], optional: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The JSON body, checked as the vendor's document says: fields, types, words, and nothing else."""
+    """Return the JSON body, checked as the vendor's document says: fields, types, values, and nothing else."""
     optional = optional or {}
     try:
         data = json.loads(await request.read())
@@ -342,7 +342,7 @@ def _compact(request: web.Request, sandbox: Sandbox, number: Number) -> dict[str
 
 
 def _page(request: web.Request, rows: Sequence[T], show: Callable[[T], dict[str, Any]]) -> web.Response:
-    """The last of `rows` first. `before` is a place in the list, so that pages stay put while rows are added."""
+    """Return a page, the last of `rows` first. `before` is a row, so that pages stay put while rows are added."""
     length = request.app[SANDBOX].settings.page_length
     try:
         end = min(int(request.query.get("before", len(rows))), len(rows))
@@ -376,7 +376,7 @@ def _link(request: web.Request, method: str, path: str) -> dict[str, str]:
 
 
 def _dollars(cents: float) -> float:
-    """The vendor writes amounts as JSON numbers; four places are exact in a double's shortest form."""
+    """Return an amount as the JSON number that the vendor writes; four places are exact in a double's shortest form."""
     return round(cents / 100, 4)
 
 

@@ -27,7 +27,7 @@ class Redis:
 
     @property
     def config(self) -> bytes:
-        """The configuration, passed on standard input so that the password is in no process list and no file."""
+        """Return the configuration. It is passed on standard input: its password is in no process list and no file."""
         lines = [
             "bind 127.0.0.1",
             f"port {self.port}",

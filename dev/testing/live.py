@@ -189,7 +189,7 @@ class LiveStack:
         return [process for process in self.processes if isinstance(process, Worker)]
 
     def prepare(self) -> None:
-        """One web process and one worker, both alive, a beat, and a sandbox that sends its webhooks here."""
+        """Have one web process and one worker alive, a beat, and a sandbox that sends its webhooks here."""
         self.web.ensure()
         self.worker.ensure()
         self.sandbox.settings(webhook_enabled=True, public_url=self.url)

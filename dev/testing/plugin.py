@@ -19,7 +19,7 @@ pytest_plugins = [
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
-    """A wrapper runs before pytest-django's own hook of this name, which loads the settings."""
+    """Start the services, as a wrapper: before pytest-django's own hook of this name, which loads the settings."""
     stack = contextlib.ExitStack()
     stack.enter_context(suite_services())
     early_config.add_cleanup(stack.close)

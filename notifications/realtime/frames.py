@@ -400,7 +400,7 @@ def _journal_fields(row: wallet_models.Transaction) -> dict[str, Any]:
 
 
 def pong(*, seq: int | None, version: int | None) -> Pong:
-    """None before the first notification, and before the first movement of money."""
+    """Return the frame; its numbers are None before the first notification and the first movement of money."""
     return Pong(seq=seq or 0, version=version or 0)
 
 

@@ -58,7 +58,7 @@ class Command(BaseCommand):
         self._key(demo)
 
     def _key(self, demo: User) -> None:
-        """The key that the launcher prints: a new one where its file or its row is gone."""
+        """Return the key that the launcher prints, a new one if its file or its row is gone."""
         file = settings.VAR_DIR / "demo-api-key"
         if file.exists() and accounts.authenticate_key(secret=file.read_text().strip()):
             return
@@ -176,7 +176,7 @@ def _refused(demo: User) -> None:
 
 
 def _unclear(demo: User, sandbox: Sandbox) -> None:
-    """The answer to the order is lost; recovery asks again and gets the number."""
+    """Buy where the answer to the order is lost: recovery asks again and gets the number."""
     sandbox.call("faults", match=r"POST .*/v2/verifications$", fault="drop_after")
     bought = _buy(demo, "test_pending")
     verifications.recover_due(now=_past(bought.next_recovery_at))
