@@ -74,17 +74,18 @@ def test_removing_waits_for_a_reader_instead_of_blocking_it(in_threads: Any) -> 
     """Both lock the inbox before its rows, as everybody does: the other way round they would wait for each other."""
     user, now = make_user(), timezone.now()
     happened(user, "security_signin", now=now - timedelta(days=91))
-    recorded = threading.Event()
+    happened(user, "low_balance", now=now)
+    locked = threading.Event()
 
     def read_all() -> int:
         with unit_of_work():
-            happened(user, "low_balance", now=now)  # holds the inbox
-            recorded.set()
+            services.mark_read(user=user, ids=[])  # holds the inbox
+            locked.set()
             until(somebody_waits_for_a_lock, "the removal waits for the inbox")
             return services.mark_read(user=user, all=True).changed
 
     def remove() -> int:
-        recorded.wait(10)
+        locked.wait(10)
         return services.cleanup(days=90, now=now)
 
     assert in_threads([read_all, remove]) == [2, 1]
