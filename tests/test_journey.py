@@ -115,6 +115,7 @@ def test_a_cancelled_number_brings_its_money_back_at_once(live: LiveStack, page:
     books_are_right()
 
 
+@pytest.mark.alone
 def test_a_stopped_redis_shows_no_error_and_the_page_catches_up(
     live: LiveStack, page: Page, catalogue: None, console: Any, without_redis: Callable[..., Any]
 ) -> None:

@@ -69,7 +69,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in (
         "browser: drives a real Chromium; run apart from the others",
         "live: runs the product in processes of its own, and may stop Redis under everybody; run apart too",
-        "kills: kills processes of its own deployment, and disturbs no other one; may run beside its like",
+        "alone: a browser test that disturbs every other deployment, so that none runs beside it",
+        "side_by_side: disturbs its own deployment alone, so that another one may run beside it",
         "drill: a race or a fault drill; once in `make test`, DRILL_ROUNDS times in `make drill`",
         "races: real threads or processes contend",
         "viewport(width, height): the size of the browser's window",

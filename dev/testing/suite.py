@@ -57,11 +57,13 @@ _PARALLEL = ("-n", "2", "--dist", "loadgroup")
 TESTS = Step("tests", [PYTHON, "-m", "pytest", "-m", "not browser and not live", *_PARALLEL])
 # Deployments side by side, which mostly wait. What stops Redis or cuts connections would do so to all beside it, so it
 # gets services of its own, or its turn alone where they are named from outside.
-KILLS = Step(
-    "drills that kill", [PYTHON, "-m", "pytest", "-m", "kills and not browser", "-n", "2", "--dist", "loadfile"]
+_SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
+DRILLS = Step("drills", [PYTHON, "-m", "pytest", "-m", "side_by_side and not browser", *_SIDE_BY_SIDE])
+LIVE_TESTS = Step(
+    "other live tests and drills", [PYTHON, "-m", "pytest", "-m", "live and not side_by_side and not browser"]
 )
-LIVE_TESTS = Step("other live tests and drills", [PYTHON, "-m", "pytest", "-m", "live and not kills and not browser"])
-BROWSER_TESTS = Step("browser tests", [PYTHON, "-m", "pytest", "-m", "browser"])
+BROWSER_TESTS = Step("browser tests", [PYTHON, "-m", "pytest", "-m", "browser and not alone", *_SIDE_BY_SIDE])
+BROWSER_ALONE = Step("browser tests that stop Redis", [PYTHON, "-m", "pytest", "-m", "browser and alone"])
 # Where our own SQL is; every app's migrations run there besides.
 _OWN_SQL = ("wallet", "refunds", "notifications", "verifications/tests/test_receive.py")
 _QUICK = "not browser and not live and not slow and not drill and not races"
@@ -77,7 +79,9 @@ def main() -> int:
             failed = _failing((*LINT, *CHECKS, deploy))
             failed += [step.name for step in (*_also(), TESTS) if not _passes(step)]
             apart = replace(LIVE_TESTS, env={"DATABASE_URL": "", "REDIS_URL": ""})  # services of its own
-            failed += _failing((KILLS, apart)) if embedded else [s.name for s in (KILLS, LIVE_TESTS) if not _passes(s)]
+            failed += (
+                _failing((DRILLS, apart)) if embedded else [s.name for s in (DRILLS, LIVE_TESTS) if not _passes(s)]
+            )
             failed += _browser_tests()
     if failed:
         print(f"\nFAILED: {', '.join(failed)}", flush=True)
@@ -135,7 +139,7 @@ def _browser_tests() -> list[str]:
     if chromium() is None:
         _install_chromium()
     if chromium() is not None:
-        return [] if _passes(BROWSER_TESTS) else [BROWSER_TESTS.name]
+        return [step.name for step in (BROWSER_TESTS, BROWSER_ALONE) if not _passes(step)]
     print("\n--- browser tests NOT RUN: there is no Chromium (as root: apt-get install chromium)", flush=True)
     return [f"{BROWSER_TESTS.name} (no Chromium)"] if os.environ.get("CI") else []
 

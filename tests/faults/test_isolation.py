@@ -33,7 +33,7 @@ from verifications.models import Status, Verification
 if TYPE_CHECKING:
     from tests.faults.conftest import Drill
 
-pytestmark = [pytest.mark.drill, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.drill, pytest.mark.side_by_side, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 LATER_AT_MOST = 5.0
 NUMBERS = 40

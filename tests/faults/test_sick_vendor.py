@@ -30,7 +30,7 @@ from verifications.tests.factories import make_offer
 if TYPE_CHECKING:
     from tests.faults.conftest import Drill
 
-pytestmark = [pytest.mark.drill, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.drill, pytest.mark.side_by_side, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 ORDER = "POST /textverified/api/pub/v2/verifications$"
 CANCEL = "POST .*/cancel$"

@@ -14,7 +14,7 @@ from verifications.models import Verification
 if TYPE_CHECKING:
     from tests.faults.conftest import Drill
 
-pytestmark = [pytest.mark.drill, pytest.mark.kills, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.drill, pytest.mark.side_by_side, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 def again(drill: Drill, path: str, body: dict[str, str], **headers: str) -> tuple[int, dict[str, str]]:

@@ -17,7 +17,7 @@ from verifications.models import Verification
 if TYPE_CHECKING:
     from tests.faults.conftest import Drill
 
-pytestmark = [pytest.mark.drill, pytest.mark.kills, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.drill, pytest.mark.side_by_side, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 def due(**fields: Any) -> None:
