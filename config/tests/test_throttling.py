@@ -88,6 +88,17 @@ def test_whoever_waits_as_long_as_told_passes(clock: Clock, passed: int, into: f
     assert ask(KeyThrottle, caller(), "3/min") == (True, 0)
 
 
+@pytest.mark.parametrize(("into", "reads"), [(0.0, 1), (30.0, 0)])
+def test_the_window_before_is_read_only_where_it_can_matter(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, into: float, reads: int
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr("config.lib.api.throttling.cache.get", read.append)
+    clock.now += into
+    assert ask(KeyThrottle, caller(), "600/min") == (True, 0)
+    assert len(read) == reads
+
+
 def test_keys_count_apart_and_a_user_without_one_is_counted_by_itself(clock: Clock) -> None:
     for request in (caller(key=1), caller(key=2), caller(key=None), caller(key=None, user=2)):
         assert [ask(KeyThrottle, request, "1/min")[0] for _ in range(2)] == [True, False]

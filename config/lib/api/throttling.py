@@ -44,10 +44,12 @@ class KeyThrottle(SimpleRateThrottle):
         window, into = divmod(self.now, self.duration)
         name = self.get_cache_key(request, view)
         here, last = f"{name}:{int(window)}", f"{name}:{int(window) - 1}"
-        mine = _count(here, seconds=2 * self.duration)
-        before = int(cache.get(last) or 0)
+        mine, share = _count(here, seconds=2 * self.duration), 1 - into / self.duration
         self._wait = 0.0
-        if mine + before * (1 - into / self.duration) <= self.num_requests:
+        if mine + self.num_requests * share <= self.num_requests:
+            return True  # even with a full window before: no need to read that one
+        before = int(cache.get(last) or 0)
+        if mine + before * share <= self.num_requests:
             return True
         _count(here, seconds=2 * self.duration, step=-1)  # what is refused doesn't count
         self._wait = self._until_free(others=mine - 1, before=before, into=into)
