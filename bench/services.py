@@ -21,8 +21,7 @@ from bench.context import Context
 from dev.stack.environment import ROOT
 from dev.stack.postgres import Postgres, temporary_folder
 from dev.stack.process import free_port
-from dev.stack.redis import Redis
-from dev.testing.services import ENVIRONMENT
+from dev.testing.services import ENVIRONMENT, running_redis
 
 PREFIX = "rf-bench-"
 
@@ -36,7 +35,7 @@ def bench_services(*, quick: bool) -> Iterator[Context]:
     with _folder() as folder, contextlib.ExitStack() as stack:
         given_database, given_redis = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
         os.environ.update(_environment(folder))
-        os.environ["REDIS_URL"] = given_redis or stack.enter_context(_redis(folder))
+        os.environ["REDIS_URL"] = given_redis or stack.enter_context(running_redis(folder))
         stack.callback(_forget_keys, os.environ["REDIS_URL"], folder.name)
         os.environ["DATABASE_URL"] = stack.enter_context(
             _database_on(given_database) if given_database else _postgres(folder)
@@ -79,18 +78,6 @@ def _folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _redis(folder: Path) -> Iterator[str]:
-    redis = Redis(log=folder / "redis.log")
-    process = redis.spawn(output=subprocess.DEVNULL)
-    try:
-        redis.wait_until_ready(process)
-        yield redis.url()
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _forget_keys(url: str, prefix: str) -> None:

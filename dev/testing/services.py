@@ -85,7 +85,7 @@ def suite_services() -> Iterator[None]:
         os.environ["CHANNEL_PREFIX"] = os.environ["CACHE_PREFIX"] = folder.name
         (folder / "var").mkdir()
         if not os.environ.get("REDIS_URL"):
-            os.environ["REDIS_URL"] = stack.enter_context(_redis(folder))
+            os.environ["REDIS_URL"] = stack.enter_context(running_redis(folder))
         if not os.environ.get("DATABASE_URL"):
             os.environ["DATABASE_URL"] = stack.enter_context(_postgres(folder))
         os.environ[LESSER_URL] = stack.enter_context(_roles(os.environ["DATABASE_URL"]))
@@ -146,7 +146,8 @@ def _folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _redis(folder: Path) -> Iterator[str]:
+def running_redis(folder: Path) -> Iterator[str]:
+    """Run a Redis that writes its log into the folder; yield its URL."""
     redis = Redis(log=folder / "redis.log")
     process = redis.spawn(output=subprocess.DEVNULL)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,9 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import make_user
-from config.lib import threads
 from config.lib.metrics import rows_put_aside_total
-from config.lib.sweep import Rows
 from dev.sandbox.testing import RunningSandbox
 from dev.testing.fixtures import HoldRow
 from verifications import services
@@ -143,31 +140,3 @@ def test_a_locked_row_keeps_nobody_else_from_hearing_that_it_takes_longer(
         assert services.notify_progress(now=timezone.now() + timedelta(minutes=3)) == 1
     other.refresh_from_db()
     assert other.progress_told_at is not None
-
-
-def test_the_rows_of_one_customer_never_hold_more_than_one_thread() -> None:
-    """Forty rows of one, each of which waits until the three others are done."""
-    rows = [User(pk=number) for number in [1] * 40 + [2, 3, 4]]
-    others = threading.Semaphore(0)
-    waited: list[bool] = []
-
-    def work(row: User) -> None:
-        if row.pk != 1:
-            others.release()
-        elif not waited:
-            waited.append(all(others.acquire(timeout=10) for _ in range(3)))
-
-    assert Rows(work, label="", owner=lambda row: row.pk).in_threads(rows) == 43
-    assert waited == [True]
-
-
-def test_where_no_thread_gets_free_the_rows_wait_for_their_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "SLOT_SECONDS", 0.05)
-    taken = threads.reserve(threads.WORKERS)
-    try:
-        done: list[User] = []
-        rows = [User(pk=1), User(pk=2)]
-        assert Rows(done.append, label="", owner=lambda row: row.pk).in_threads(rows) == 0
-        assert done == []
-    finally:
-        threads.release(taken)
