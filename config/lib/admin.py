@@ -99,3 +99,14 @@ def amount(name: str, *, description: StrOrPromise) -> Callable[[Any, Any], str]
         return "" if cents is None else money.display(cents)
 
     return column
+
+
+def cost(name: str, *, description: StrOrPromise) -> Callable[[Any, Any], str]:
+    """Return a column that shows a provider's cost, a Decimal with up to four places, sorted by it."""
+
+    @admin.display(description=description, ordering=name, empty_value="-")
+    def column(self: Any, row: Any) -> str:
+        value = getattr(row, name)
+        return "" if value is None else money.display_cost(value)
+
+    return column

@@ -45,6 +45,12 @@ def display(cents: int, currency: str = "") -> str:
     return f"{sign}{symbol}{abs(to_decimal(cents)):,.2f}"
 
 
+def display_cost(cost: Decimal) -> str:
+    """Return a cost as people read it, with two places or as many as it has: Decimal("0.7500") -> "$0.75"."""
+    units, _, places = f"{cost.normalize():f}".partition(".")
+    return f"{_SYMBOLS.get(settings.CURRENCY, f'{settings.CURRENCY} ')}{int(units):,}.{places.ljust(2, '0')}"
+
+
 def price(cost: Decimal, markup: Decimal) -> int:
     """Return the cost (in the currency's unit) times the markup in cents, rounded up."""
     return int((cost * markup * 100).to_integral_value(rounding=ROUND_CEILING))

@@ -63,3 +63,11 @@ def test_another_currency_has_its_sign(settings: Any) -> None:
 )  # fmt: skip
 def test_a_price_is_rounded_up_to_a_cent(cost: str, markup: str, cents: int) -> None:
     assert money.price(Decimal(cost), Decimal(markup)) == cents
+
+
+@pytest.mark.parametrize(
+    ("cost", "shown"),
+    [("0.7500", "$0.75"), ("0.2525", "$0.2525"), ("3", "$3.00"), ("1234.5", "$1,234.50"), ("100", "$100.00")],
+)
+def test_a_cost_is_shown_with_two_places_or_as_many_as_it_has(cost: str, shown: str) -> None:
+    assert money.display_cost(Decimal(cost)) == shown

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from config.lib.admin import ReadOnlyAdmin, amount, link
+from config.lib.admin import ReadOnlyAdmin, amount, cost, link
 from verifications import errors, services
 from verifications.forms import ServiceForm
 from verifications.models import Category, Offer, Service
@@ -40,11 +40,22 @@ class CategoryAdmin(ModelAdmin):
 
 class OfferInline(TabularInline):
     model = Offer
-    fields = ("country", "provider", "capability", "cost", "shown", "stock", "success_rate", "active", "quoted_at")
+    fields = (
+        "country",
+        "provider",
+        "capability",
+        "shown_cost",
+        "shown",
+        "stock",
+        "success_rate",
+        "active",
+        "quoted_at",
+    )
     readonly_fields = fields
     extra = 0
     can_delete = False
     shown = amount("price", description=_("price"))
+    shown_cost = cost("cost", description=_("cost"))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -87,7 +98,7 @@ class OfferAdmin(ReadOnlyAdmin):
         "service_link",
         "country",
         "capability",
-        "cost",
+        "shown_cost",
         "shown",
         "stock",
         "success_rate",
@@ -97,8 +108,9 @@ class OfferAdmin(ReadOnlyAdmin):
     list_filter = ("active", "country", "provider", "capability", "service__category")
     list_select_related = ("service",)
     search_fields = ("service__title", "service__name")
-    exclude = ("price",)
-    readonly_fields = ("shown",)
+    exclude = ("price", "cost")
+    readonly_fields = ("shown_cost", "shown")
     ordering = ("service__title", "pk")
     service_link = link("service", description=_("service"))
     shown = amount("price", description=_("price"))
+    shown_cost = cost("cost", description=_("cost"))
